@@ -1,0 +1,132 @@
+//! How a node is set up. Everything has a default; limits live in [`crate::limits`].
+
+use core::fmt;
+use core::net::SocketAddr;
+use core::str::FromStr;
+
+use crate::id::NodeId;
+
+/// What a node does for others besides talking for its own application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Keeps a directory, answers searches and introduces peers; answers first contact by id alone.
+    pub introducer: bool,
+    /// Forwards sealed datagrams between two peers that it introduced.
+    pub relay: bool,
+    /// Answers STUN binding requests (RFC 8489).
+    pub stun: bool,
+}
+
+impl Roles {
+    /// All roles on, as `p2p introducer` runs.
+    pub const ALL: Self = Self { introducer: true, relay: true, stun: true };
+}
+
+/// Where an introducer is found: `p2p://<node id>@<host>:<port>`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IntroducerAddress {
+    /// The introducer's identity; the handshake proves it.
+    pub id: NodeId,
+    /// An IP address (IPv6 without brackets) or a name that the driver resolves.
+    pub host: String,
+    /// UDP port.
+    pub port: u16,
+}
+
+/// Why a text is no introducer address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidIntroducerAddress {
+    /// What is wrong, as a clause.
+    pub why: &'static str,
+}
+
+impl fmt::Display for InvalidIntroducerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; expected p2p://<node id>@<host>:<port>", self.why)
+    }
+}
+
+impl core::error::Error for InvalidIntroducerAddress {}
+
+impl FromStr for IntroducerAddress {
+    type Err = InvalidIntroducerAddress;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |why| InvalidIntroducerAddress { why };
+        let rest = text.strip_prefix("p2p://").ok_or(wrong("the scheme p2p:// is missing"))?;
+        let (id, place) = rest.split_once('@').ok_or(wrong("there is no @ after the node id"))?;
+        let id = id.parse().map_err(|_| wrong("the node id is not 52 z-base-32 characters"))?;
+        let (host, port) = place.rsplit_once(':').ok_or(wrong("the port is missing"))?;
+        let port = port.parse().ok().filter(|p| *p != 0).ok_or(wrong("the port is not 1 to 65535"))?;
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let fine = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        if host.is_empty() || host.len() > 253 || !host.chars().all(fine) {
+            return Err(wrong("the host is neither an address nor a name"));
+        }
+        Ok(Self { id, host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for IntroducerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, host, port } = self;
+        if host.contains(':') {
+            write!(f, "p2p://{id}@[{host}]:{port}")
+        } else {
+            write!(f, "p2p://{id}@{host}:{port}")
+        }
+    }
+}
+
+/// Everything a node is told when it is made.
+#[derive(Clone)]
+pub struct NodeConfig {
+    /// Secret of the identity (Ed25519 seed). The X25519 static key is derived from `static_seed`.
+    pub identity_seed: [u8; 32],
+    /// Secret behind the X25519 static key; replaced to rotate it.
+    pub static_seed: [u8; 32],
+    /// Sequence number of the key record; one more after each rotation.
+    pub record_sequence: u64,
+    /// Seed of all randomness in the engine.
+    pub rng_seed: [u8; 32],
+    /// Keeps networks that must not meet apart; part of every handshake's prologue.
+    pub network: String,
+    /// Name to register at introducers; none: reachable by id only.
+    pub name: Option<String>,
+    /// Whether searches at introducers may list the name.
+    pub listed: bool,
+    /// What the node does for others.
+    pub roles: Roles,
+    /// Introducers to register with.
+    pub introducers: Vec<IntroducerAddress>,
+    /// Addresses of this machine's interfaces with the UDP port; host candidates.
+    pub local_addresses: Vec<SocketAddr>,
+    /// Whether peers not connected to before may connect.
+    pub accept_strangers: bool,
+    /// Whether direct paths are tried at all; otherwise everything is relayed.
+    pub direct_paths: bool,
+    /// Shard number carried in the receiver index (docs/architecture.md §5).
+    pub shard: u8,
+}
+
+impl NodeConfig {
+    /// A plain node without introducers; the three seeds must come from the operating system in production.
+    #[must_use]
+    pub fn new(identity_seed: [u8; 32], static_seed: [u8; 32], rng_seed: [u8; 32]) -> Self {
+        Self {
+            identity_seed,
+            static_seed,
+            record_sequence: 1,
+            rng_seed,
+            network: "p2p".to_owned(),
+            name: None,
+            listed: true,
+            roles: Roles::default(),
+            introducers: Vec::new(),
+            local_addresses: Vec::new(),
+            accept_strangers: true,
+            direct_paths: true,
+            shard: 0,
+        }
+    }
+}

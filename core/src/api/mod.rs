@@ -1,0 +1,50 @@
+//! What an application, a driver and the engine say to each other: commands in, events and effects out.
+//! Plain data only; the engine behind it is [`crate::Node`].
+
+mod command;
+mod config;
+mod error;
+mod event;
+mod status;
+mod transmit;
+
+pub use command::{Accepted, Command, ConnectTarget};
+pub use config::{IntroducerAddress, NodeConfig, Roles};
+pub use error::{ApiMisuse, LimitReached};
+pub use event::{
+    Answer, ConnectFailure, DisconnectReason, Effect, Event, MessageFailure, PathChangeReason,
+    RequestOutcome, SearchEntry, SearchOutcome, StreamRead,
+};
+pub use status::{
+    CandidateAttempt, CandidateKind, Counters, IntroducerState, IntroducerStatus, NodeStatus,
+    PathKind, PathStatus, PeerState, PeerStatus, Verdict, Why,
+};
+pub use transmit::Transmit;
+
+/// Application-chosen number that tells purposes apart within one level, for example chat and presence.
+pub type ChannelId = u32;
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+    };
+}
+
+number_id! {
+    /// One stream within a peer. Bit 0 says who opened it (protocol §8.3).
+    StreamId
+}
+number_id! {
+    /// One message sent to, or received from, a peer. Each direction counts for itself.
+    MessageId
+}
+number_id! {
+    /// One request; random, so that answers cannot be forged by counting (protocol §8.1).
+    RequestId
+}
+number_id! {
+    /// One long action of the node, such as a search or a connection attempt.
+    OperationId
+}

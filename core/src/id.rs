@@ -1,0 +1,131 @@
+//! Node identities: an Ed25519 public key, written in z-base-32 (protocol §2.1).
+
+use core::fmt;
+use core::str::FromStr;
+
+const ALPHABET: &[u8; 32] = b"ybndrfg8ejkmcpqxot1uwisza345h769";
+
+/// Characters of a node id in text form.
+pub const NODE_ID_TEXT_LEN: usize = 52;
+
+/// A node's identity: its Ed25519 public key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId([u8; 32]);
+
+impl NodeId {
+    /// Wraps a public key; whether it is a valid point shows when a signature is verified.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The public key.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&encode_z_base_32(&self.0))
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = encode_z_base_32(&self.0);
+        f.write_str(text.get(..8).unwrap_or(&text))
+    }
+}
+
+/// The text is no node id: not 52 z-base-32 characters, or spare bits set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidNodeId;
+
+impl fmt::Display for InvalidNodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a node id is 52 z-base-32 characters")
+    }
+}
+
+impl core::error::Error for InvalidNodeId {}
+
+impl FromStr for NodeId {
+    type Err = InvalidNodeId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        decode_z_base_32(text).and_then(|b| b.try_into().ok()).map(Self).ok_or(InvalidNodeId)
+    }
+}
+
+/// Writes bytes in z-base-32, most significant bit first, without padding.
+#[must_use]
+pub fn encode_z_base_32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity((bytes.len() * 8).div_ceil(5));
+    let (mut bits, mut count) = (0u32, 0u32);
+    let push = |text: &mut String, value: u32| {
+        let letter = ALPHABET.get((value & 31) as usize).copied().unwrap_or(b'y');
+        text.push(char::from(letter));
+    };
+    for byte in bytes {
+        bits = bits << 8 | u32::from(*byte);
+        count += 8;
+        while count >= 5 {
+            count -= 5;
+            push(&mut text, bits >> count);
+        }
+        bits &= (1 << count) - 1;
+    }
+    if count > 0 {
+        push(&mut text, bits << (5 - count));
+    }
+    text
+}
+
+/// Reads lower-case z-base-32; `None` for a foreign character, an impossible length or spare bits that are set,
+/// so that each byte string has one spelling.
+#[must_use]
+pub fn decode_z_base_32(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
+    let (mut bits, mut count) = (0u32, 0u32);
+    for letter in text.bytes() {
+        let value = ALPHABET.iter().position(|a| *a == letter)?;
+        bits = bits << 5 | u32::try_from(value).ok()?;
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count).ok()?);
+            bits &= (1 << count) - 1;
+        }
+    }
+    (count < 5 && bits == 0).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    quickcheck! {
+        fn z_base_32_has_one_spelling(bytes: Vec<u8>) -> bool {
+            decode_z_base_32(&encode_z_base_32(&bytes)).as_deref() == Some(bytes.as_slice())
+        }
+    }
+
+    #[test]
+    fn a_node_id_survives_its_text_form() {
+        let id = NodeId::from_bytes(core::array::from_fn(|i| i as u8 * 7));
+        assert_eq!(id.to_string().len(), NODE_ID_TEXT_LEN);
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn spare_bits_and_foreign_letters_are_refused() {
+        let mut text = NodeId::from_bytes([0; 32]).to_string();
+        text.pop();
+        assert!(format!("{text}9").parse::<NodeId>().is_err(), "spare bits set");
+        assert!(format!("{text}l").parse::<NodeId>().is_err(), "l is not in the alphabet");
+        assert!(text.parse::<NodeId>().is_err(), "one character short");
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine of p2p: a pure, deterministic state machine that takes (time, datagram) and gives
+//! (address, datagram), events, effects and a deadline. It holds no clock, thread, socket or global randomness.
+
+pub mod api;
+pub mod id;
+pub mod limits;
+mod node;
+pub mod rng;
+pub mod time;
+
+pub use node::Node;

@@ -1,0 +1,149 @@
+//! Every bound of the engine: name, value, unit, reason. Values may be lowered by configuration, never raised by
+//! a peer.
+
+use core::time::Duration;
+
+// --- wire -----------------------------------------------------------------------------------------------------
+
+/// Largest datagram every path must carry, bytes of UDP payload: RFC 9000 §14 chose it for the same reason.
+pub const BASE_DATAGRAM_BYTES: usize = 1_200;
+/// Largest datagram the engine builds, bytes of UDP payload: 1,500 less IPv6 and UDP headers.
+pub const MAX_DATAGRAM_BYTES: usize = 1_452;
+/// Largest control message, bytes of JSON (protocol §5).
+pub const CONTROL_BYTES: usize = 1_100;
+/// Deepest nesting of a control message.
+pub const CONTROL_DEPTH: usize = 8;
+/// Largest body of a datagram, bytes; fits the base datagram through a relay.
+pub const DATAGRAM_BODY_BYTES: usize = 1_080;
+/// Largest body of a request or answer, bytes; fits the base datagram through a relay.
+pub const REQUEST_BODY_BYTES: usize = 1_024;
+/// Longest service name, bytes of UTF-8.
+pub const SERVICE_NAME_BYTES: usize = 48;
+/// Longest registered name, bytes of UTF-8.
+pub const NAME_BYTES: usize = 64;
+/// Shortest search, characters: shorter prefixes would enumerate the directory.
+pub const SEARCH_CHARACTERS_MIN: usize = 3;
+/// Most entries on a page of search results.
+pub const SEARCH_PAGE: usize = 20;
+/// Most ranges in one acknowledgement; older ones are forgotten, which costs a retransmission at worst.
+pub const ACK_RANGES: usize = 64;
+/// Segments in one batch: what the kernel takes in one segmentation-offload call.
+pub const BATCH_SEGMENTS: usize = 64;
+/// Bytes in one batch: an IPv4 datagram's payload before segmentation.
+pub const BATCH_BYTES: usize = 65_507;
+
+// --- handshake and sessions -------------------------------------------------------------------------------------
+
+/// Half-open handshakes kept at once, over all sources.
+pub const PROVISIONAL_SESSIONS: usize = 1_024;
+/// Life of a half-open handshake.
+pub const PROVISIONAL_LIFE: Duration = Duration::from_secs(5);
+/// First repetition of a handshake datagram; doubles each time.
+pub const HANDSHAKE_RETRY: Duration = Duration::from_millis(250);
+/// Longest pause between repetitions of a handshake datagram.
+pub const HANDSHAKE_RETRY_MAX: Duration = Duration::from_secs(4);
+/// Age at which the initiator of a session replaces it.
+pub const REKEY_AFTER: Duration = Duration::from_secs(120);
+/// Age at which a session that carried data stops opening and sealing.
+pub const SESSION_LIFE: Duration = Duration::from_secs(180);
+/// Handshake packets a second from one source (IPv4 /32, IPv6 /64).
+pub const HANDSHAKES_PER_SOURCE_PER_S: u32 = 20;
+/// Handshake packets at once from one source.
+pub const HANDSHAKES_PER_SOURCE_BURST: u32 = 20;
+/// Handshakes computed a second for strangers before cookies are demanded of all.
+pub const HANDSHAKES_BEFORE_COOKIES_PER_S: u32 = 1_000;
+/// Slots of the table that meters unauthenticated sources; 64 bytes each at most.
+pub const SOURCE_SLOTS: usize = 65_536;
+/// Life of the secret behind cookies.
+pub const COOKIE_SECRET_LIFE: Duration = Duration::from_secs(120);
+/// Stateless resets a second.
+pub const RESETS_PER_S: u32 = 10;
+/// Packet numbers remembered behind the newest (RFC 6479).
+pub const REPLAY_WINDOW: u64 = 8_192;
+
+// --- peers ------------------------------------------------------------------------------------------------------
+
+/// Streams open at once that one side opened.
+pub const STREAMS_PER_PEER: u64 = 256;
+/// Requests of one peer waiting for an answer.
+pub const REQUESTS_PER_PEER: usize = 64;
+/// Answers kept to repeat them.
+pub const REPLY_CACHE: usize = 256;
+/// How long an answer is kept to repeat it; longer than any request's deadline.
+pub const REPLY_LIFE: Duration = Duration::from_secs(60);
+/// Longest deadline of a request.
+pub const REQUEST_DEADLINE_MAX: Duration = Duration::from_secs(50);
+/// Bytes a stream may be ahead of its reader.
+pub const STREAM_WINDOW_BYTES: u64 = 1 << 20;
+/// Bytes all streams of a peer together may be ahead of their readers.
+pub const STREAMS_WINDOW_BYTES: u64 = 4 << 20;
+/// Bytes written but not yet acknowledged, per stream, before `WriteStream` takes no more.
+pub const STREAM_SEND_BUFFER_BYTES: usize = 2 << 20;
+/// Gaps kept in one reassembly; more are not acknowledged into it but dropped, never fatal.
+pub const REASSEMBLY_GAPS: usize = 256;
+/// Largest message.
+pub const MESSAGE_BYTES: usize = 16 << 20;
+/// Bytes of messages begun but not taken, per peer and direction.
+pub const MESSAGE_WINDOW_BYTES: u64 = 16 << 20;
+/// Messages begun but not taken, per peer and direction.
+pub const MESSAGES_IN_FLIGHT: usize = 1_024;
+/// How long an incomplete message may make no progress.
+pub const MESSAGE_PARTIAL_LIFE: Duration = Duration::from_secs(30);
+/// Datagrams waiting to be sent; the oldest goes first when one more comes.
+pub const DATAGRAM_QUEUE: usize = 1_024;
+/// Bytes of datagrams waiting to be sent.
+pub const DATAGRAM_QUEUE_BYTES: usize = 1 << 20;
+/// Control messages a second from one peer.
+pub const CONTROLS_PER_S: u32 = 100;
+/// Control messages at once from one peer.
+pub const CONTROLS_BURST: u32 = 200;
+
+// --- paths ------------------------------------------------------------------------------------------------------
+
+/// Candidates taken from one peer.
+pub const CANDIDATES: usize = 8;
+/// Probes to one candidate in one round.
+pub const PROBES_PER_CANDIDATE: u32 = 10;
+/// Probes a minute to unproven addresses, over all peers of a node.
+pub const PROBES_PER_MINUTE: u32 = 4_096;
+/// Bytes sent to an unproven address for each byte from it (RFC 9000 §8).
+pub const AMPLIFICATION: u64 = 3;
+/// Quiet time before a keep-alive.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Quiet time (nothing received) before a path must prove itself again (RFC 7675).
+pub const CONSENT_AFTER: Duration = Duration::from_secs(15);
+/// Quiet time after which a connection is over.
+pub const PEER_TIMEOUT: Duration = Duration::from_secs(60);
+
+// --- introducer and relay ---------------------------------------------------------------------------------------
+
+/// Life of a registration unless renewed.
+pub const REGISTRATION_LIFE: Duration = Duration::from_secs(60);
+/// Time during which a name stays its owner's after the registration ended.
+pub const NAME_GRACE: Duration = Duration::from_secs(300);
+/// Registrations held by one introducer.
+pub const REGISTRATIONS: usize = 1_000_000;
+/// Names of one identity at one introducer.
+pub const NAMES_PER_KEY: usize = 8;
+/// Registered identities behind one address (IPv4 /32, IPv6 /64).
+pub const KEYS_PER_SOURCE: usize = 64;
+/// Searches a minute by one peer.
+pub const SEARCHES_PER_MINUTE: u32 = 10;
+/// Searches at once by one peer.
+pub const SEARCH_BURST: u32 = 20;
+/// Connect orders a minute by one requester.
+pub const CONNECTS_PER_MINUTE: u32 = 30;
+/// Connect orders a minute towards one target.
+pub const CONNECTS_TO_TARGET_PER_MINUTE: u32 = 60;
+/// Relay channels open at once.
+pub const RELAY_CHANNELS: usize = 65_536;
+/// Relay channels of one peer.
+pub const RELAY_CHANNELS_PER_PEER: usize = 128;
+/// Quiet time after which a relay channel ends.
+pub const RELAY_CHANNEL_LIFE: Duration = Duration::from_secs(120);
+/// Bytes a second through one relay channel, each direction.
+pub const RELAY_BYTES_PER_S: u64 = 1 << 20;
+/// Bytes at once through one relay channel.
+pub const RELAY_BURST_BYTES: u64 = 4 << 20;
+/// STUN answers a second.
+pub const STUN_PER_S: u32 = 1_000;
