@@ -55,7 +55,10 @@ impl FromStr for NodeId {
     type Err = InvalidNodeId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        decode_z_base_32(text).and_then(|b| b.try_into().ok()).map(Self).ok_or(InvalidNodeId)
+        decode_z_base_32(text)
+            .and_then(|b| b.try_into().ok())
+            .map(Self)
+            .ok_or(InvalidNodeId)
     }
 }
 
@@ -124,8 +127,14 @@ mod tests {
     fn spare_bits_and_foreign_letters_are_refused() {
         let mut text = NodeId::from_bytes([0; 32]).to_string();
         text.pop();
-        assert!(format!("{text}9").parse::<NodeId>().is_err(), "spare bits set");
-        assert!(format!("{text}l").parse::<NodeId>().is_err(), "l is not in the alphabet");
+        assert!(
+            format!("{text}9").parse::<NodeId>().is_err(),
+            "spare bits set"
+        );
+        assert!(
+            format!("{text}l").parse::<NodeId>().is_err(),
+            "l is not in the alphabet"
+        );
         assert!(text.parse::<NodeId>().is_err(), "one character short");
     }
 }

@@ -1,6 +1,16 @@
 //! The engine of p2p: a pure, deterministic state machine that takes (time, datagram) and gives
 //! (address, datagram), events, effects and a deadline. It holds no clock, thread, socket or global randomness.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
 pub mod api;
 pub mod id;
 pub mod limits;

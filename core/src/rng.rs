@@ -15,7 +15,10 @@ impl Rng {
     /// Starts from a seed; production seeds come from the operating system.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self { seed, inner: ChaCha12Rng::from_seed(seed) }
+        Self {
+            seed,
+            inner: ChaCha12Rng::from_seed(seed),
+        }
     }
 
     /// A generator of its own for `label`; forking draws nothing from this one.

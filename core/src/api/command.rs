@@ -28,36 +28,78 @@ pub enum Command {
     /// Leaves an introducer.
     RemoveIntroducer(NodeId),
     /// Answer to [`super::Effect::Resolve`]; empty where the name does not resolve now.
-    IntroducerResolved { id: NodeId, addresses: Vec<SocketAddr> },
+    IntroducerResolved {
+        id: NodeId,
+        addresses: Vec<SocketAddr>,
+    },
     /// Asks introducers for registered names that start with `query` (3 characters at least).
     /// Yields `Accepted::Operation`; ends with one `Event::SearchDone`.
-    Search { query: String, introducer: Option<NodeId>, cursor: Option<String> },
+    Search {
+        query: String,
+        introducer: Option<NodeId>,
+        cursor: Option<String>,
+    },
     /// Connects; yields `Accepted::Operation`; ends with one `Event::Connected` or `Event::ConnectFailed` that
     /// carries the operation. A peer that is connected already answers at once.
-    Connect { target: ConnectTarget, introducer: Option<NodeId>, timeout: Duration },
+    Connect {
+        target: ConnectTarget,
+        introducer: Option<NodeId>,
+        timeout: Duration,
+    },
     /// Ends the connection with a peer; everything unfinished on it fails.
     Disconnect(NodeId),
     /// Level 0: at most once, any order, oldest dropped when the queue is full.
-    SendDatagram { peer: NodeId, channel: ChannelId, data: Bytes, expiry: Option<Duration> },
+    SendDatagram {
+        peer: NodeId,
+        channel: ChannelId,
+        data: Bytes,
+        expiry: Option<Duration>,
+    },
     /// Level 1: yields `Accepted::Request`; ends with one `Event::RequestDone`.
-    SendRequest { peer: NodeId, service: String, body: Bytes, deadline: Duration },
+    SendRequest {
+        peer: NodeId,
+        service: String,
+        body: Bytes,
+        deadline: Duration,
+    },
     /// Gives up waiting for an answer; `Event::RequestDone` with `Cancelled` follows.
     CancelRequest { peer: NodeId, request: RequestId },
     /// Answers a request that came in with `Event::RequestReceived`; a second answer is refused.
-    Answer { peer: NodeId, request: RequestId, answer: Answer },
+    Answer {
+        peer: NodeId,
+        request: RequestId,
+        answer: Answer,
+    },
     /// Level 2: yields `Accepted::Message`; ends with one `Event::MessageDelivered` or `MessageFailed`.
-    SendMessage { peer: NodeId, channel: ChannelId, data: Bytes, deadline: Option<Duration> },
+    SendMessage {
+        peer: NodeId,
+        channel: ChannelId,
+        data: Bytes,
+        deadline: Option<Duration>,
+    },
     /// Level 3: yields `Accepted::Stream`.
     OpenStream { peer: NodeId, channel: ChannelId },
     /// Appends bytes; yields `Accepted::Written` with how many were taken. Fewer than given means: wait for
     /// `Event::StreamWritable`.
-    WriteStream { peer: NodeId, stream: StreamId, data: Bytes },
+    WriteStream {
+        peer: NodeId,
+        stream: StreamId,
+        data: Bytes,
+    },
     /// Ends the sending half after everything written.
     FinishStream { peer: NodeId, stream: StreamId },
     /// Abandons the sending half.
-    ResetStream { peer: NodeId, stream: StreamId, code: u64 },
+    ResetStream {
+        peer: NodeId,
+        stream: StreamId,
+        code: u64,
+    },
     /// Asks the peer to stop sending; what has arrived is thrown away.
-    StopStream { peer: NodeId, stream: StreamId, code: u64 },
+    StopStream {
+        peer: NodeId,
+        stream: StreamId,
+        code: u64,
+    },
     /// Measures one round trip on the current path; ends with one `Event::Pong`.
     Ping(NodeId),
     /// The driver noticed a change of network: probe everything again now.

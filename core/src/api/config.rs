@@ -19,7 +19,11 @@ pub struct Roles {
 
 impl Roles {
     /// All roles on, as `p2p introducer` runs.
-    pub const ALL: Self = Self { introducer: true, relay: true, stun: true };
+    pub const ALL: Self = Self {
+        introducer: true,
+        relay: true,
+        stun: true,
+    };
 }
 
 /// Where an introducer is found: `p2p://<node id>@<host>:<port>`.
@@ -53,17 +57,34 @@ impl FromStr for IntroducerAddress {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |why| InvalidIntroducerAddress { why };
-        let rest = text.strip_prefix("p2p://").ok_or(wrong("the scheme p2p:// is missing"))?;
-        let (id, place) = rest.split_once('@').ok_or(wrong("there is no @ after the node id"))?;
-        let id = id.parse().map_err(|_| wrong("the node id is not 52 z-base-32 characters"))?;
+        let rest = text
+            .strip_prefix("p2p://")
+            .ok_or(wrong("the scheme p2p:// is missing"))?;
+        let (id, place) = rest
+            .split_once('@')
+            .ok_or(wrong("there is no @ after the node id"))?;
+        let id = id
+            .parse()
+            .map_err(|_| wrong("the node id is not 52 z-base-32 characters"))?;
         let (host, port) = place.rsplit_once(':').ok_or(wrong("the port is missing"))?;
-        let port = port.parse().ok().filter(|p| *p != 0).ok_or(wrong("the port is not 1 to 65535"))?;
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let port = port
+            .parse()
+            .ok()
+            .filter(|p| *p != 0)
+            .ok_or(wrong("the port is not 1 to 65535"))?;
+        let host = host
+            .strip_prefix('[')
+            .and_then(|h| h.strip_suffix(']'))
+            .unwrap_or(host);
         let fine = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
         if host.is_empty() || host.len() > 253 || !host.chars().all(fine) {
             return Err(wrong("the host is neither an address nor a name"));
         }
-        Ok(Self { id, host: host.to_owned(), port })
+        Ok(Self {
+            id,
+            host: host.to_owned(),
+            port,
+        })
     }
 }
 

@@ -105,7 +105,10 @@ pub struct SearchEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SearchOutcome {
     /// Entries found; `cursor` asks for the next page.
-    Found { entries: Vec<SearchEntry>, cursor: Option<String> },
+    Found {
+        entries: Vec<SearchEntry>,
+        cursor: Option<String>,
+    },
     /// The introducers' budget for this node is used up.
     Throttled { retry_after: Duration },
     /// No introducer answered.
@@ -119,30 +122,75 @@ pub enum Event {
     /// An introducer's state changed.
     Introducer { id: NodeId, state: IntroducerState },
     /// A search ended.
-    SearchDone { operation: OperationId, outcome: SearchOutcome },
+    SearchDone {
+        operation: OperationId,
+        outcome: SearchOutcome,
+    },
     /// A peer is connected and data flows. `operation` is set where this node asked for it.
-    Connected { operation: Option<OperationId>, peer: NodeId, name: Option<String>, path: PathStatus },
+    Connected {
+        operation: Option<OperationId>,
+        peer: NodeId,
+        name: Option<String>,
+        path: PathStatus,
+    },
     /// A connection attempt failed.
-    ConnectFailed { operation: OperationId, peer: Option<NodeId>, reason: ConnectFailure },
+    ConnectFailed {
+        operation: OperationId,
+        peer: Option<NodeId>,
+        reason: ConnectFailure,
+    },
     /// Data takes another path from now on.
-    PathChanged { peer: NodeId, path: PathStatus, reason: PathChangeReason },
+    PathChanged {
+        peer: NodeId,
+        path: PathStatus,
+        reason: PathChangeReason,
+    },
     /// A connection ended.
-    Disconnected { peer: NodeId, reason: DisconnectReason },
+    Disconnected {
+        peer: NodeId,
+        reason: DisconnectReason,
+    },
     /// A datagram arrived.
-    DatagramReceived { peer: NodeId, channel: ChannelId, data: Bytes },
+    DatagramReceived {
+        peer: NodeId,
+        channel: ChannelId,
+        data: Bytes,
+    },
     /// A request arrived; answer with `Command::Answer`.
-    RequestReceived { peer: NodeId, request: RequestId, service: String, body: Bytes },
+    RequestReceived {
+        peer: NodeId,
+        request: RequestId,
+        service: String,
+        body: Bytes,
+    },
     /// A request of ours ended.
-    RequestDone { peer: NodeId, request: RequestId, outcome: RequestOutcome },
+    RequestDone {
+        peer: NodeId,
+        request: RequestId,
+        outcome: RequestOutcome,
+    },
     /// A whole message is there; fetch it with [`crate::Node::take_message`]. Until then it counts against the
     /// peer's credit.
-    MessageReady { peer: NodeId, message: MessageId, channel: ChannelId, len: usize },
+    MessageReady {
+        peer: NodeId,
+        message: MessageId,
+        channel: ChannelId,
+        len: usize,
+    },
     /// The peer's engine holds the whole message.
     MessageDelivered { peer: NodeId, message: MessageId },
     /// A message of ours will not arrive, or nobody can say whether it did.
-    MessageFailed { peer: NodeId, message: MessageId, reason: MessageFailure },
+    MessageFailed {
+        peer: NodeId,
+        message: MessageId,
+        reason: MessageFailure,
+    },
     /// The peer opened a stream.
-    StreamOpened { peer: NodeId, stream: StreamId, channel: ChannelId },
+    StreamOpened {
+        peer: NodeId,
+        stream: StreamId,
+        channel: ChannelId,
+    },
     /// A stream has bytes, or its end, to read; not repeated until a read came up short.
     StreamReadable { peer: NodeId, stream: StreamId },
     /// A stream that took fewer bytes than offered takes some again.
@@ -150,11 +198,23 @@ pub enum Event {
     /// The peer acknowledged everything that was written, and the end.
     StreamFinished { peer: NodeId, stream: StreamId },
     /// The peer abandoned its sending half.
-    StreamReset { peer: NodeId, stream: StreamId, code: u64 },
+    StreamReset {
+        peer: NodeId,
+        stream: StreamId,
+        code: u64,
+    },
     /// The peer wants no more bytes on this stream.
-    StreamStopped { peer: NodeId, stream: StreamId, code: u64 },
+    StreamStopped {
+        peer: NodeId,
+        stream: StreamId,
+        code: u64,
+    },
     /// A `Command::Ping` came back; `None` where it was lost.
-    Pong { peer: NodeId, rtt: Option<Duration>, path: PathStatus },
+    Pong {
+        peer: NodeId,
+        rtt: Option<Duration>,
+        path: PathStatus,
+    },
 }
 
 /// Something only the driver can do.
@@ -164,7 +224,12 @@ pub enum Effect {
     /// Resolve a name and answer with `Command::IntroducerResolved`.
     Resolve { id: NodeId, host: String, port: u16 },
     /// Keep a peer's verified key record, so that a later connect needs no introducer to vouch.
-    PersistRecord { id: NodeId, record: Vec<u8>, name: Option<String>, address: Option<SocketAddr> },
+    PersistRecord {
+        id: NodeId,
+        record: Vec<u8>,
+        name: Option<String>,
+        address: Option<SocketAddr>,
+    },
 }
 
 /// What a read of a stream yields.

@@ -34,7 +34,13 @@ impl Node {
     pub fn handle_datagram(&mut self, _now: Instant, _from: SocketAddr, _bytes: &mut [u8]) {}
 
     /// Takes a batch of datagrams from one source: `segment_size` bytes each, the last may be shorter.
-    pub fn handle_batch(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8], segment_size: usize) {
+    pub fn handle_batch(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        segment_size: usize,
+    ) {
         for datagram in bytes.chunks_mut(segment_size.max(1)) {
             self.handle_datagram(now, from, datagram);
         }
@@ -47,7 +53,11 @@ impl Node {
     ///
     /// # Errors
     /// [`ApiMisuse`] with nothing changed.
-    pub fn handle_command(&mut self, _now: Instant, _command: Command) -> Result<Accepted, ApiMisuse> {
+    pub fn handle_command(
+        &mut self,
+        _now: Instant,
+        _command: Command,
+    ) -> Result<Accepted, ApiMisuse> {
         Err(ApiMisuse::ShutDown)
     }
 
@@ -69,7 +79,12 @@ impl Node {
     ///
     /// # Errors
     /// `NotConnected` or `UnknownMessage`.
-    pub fn take_message(&mut self, _now: Instant, _peer: NodeId, _message: MessageId) -> Result<Bytes, ApiMisuse> {
+    pub fn take_message(
+        &mut self,
+        _now: Instant,
+        _peer: NodeId,
+        _message: MessageId,
+    ) -> Result<Bytes, ApiMisuse> {
         Err(ApiMisuse::UnknownMessage)
     }
 
