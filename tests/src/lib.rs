@@ -1,1 +1,1 @@
-
+//! What crosses crates: conformance of both drivers, real NATs, the browser, and the house rules. See `tests/`.
