@@ -1,0 +1,115 @@
+//! What a surface is told when it is made: the token that opens it, the host names it answers to, and what it says
+//! about the program around it. Nothing here is read from the environment.
+
+use core::fmt;
+
+use p2p_core::id::decode_z_base_32;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// The secret that opens the surface: 256 bits, wiped from memory when dropped.
+pub struct Token([u8; 32]);
+
+/// The text is neither 52 z-base-32 characters nor 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidToken;
+
+impl fmt::Display for InvalidToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a token is 52 z-base-32 characters or 64 hexadecimal digits")
+    }
+}
+
+impl core::error::Error for InvalidToken {}
+
+impl Token {
+    /// Wraps 32 random bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads the text form; white space around it is allowed, as in a file that ends with a newline.
+    ///
+    /// # Errors
+    /// [`InvalidToken`] where it is neither spelling.
+    pub fn parse(text: &str) -> Result<Self, InvalidToken> {
+        let text = text.trim();
+        let mut bytes = if text.len() == 64 {
+            decode_hex(text)
+        } else {
+            decode_z_base_32(text)
+        }
+        .ok_or(InvalidToken)?;
+        let array = <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| InvalidToken);
+        bytes.zeroize();
+        array.map(Self)
+    }
+
+    /// Whether `text` spells this token; takes the same time wherever the first difference is.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        Self::parse(text).is_ok_and(|other| bool::from(self.0.ct_eq(&other.0)))
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| {
+        char::from(b)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Everything a surface is told when it is made.
+pub struct SurfaceConfig {
+    /// The secret that opens it.
+    pub token: Token,
+    /// `Host` values it answers to, with the port, lower case: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`.
+    pub allowed_hosts: Vec<String>,
+    /// Version of the program around it.
+    pub version: String,
+    /// Driver that runs it: `smol`, `threads` or `sim`.
+    pub driver: &'static str,
+    /// Seed of session ids, tickets and cursors; from the operating system in production.
+    pub rng_seed: [u8; 32],
+}
+
+impl SurfaceConfig {
+    /// The three spellings of loopback with one port.
+    #[must_use]
+    pub fn loopback_hosts(port: u16) -> Vec<String> {
+        ["127.0.0.1", "[::1]", "localhost"]
+            .iter()
+            .map(|host| format!("{host}:{port}"))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_open() {
+        let token = Token::from_bytes([0xA7; 32]);
+        assert!(token.matches(&"a7".repeat(32)));
+        assert!(token.matches(&p2p_core::id::encode_z_base_32(&[0xA7; 32])));
+        assert!(!token.matches(&"a8".repeat(32)));
+        assert!(!token.matches(""));
+        assert!(Token::parse(&"é".repeat(32)).is_err());
+    }
+}
