@@ -12,10 +12,12 @@
 )]
 
 pub mod api;
+pub mod error;
 pub mod id;
 pub mod limits;
 mod node;
 pub mod rng;
 pub mod time;
+pub mod wire;
 
 pub use node::Node;

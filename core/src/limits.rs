@@ -21,6 +21,10 @@ pub const REQUEST_BODY_BYTES: usize = 1_024;
 pub const SERVICE_NAME_BYTES: usize = 48;
 /// Longest registered name, bytes of UTF-8.
 pub const NAME_BYTES: usize = 64;
+/// Longest reason in CLOSE, bytes of UTF-8: a clause for a human, not a transcript.
+pub const CLOSE_REASON_BYTES: usize = 64;
+/// Longest cursor of a search, bytes of UTF-8: room for a name and a node id, the last entry of a page.
+pub const CURSOR_BYTES: usize = 128;
 /// Shortest search, characters: shorter prefixes would enumerate the directory.
 pub const SEARCH_CHARACTERS_MIN: usize = 3;
 /// Most entries on a page of search results.

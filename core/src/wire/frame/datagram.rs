@@ -1,0 +1,50 @@
+//! DATAGRAM (protocol §5, §8.4; RFC 9221): level 0, never fragmented or repeated.
+//!
+//! Ack-eliciting because congestion control counts it.
+
+use crate::error::DecodeError;
+use crate::limits;
+use crate::wire::writer::sized_len;
+use crate::wire::{NoRoom, Reader, Writer, varint_len};
+
+/// Type byte of DATAGRAM.
+pub const TYPE: u8 = 0x08;
+
+/// One datagram of the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatagramFrame<'a> {
+    /// Purpose within the level.
+    pub channel: u32,
+    /// At most [`limits::DATAGRAM_BODY_BYTES`] bytes.
+    pub data: &'a [u8],
+}
+
+impl<'a> DatagramFrame<'a> {
+    /// Bytes of the whole frame.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        1 + varint_len(self.channel as u64) + sized_len(self.data.len())
+    }
+
+    /// Writes the whole frame or nothing.
+    ///
+    /// # Errors
+    /// [`NoRoom`].
+    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+        w.ensure(self.encoded_len())?;
+        w.put_u8(TYPE)?;
+        w.put_varint(u64::from(self.channel))?;
+        w.put_sized(self.data)
+    }
+
+    /// Reads what follows the type byte.
+    ///
+    /// # Errors
+    /// The first field that does not decode.
+    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            channel: r.varint_u32("DATAGRAM channel")?,
+            data: r.bytes(limits::DATAGRAM_BODY_BYTES, "DATAGRAM length")?,
+        })
+    }
+}

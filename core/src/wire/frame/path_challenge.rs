@@ -1,0 +1,44 @@
+//! PATH_CHALLENGE (protocol §5, §9.2; RFC 9000 §8.2): asks whether the peer is reachable on this path.
+//!
+//! Never acknowledged and never repeated by loss detection; the paths repeat with fresh bytes.
+
+use crate::error::DecodeError;
+use crate::wire::{NoRoom, Reader, Writer};
+
+/// Type byte of PATH_CHALLENGE.
+pub const TYPE: u8 = 0x05;
+
+/// The 8 bytes that must come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathChallengeFrame {
+    /// Random, so that nobody off the path can answer.
+    pub data: [u8; 8],
+}
+
+impl PathChallengeFrame {
+    /// Bytes of the whole frame.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        9
+    }
+
+    /// Writes the whole frame or nothing.
+    ///
+    /// # Errors
+    /// [`NoRoom`].
+    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+        w.ensure(self.encoded_len())?;
+        w.put_u8(TYPE)?;
+        w.put_bytes(&self.data)
+    }
+
+    /// Reads what follows the type byte.
+    ///
+    /// # Errors
+    /// `Truncated`.
+    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            data: r.array("PATH_CHALLENGE data")?,
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! PING (protocol §5; RFC 9000 §19.2): asks for an acknowledgement, nothing else.
+
+use crate::wire::{NoRoom, Writer};
+
+/// Type byte of PING.
+pub const TYPE: u8 = 0x01;
+
+/// Bytes of the whole frame.
+pub const ENCODED_LEN: usize = 1;
+
+/// Writes the frame.
+///
+/// # Errors
+/// [`NoRoom`].
+pub fn encode(w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    w.put_u8(TYPE)
+}
