@@ -1,0 +1,128 @@
+//! Which peers are due, and which may have output. One ordered entry per peer; nothing scans all peers.
+//! Told: that a peer was touched, and the deadline it has after its output was drained.
+//! Decides: whom to poll next, whom to wake, and when.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::time::{Deadline, Instant};
+
+/// Key of a peer in the node's table.
+pub(crate) type PeerKey = u32;
+
+/// Timers and the queue of peers to poll.
+#[derive(Default)]
+pub(crate) struct Agenda {
+    due: BTreeSet<(Instant, PeerKey)>,
+    deadlines: BTreeMap<PeerKey, Deadline>,
+    ready: VecDeque<PeerKey>,
+    queued: BTreeSet<PeerKey>,
+}
+
+impl Agenda {
+    /// A peer was touched: its output is to be polled and its deadline read anew.
+    pub(crate) fn on_touched(&mut self, peer: PeerKey) {
+        if self.queued.insert(peer) {
+            self.ready.push_back(peer);
+        }
+    }
+
+    /// The peer to poll now; stays in front until it is drained, so that one batch follows another.
+    pub(crate) fn first_ready(&self) -> Option<PeerKey> {
+        self.ready.front().copied()
+    }
+
+    /// Lets the next peer have its turn.
+    pub(crate) fn rotate(&mut self) {
+        self.ready.rotate_left(usize::from(self.ready.len() > 1));
+    }
+
+    /// The peer in front has no more output; its next deadline is this.
+    pub(crate) fn on_drained(&mut self, peer: PeerKey, next: Option<Deadline>) {
+        if self.queued.remove(&peer) {
+            self.ready.retain(|p| *p != peer);
+        }
+        self.set_deadline(peer, next);
+    }
+
+    /// Takes the next peer whose deadline has passed.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<PeerKey> {
+        let (at, peer) = *self.due.first()?;
+        if at > now {
+            return None;
+        }
+        self.set_deadline(peer, None);
+        Some(peer)
+    }
+
+    /// The earliest deadline of all peers.
+    pub(crate) fn next_timeout(&self) -> Option<Deadline> {
+        let (_, peer) = self.due.first()?;
+        self.deadlines.get(peer).copied()
+    }
+
+    /// Forgets a peer.
+    pub(crate) fn remove(&mut self, peer: PeerKey) {
+        self.on_drained(peer, None);
+    }
+
+    fn set_deadline(&mut self, peer: PeerKey, next: Option<Deadline>) {
+        if self.deadlines.get(&peer).copied() == next {
+            return;
+        }
+        if let Some(old) = self.deadlines.remove(&peer) {
+            self.due.remove(&(old.at, peer));
+        }
+        if let Some(new) = next {
+            self.deadlines.insert(peer, new);
+            self.due.insert((new.at, peer));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::TimerKind;
+
+    fn deadline(millis: u64) -> Option<Deadline> {
+        Some(Deadline::new(Instant::from_millis(millis), TimerKind::KeepAlive))
+    }
+
+    #[test]
+    fn the_earliest_deadline_comes_first_and_only_once() {
+        let mut agenda = Agenda::default();
+        agenda.on_drained(1, deadline(30));
+        agenda.on_drained(2, deadline(20));
+        agenda.on_drained(1, deadline(10));
+        assert_eq!(agenda.next_timeout(), deadline(10));
+        assert_eq!(agenda.pop_due(Instant::from_millis(15)), Some(1));
+        assert_eq!(agenda.pop_due(Instant::from_millis(15)), None);
+        assert_eq!(agenda.pop_due(Instant::from_millis(20)), Some(2));
+        assert_eq!(agenda.next_timeout(), None);
+    }
+
+    #[test]
+    fn a_touched_peer_is_queued_once_and_leaves_when_drained() {
+        let mut agenda = Agenda::default();
+        agenda.on_touched(1);
+        agenda.on_touched(2);
+        agenda.on_touched(1);
+        assert_eq!(agenda.first_ready(), Some(1));
+        agenda.rotate();
+        assert_eq!(agenda.first_ready(), Some(2));
+        agenda.on_drained(2, None);
+        agenda.on_drained(1, None);
+        assert_eq!(agenda.first_ready(), None);
+    }
+
+    #[test]
+    fn a_removed_peer_leaves_nothing_behind() {
+        let mut agenda = Agenda::default();
+        agenda.on_drained(1, deadline(10));
+        agenda.on_touched(1);
+        agenda.remove(1);
+        assert_eq!(agenda.first_ready(), None);
+        assert_eq!(agenda.next_timeout(), None);
+        assert!(agenda.deadlines.is_empty() && agenda.due.is_empty());
+    }
+}
