@@ -26,6 +26,10 @@ impl NodeId {
     }
 }
 
+/// Slot number that the node gives to one remote with an authenticated session; opaque to components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerKey(pub u32);
+
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&encode_z_base_32(&self.0))

@@ -13,9 +13,11 @@
 
 pub mod api;
 pub mod error;
+pub mod directory;
 pub mod id;
 pub mod limits;
 mod node;
+pub mod relay;
 pub mod rng;
 pub mod time;
 pub mod wire;

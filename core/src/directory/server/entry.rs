@@ -1,0 +1,81 @@
+//! What the directory stores: compact, because there may be a million of it. Told nothing, decides nothing.
+//! protocol §10.1.
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::directory::name::fold_name;
+use crate::id::{NodeId, PeerKey};
+use crate::time::Instant;
+
+/// One identity: registered, or owner of names in their grace time.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: NodeId,
+    pub(super) record: Box<[u8]>,
+    pub(super) record_sequence: u64,
+    /// Sequence number of the newest name record; zero where there was none.
+    pub(super) name_sequence: u64,
+    /// Spelling of the name in that record.
+    pub(super) claimed: Option<Box<str>>,
+    /// End of the registration unless renewed.
+    pub(super) expires: Instant,
+    /// Where the entry stands among the timers, while registered.
+    pub(super) timer: Instant,
+    pub(super) source: SourceKey,
+    /// The session, while registered.
+    pub(super) session: Option<PeerKey>,
+    /// Life that the newest name record allows, seconds.
+    pub(super) name_life_s: u32,
+    /// Names owned, the one of the registration and those in their grace time.
+    pub(super) names: u16,
+    /// Whether the registration carries the claimed name.
+    pub(super) is_named: bool,
+}
+
+impl Entry {
+    /// Folded form of the name that the registration carries.
+    pub(super) fn carried_name(&self) -> Option<Box<str>> {
+        let claimed = self.claimed.as_deref().filter(|_| self.is_named)?;
+        Some(fold_name(claimed).into_boxed_str())
+    }
+
+    /// Spelling of the name that the registration carries.
+    pub(super) fn display_name(&self) -> Option<&str> {
+        self.claimed.as_deref().filter(|_| self.is_named)
+    }
+}
+
+/// Ownership of one name; its folded form is the key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    /// Slot of the owner.
+    pub(super) owner: u32,
+    /// End of the grace time; `None` while the registration with this name stands.
+    pub(super) grace_ends: Option<Instant>,
+}
+
+/// IPv4 address or IPv6 /64: what one household has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SourceKey {
+    V4(u32),
+    V6([u32; 2]),
+}
+
+impl SourceKey {
+    pub(super) fn of(source: SocketAddr) -> Self {
+        match source.ip().to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip.to_bits()),
+            IpAddr::V6(ip) => {
+                let bits = ip.to_bits();
+                Self::V6([(bits >> 96) as u32, (bits >> 64) as u32])
+            }
+        }
+    }
+}
+
+/// The part of an id by which it is indexed.
+pub(super) fn id_index(id: &NodeId) -> u64 {
+    id.as_bytes()
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first))
+}

@@ -1,0 +1,306 @@
+//! Facts that change the directory: registrations, authentic packets, ends of sessions. First key wins a name
+//! while its registration lives and for the grace time after it (protocol §2.3); nothing but this file gives or
+//! takes ownership of one.
+
+use core::cmp::Ordering;
+use core::net::SocketAddr;
+
+use super::entry::{Entry, Hold, SourceKey, id_index};
+use super::{Directory, NameClaim, Refusal, Registered, Registration};
+use crate::directory::name::{fold_name, is_valid_name};
+use crate::id::{NodeId, PeerKey};
+use crate::time::{Duration, Instant};
+
+impl Directory {
+    /// Registers an identity, or renews and replaces its registration: the newest session of an id counts.
+    ///
+    /// # Errors
+    /// [`Refusal`] with nothing changed; `Conflict` is evidence of misbehaviour.
+    pub fn on_register(
+        &mut self,
+        now: Instant,
+        session: PeerKey,
+        source: SocketAddr,
+        registration: Registration,
+    ) -> Result<Registered, Refusal> {
+        self.on_timeout(now);
+        let slot = self.slot_of(&registration.id);
+        let source = SourceKey::of(source);
+        let folded = match self.check(slot, source, &registration) {
+            Ok(folded) => folded,
+            Err(refusal) => {
+                self.counters.refused += 1;
+                self.counters.conflicts += u64::from(refusal == Refusal::Conflict);
+                return Err(refusal);
+            }
+        };
+        let life = self.life_of(registration.name.as_ref());
+        let slot = self.store(now, slot, session, source, &registration, life);
+        self.move_to_name(now, slot, folded, registration.name, registration.listed);
+        self.counters.registered += 1;
+        Ok(Registered { life })
+    }
+
+    fn life_of(&self, claim: Option<&NameClaim>) -> Duration {
+        let most = self.config.registration_life;
+        claim.map_or(most, |c| most.min(Duration::from_secs(c.life_s.into())))
+    }
+
+    /// Everything that may refuse, before anything changes. Returns the folded name.
+    fn check(
+        &self,
+        slot: Option<u32>,
+        source: SourceKey,
+        registration: &Registration,
+    ) -> Result<Option<Box<str>>, Refusal> {
+        let entry = slot.and_then(|slot| self.entry(slot));
+        if entry.is_none() && self.entries.len() >= self.config.registrations {
+            return Err(Refusal::Full);
+        }
+        let moves = entry.is_none_or(|e| e.source != source);
+        let behind_source = self.sources.get(&source).copied().unwrap_or(0) as usize;
+        if moves && behind_source >= self.config.keys_per_source {
+            return Err(Refusal::Full);
+        }
+        if let Some(entry) = entry {
+            let same = entry.record == registration.record;
+            check_sequence(entry.record_sequence, registration.record_sequence, same)?;
+        }
+        let Some(claim) = &registration.name else {
+            return Ok(None);
+        };
+        if !is_valid_name(&claim.name) || claim.life_s == 0 || claim.sequence == 0 {
+            return Err(Refusal::Malformed);
+        }
+        let folded = fold_name(&claim.name).into_boxed_str();
+        let hold = self.hold(&folded);
+        if hold.is_some_and(|hold| Some(hold.owner) != slot) {
+            return Err(Refusal::Taken);
+        }
+        if let Some(entry) = entry {
+            let same =
+                entry.claimed.as_deref() == Some(&*claim.name) && entry.name_life_s == claim.life_s;
+            check_sequence(entry.name_sequence, claim.sequence, same)?;
+            if hold.is_none() && usize::from(entry.names) >= self.config.names_per_key {
+                return Err(Refusal::Full);
+            }
+        }
+        Ok(Some(folded))
+    }
+
+    /// Writes the entry, its session, source and timer.
+    fn store(
+        &mut self,
+        now: Instant,
+        slot: Option<u32>,
+        session: PeerKey,
+        source: SourceKey,
+        registration: &Registration,
+        life: Duration,
+    ) -> u32 {
+        let other = self.by_session.get(&session).copied();
+        if let Some(other) = other.filter(|other| Some(*other) != slot) {
+            self.end_registration(now, other);
+        }
+        let slot = slot.unwrap_or_else(|| self.insert(now, source, registration));
+        let expires = now + life;
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return slot;
+        };
+        if let Some(old) = entry.session.replace(session) {
+            self.by_session.remove(&old);
+            self.ends.remove(&(entry.timer, slot));
+        }
+        entry.expires = expires;
+        entry.timer = expires;
+        if entry.record_sequence != registration.record_sequence {
+            entry.record_sequence = registration.record_sequence;
+            entry.record.clone_from(&registration.record);
+        }
+        let old_source = core::mem::replace(&mut entry.source, source);
+        self.by_session.insert(session, slot);
+        self.ends.insert((expires, slot));
+        *self.sources.entry(source).or_default() += 1;
+        self.leave_source(old_source);
+        slot
+    }
+
+    fn insert(&mut self, now: Instant, source: SourceKey, registration: &Registration) -> u32 {
+        *self.sources.entry(source).or_default() += 1;
+        let slot = self.entries.insert(Entry {
+            id: registration.id,
+            record: registration.record.clone(),
+            record_sequence: registration.record_sequence,
+            name_sequence: 0,
+            claimed: None,
+            name_life_s: 0,
+            expires: now,
+            timer: now,
+            source,
+            session: None,
+            names: 0,
+            is_named: false,
+        });
+        // The configured bound keeps slots far below 2^32.
+        let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+        self.by_id.insert((id_index(&registration.id), slot));
+        slot
+    }
+
+    /// Gives the name to the entry; a name that it carried before goes into its grace time.
+    fn move_to_name(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        folded: Option<Box<str>>,
+        claim: Option<NameClaim>,
+        listed: bool,
+    ) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        let carried = entry.carried_name();
+        entry.is_named = claim.is_some();
+        if let Some(claim) = claim {
+            entry.name_sequence = claim.sequence;
+            entry.name_life_s = claim.life_s;
+            entry.claimed = Some(claim.name);
+        }
+        if let Some(carried) = carried.filter(|name| Some(name) != folded.as_ref()) {
+            self.begin_grace(now, carried);
+        }
+        let Some(folded) = folded else {
+            return;
+        };
+        let held = self.remove_hold(&folded);
+        if let Some(entry) = self.entries.get_mut(slot as usize) {
+            entry.names += u16::from(held.is_none());
+        }
+        let hold = Hold {
+            owner: slot,
+            grace_ends: None,
+        };
+        let names = if listed {
+            &mut self.listed
+        } else {
+            &mut self.unlisted
+        };
+        names.insert(folded, hold);
+    }
+
+    /// Renews the registration of a session; called for every packet that opened, so it only writes.
+    pub fn on_authentic_packet(&mut self, now: Instant, session: PeerKey) {
+        let most = self.config.registration_life;
+        if let Some(slot) = self.by_session.get(&session)
+            && let Some(entry) = self.entries.get_mut(*slot as usize)
+            && entry.expires > now
+        {
+            let life = match entry.is_named {
+                true => most.min(Duration::from_secs(entry.name_life_s.into())),
+                false => most,
+            };
+            entry.expires = now + life;
+        }
+    }
+
+    /// Ends the registration of a session that is over; its name stays its own for the grace time.
+    pub fn on_session_closed(&mut self, now: Instant, session: PeerKey) {
+        self.on_timeout(now);
+        if let Some(slot) = self.by_session.get(&session).copied() {
+            self.end_registration(now, slot);
+        }
+    }
+
+    pub(super) fn end_registration(&mut self, end: Instant, slot: u32) {
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        let carried = entry.carried_name();
+        entry.is_named = false;
+        self.ends.remove(&(entry.timer, slot));
+        if let Some(session) = entry.session.take() {
+            self.by_session.remove(&session);
+        }
+        match carried {
+            Some(name) => self.begin_grace(end, name),
+            None => self.forget_if_empty(slot),
+        }
+    }
+
+    fn begin_grace(&mut self, from: Instant, folded: Box<str>) {
+        let Some(mut hold) = self.remove_hold(&folded) else {
+            return;
+        };
+        let grace_ends = from + self.config.name_grace;
+        hold.grace_ends = Some(grace_ends);
+        self.graces.insert((grace_ends, folded.clone()));
+        self.unlisted.insert(folded, hold);
+    }
+
+    fn remove_hold(&mut self, folded: &str) -> Option<Hold> {
+        let listed = self.listed.remove_entry(folded);
+        let (folded, hold) = listed.or_else(|| self.unlisted.remove_entry(folded))?;
+        if let Some(grace_ends) = hold.grace_ends {
+            self.graces.remove(&(grace_ends, folded));
+        }
+        Some(hold)
+    }
+
+    /// Ends the ownership of a name whose grace time is over.
+    pub(super) fn free_name(&mut self, folded: &str) {
+        let Some(hold) = self.remove_hold(folded) else {
+            return;
+        };
+        if let Some(entry) = self.entries.get_mut(hold.owner as usize) {
+            entry.names = entry.names.saturating_sub(1);
+        }
+        self.forget_if_empty(hold.owner);
+    }
+
+    /// Forgets an identity that is neither registered nor owns a name.
+    fn forget_if_empty(&mut self, slot: u32) {
+        let empty = |e: &Entry| e.session.is_none() && e.names == 0;
+        if !self.entry(slot).is_some_and(empty) {
+            return;
+        }
+        if let Some(entry) = self.entries.try_remove(slot as usize) {
+            self.by_id.remove(&(id_index(&entry.id), slot));
+            self.leave_source(entry.source);
+        }
+    }
+
+    fn leave_source(&mut self, source: SourceKey) {
+        if let Some(count) = self.sources.get_mut(&source) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+
+    pub(super) fn entry(&self, slot: u32) -> Option<&Entry> {
+        self.entries.get(slot as usize)
+    }
+
+    pub(super) fn hold(&self, folded: &str) -> Option<Hold> {
+        let listed = self.listed.get(folded);
+        listed.or_else(|| self.unlisted.get(folded)).copied()
+    }
+
+    pub(super) fn slot_of(&self, id: &NodeId) -> Option<u32> {
+        let index = id_index(id);
+        self.by_id
+            .range((index, 0)..=(index, u32::MAX))
+            .map(|(_, slot)| *slot)
+            .find(|slot| self.entry(*slot).is_some_and(|e| e.id == *id))
+    }
+}
+
+/// The higher sequence wins; a lower one never replaces a higher one; an equal one must say the same.
+fn check_sequence(known: u64, offered: u64, same: bool) -> Result<(), Refusal> {
+    match offered.cmp(&known) {
+        Ordering::Less => Err(Refusal::Stale),
+        Ordering::Equal if !same => Err(Refusal::Conflict),
+        Ordering::Equal | Ordering::Greater => Ok(()),
+    }
+}

@@ -1,0 +1,409 @@
+//! The relaying node's channels. Told: connect orders that the directory allowed, datagrams (only how long
+//! they are) and the ends of sessions. Decides: where a datagram goes, or that it is dropped. Returns the
+//! other ends of channels that closed. protocol §10.2.
+//!
+//! Fairness: each direction of each channel has a quota of its own and a peer has at most
+//! [`RELAY_CHANNELS_PER_PEER`] channels, so one peer takes at most that share; among the channels that are
+//! within their quota, datagrams leave in the order in which they came in. Nothing is queued here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use slab::Slab;
+
+use super::RELAY_CHOSEN;
+use super::quota::Quota;
+use crate::id::PeerKey;
+use crate::limits::{
+    RELAY_BURST_BYTES, RELAY_BYTES_PER_S, RELAY_CHANNEL_LIFE, RELAY_CHANNELS,
+    RELAY_CHANNELS_PER_PEER,
+};
+use crate::rng::Rng;
+use crate::time::{Deadline, Duration, Instant, TimerKind};
+
+/// Draws for a free number before giving up; with 2^31 numbers a second draw is already rare.
+const DRAWS: u32 = 16;
+
+/// Bounds of a relay; the defaults are those of [`crate::limits`].
+#[derive(Clone, Copy, Debug)]
+pub struct RelayConfig {
+    /// Channels open at once.
+    pub channels: usize,
+    /// Channels of one peer, as requester and as target together.
+    pub channels_per_peer: usize,
+    /// Quiet time after which a channel ends.
+    pub channel_life: Duration,
+    /// Bytes a second, each direction of a channel.
+    pub rate_bytes_per_s: u64,
+    /// Bytes at once, each direction of a channel.
+    pub burst_bytes: u64,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        Self {
+            channels: RELAY_CHANNELS,
+            channels_per_peer: RELAY_CHANNELS_PER_PEER,
+            channel_life: RELAY_CHANNEL_LIFE,
+            rate_bytes_per_s: RELAY_BYTES_PER_S,
+            burst_bytes: RELAY_BURST_BYTES,
+        }
+    }
+}
+
+/// Why a channel was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayRefusal {
+    /// The relay, the requester or the target has all the channels that it may have.
+    Full,
+    /// The requester's number has the top bit set or is zero, or both ends are the same peer.
+    Malformed,
+}
+
+impl RelayRefusal {
+    /// The code in a refusal (protocol §6.3).
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// What becomes of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// It goes to this peer, under this number.
+    To {
+        /// The other end.
+        peer: PeerKey,
+        /// Number of the other end.
+        channel: u32,
+    },
+    /// It is dropped.
+    Drop(DropReason),
+}
+
+/// Why a datagram is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// The sender has no such channel.
+    UnknownChannel,
+    /// The quota of this direction is used up.
+    Quota,
+}
+
+/// One end that lost its channel because of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedEnd {
+    /// Whose end.
+    pub peer: PeerKey,
+    /// Its number.
+    pub channel: u32,
+}
+
+/// Counters since start; they only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelayCounters {
+    /// Channels opened.
+    pub opened: u64,
+    /// Channels refused for a bound.
+    pub refused: u64,
+    /// Datagrams forwarded.
+    pub forwarded_datagrams: u64,
+    /// Bytes forwarded.
+    pub forwarded_bytes: u64,
+    /// Datagrams dropped for want of a channel.
+    pub dropped_unknown: u64,
+    /// Datagrams dropped by the quota.
+    pub dropped_quota: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Requester,
+    Target,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    peer: PeerKey,
+    channel: u32,
+    /// Time at which the bucket of what this end sends is full again.
+    bucket: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Channel {
+    requester: End,
+    target: End,
+    last_used: Instant,
+    /// Where the channel stands in the timers; moved only when it comes up, not on each datagram.
+    timer: Instant,
+}
+
+/// All channels of a relaying node.
+pub struct RelayServer {
+    config: RelayConfig,
+    quota: Quota,
+    rng: Rng,
+    channels: Slab<Channel>,
+    ends: BTreeMap<(PeerKey, u32), (usize, Side)>,
+    peer_channels: BTreeMap<PeerKey, usize>,
+    timers: BTreeSet<(Instant, usize)>,
+    counters: RelayCounters,
+}
+
+impl RelayServer {
+    /// Makes a relay without channels.
+    #[must_use]
+    pub fn new(config: RelayConfig, rng: Rng) -> Self {
+        Self {
+            quota: Quota::new(config.rate_bytes_per_s, config.burst_bytes),
+            config,
+            rng,
+            channels: Slab::new(),
+            ends: BTreeMap::new(),
+            peer_channels: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            counters: RelayCounters::default(),
+        }
+    }
+
+    /// Opens a channel and returns the number of the target's end (top bit set). The same request again
+    /// returns the same number; the same number of the requester for another target replaces the channel.
+    /// Both must be registered: the parent asks only after the directory gave a connect order.
+    ///
+    /// # Errors
+    /// [`RelayRefusal`] with nothing changed.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        requester: PeerKey,
+        requester_channel: u32,
+        target: PeerKey,
+    ) -> Result<u32, RelayRefusal> {
+        self.on_timeout(now);
+        let wrong_number = requester_channel == 0 || requester_channel & RELAY_CHOSEN != 0;
+        if wrong_number || requester == target {
+            return Err(RelayRefusal::Malformed);
+        }
+        let replaced = self.ends.get(&(requester, requester_channel)).copied();
+        if let Some((slot, _)) = replaced
+            && let Some(channel) = self.channels.get_mut(slot)
+            && channel.target.peer == target
+        {
+            channel.last_used = now;
+            return Ok(channel.target.channel);
+        }
+        let number = self.choose_number(requester, replaced.is_some(), target);
+        let Some(number) = number else {
+            self.counters.refused += 1;
+            return Err(RelayRefusal::Full);
+        };
+        if let Some((slot, _)) = replaced {
+            self.close(slot);
+        }
+        self.insert(now, (requester, requester_channel), (target, number));
+        Ok(number)
+    }
+
+    fn choose_number(
+        &mut self,
+        requester: PeerKey,
+        replaces: bool,
+        target: PeerKey,
+    ) -> Option<u32> {
+        let spare = usize::from(replaces);
+        let full = self.channels.len() >= self.config.channels + spare
+            || self.count(requester) >= self.config.channels_per_peer + spare
+            || self.count(target) >= self.config.channels_per_peer;
+        if full {
+            return None;
+        }
+        (0..DRAWS)
+            .map(|_| self.rng.next_u32() | RELAY_CHOSEN)
+            .find(|number| !self.ends.contains_key(&(target, *number)))
+    }
+
+    fn count(&self, peer: PeerKey) -> usize {
+        self.peer_channels.get(&peer).copied().unwrap_or(0)
+    }
+
+    fn insert(&mut self, now: Instant, requester: (PeerKey, u32), target: (PeerKey, u32)) {
+        let timer = now + self.config.channel_life;
+        let end = |(peer, channel)| End {
+            peer,
+            channel,
+            bucket: now,
+        };
+        let slot = self.channels.insert(Channel {
+            requester: end(requester),
+            target: end(target),
+            last_used: now,
+            timer,
+        });
+        self.ends.insert(requester, (slot, Side::Requester));
+        self.ends.insert(target, (slot, Side::Target));
+        *self.peer_channels.entry(requester.0).or_default() += 1;
+        *self.peer_channels.entry(target.0).or_default() += 1;
+        self.timers.insert((timer, slot));
+        self.counters.opened += 1;
+    }
+
+    fn close(&mut self, slot: usize) -> Option<Channel> {
+        let channel = self.channels.try_remove(slot)?;
+        self.timers.remove(&(channel.timer, slot));
+        for end in [channel.requester, channel.target] {
+            self.ends.remove(&(end.peer, end.channel));
+            if let Some(count) = self.peer_channels.get_mut(&end.peer) {
+                *count -= 1;
+                if *count == 0 {
+                    self.peer_channels.remove(&end.peer);
+                }
+            }
+        }
+        Some(channel)
+    }
+
+    /// Says where a datagram of `length_bytes` goes that `from` sent on its end `channel`.
+    pub fn forward(
+        &mut self,
+        now: Instant,
+        from: PeerKey,
+        channel: u32,
+        length_bytes: usize,
+    ) -> Forward {
+        let life = self.config.channel_life;
+        let found = self.ends.get(&(from, channel)).copied();
+        let Some((slot, side)) = found else {
+            return self.drop_unknown();
+        };
+        let Some(channel) = self.channels.get_mut(slot) else {
+            return self.drop_unknown();
+        };
+        if channel.last_used + life <= now {
+            return self.drop_unknown();
+        }
+        let (from, to) = match side {
+            Side::Requester => (&mut channel.requester, channel.target),
+            Side::Target => (&mut channel.target, channel.requester),
+        };
+        let length_bytes = length_bytes as u64;
+        if !self.quota.take(&mut from.bucket, now, length_bytes) {
+            self.counters.dropped_quota += 1;
+            return Forward::Drop(DropReason::Quota);
+        }
+        channel.last_used = now;
+        self.counters.forwarded_datagrams += 1;
+        self.counters.forwarded_bytes += length_bytes;
+        Forward::To {
+            peer: to.peer,
+            channel: to.channel,
+        }
+    }
+
+    fn drop_unknown(&mut self) -> Forward {
+        self.counters.dropped_unknown += 1;
+        Forward::Drop(DropReason::UnknownChannel)
+    }
+
+    /// The session is over: its channels close; the other ends are returned.
+    pub fn on_session_closed(&mut self, peer: PeerKey) -> Vec<ClosedEnd> {
+        let slots: Vec<_> = self
+            .slots_of(peer)
+            .map(|(_, slot, side)| (slot, side))
+            .collect();
+        slots
+            .into_iter()
+            .filter_map(|(slot, side)| {
+                let channel = self.close(slot)?;
+                let other = match side {
+                    Side::Requester => channel.target,
+                    Side::Target => channel.requester,
+                };
+                Some(ClosedEnd {
+                    peer: other.peer,
+                    channel: other.channel,
+                })
+            })
+            .collect()
+    }
+
+    fn slots_of(&self, peer: PeerKey) -> impl Iterator<Item = (u32, usize, Side)> + '_ {
+        let range = (peer, 0)..=(peer, u32::MAX);
+        self.ends.range(range).map(|(key, v)| (key.1, v.0, v.1))
+    }
+
+    /// The same identity goes on in another session: its channels move to it. What `new` held before closes;
+    /// the other ends of that are returned.
+    pub fn on_session_replaced(&mut self, old: PeerKey, new: PeerKey) -> Vec<ClosedEnd> {
+        if old == new {
+            return Vec::new();
+        }
+        let closed = self.on_session_closed(new);
+        let moved: Vec<_> = self.slots_of(old).collect();
+        for (number, slot, side) in moved {
+            self.ends.remove(&(old, number));
+            self.ends.insert((new, number), (slot, side));
+            if let Some(channel) = self.channels.get_mut(slot) {
+                match side {
+                    Side::Requester => channel.requester.peer = new,
+                    Side::Target => channel.target.peer = new,
+                }
+            }
+        }
+        if let Some(count) = self.peer_channels.remove(&old) {
+            self.peer_channels.insert(new, count);
+        }
+        closed
+    }
+
+    /// Ends channels that were quiet for too long.
+    pub fn on_timeout(&mut self, now: Instant) {
+        while let Some(&(at, slot)) = self.timers.first()
+            && at <= now
+        {
+            self.timers.pop_first();
+            let Some(channel) = self.channels.get_mut(slot) else {
+                continue;
+            };
+            let end = channel.last_used + self.config.channel_life;
+            if end <= now {
+                self.close(slot);
+            } else {
+                channel.timer = end;
+                self.timers.insert((end, slot));
+            }
+        }
+    }
+
+    /// When to call `on_timeout`.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Deadline> {
+        let (at, _) = self.timers.first()?;
+        Some(Deadline::new(*at, TimerKind::Directory))
+    }
+
+    /// Channels open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Whether no channel is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
+    /// Counters since start.
+    #[must_use]
+    pub const fn counters(&self) -> RelayCounters {
+        self.counters
+    }
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
