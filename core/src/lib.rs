@@ -15,6 +15,7 @@ pub mod api;
 pub mod error;
 pub mod directory;
 pub mod id;
+pub mod level;
 pub mod limits;
 mod node;
 pub mod relay;

@@ -75,6 +75,10 @@ pub const REQUESTS_PER_PEER: usize = 64;
 pub const REPLY_CACHE: usize = 256;
 /// How long an answer is kept to repeat it; longer than any request's deadline.
 pub const REPLY_LIFE: Duration = Duration::from_secs(60);
+/// References kept after their answer was acknowledged, against late copies.
+pub const REQUESTS_SETTLED: usize = 16_384;
+/// Shortest time such a reference is kept, even where place is short: the longest pause between repetitions.
+pub const REQUEST_SETTLED_LIFE_MIN: Duration = Duration::from_secs(2);
 /// Longest deadline of a request.
 pub const REQUEST_DEADLINE_MAX: Duration = Duration::from_secs(50);
 /// Bytes a stream may be ahead of its reader.
@@ -89,6 +93,8 @@ pub const REASSEMBLY_GAPS: usize = 256;
 pub const MESSAGE_BYTES: usize = 16 << 20;
 /// Bytes of messages begun but not taken, per peer and direction.
 pub const MESSAGE_WINDOW_BYTES: u64 = 16 << 20;
+/// Bytes granted above `MESSAGE_WINDOW_BYTES`, so that small credits need not be told one by one.
+pub const MESSAGE_WINDOW_SLACK_BYTES: u64 = 1 << 20;
 /// Messages begun but not taken, per peer and direction.
 pub const MESSAGES_IN_FLIGHT: usize = 1_024;
 /// How long an incomplete message may make no progress.
