@@ -19,6 +19,7 @@ pub mod level;
 pub mod limits;
 mod node;
 pub mod relay;
+pub mod recovery;
 pub mod rng;
 pub mod time;
 pub mod wire;

@@ -36,6 +36,19 @@ pub const BATCH_SEGMENTS: usize = 64;
 /// Bytes in one batch: an IPv4 datagram's payload before segmentation.
 pub const BATCH_BYTES: usize = 65_507;
 
+// --- recovery ---------------------------------------------------------------------------------------------------
+
+/// Longest wait before a lone acknowledgement (protocol §7); both ends count on it in their probe timeouts.
+pub const MAX_ACK_DELAY: Duration = Duration::from_millis(10);
+/// Ack-eliciting packets that call for an acknowledgement, unless the receiver is told otherwise (RFC 9000 §13.2.2).
+pub const ACK_THRESHOLD: u32 = 2;
+/// Round-trip time assumed before the first sample (RFC 9002 §6.2.2).
+pub const INITIAL_RTT: Duration = Duration::from_millis(333);
+/// Longest interval between probe timeouts: doubling further would only delay the news that a path is back.
+pub const PROBE_TIMEOUT_MAX: Duration = Duration::from_secs(4);
+/// Lost packets remembered so that a late acknowledgement shows the loss as spurious.
+pub const LOSSES_REMEMBERED: usize = 512;
+
 // --- handshake and sessions -------------------------------------------------------------------------------------
 
 /// Half-open handshakes kept at once, over all sources.

@@ -1,0 +1,136 @@
+//! HyStart++ (RFC 9406): leaves slow start when round trips grow longer, before the queue overflows. Told: packet
+//! numbers sent and acknowledged, and round-trip times. Answers: how fast to grow, and when slow start is over.
+//! The limit L on growth is infinite, because packets are paced (RFC 9406 §4.2, §4.3).
+
+use crate::time::Duration;
+
+const MIN_RTT_THRESHOLD: Duration = Duration::from_millis(4);
+const MAX_RTT_THRESHOLD: Duration = Duration::from_millis(16);
+const MIN_RTT_DIVISOR: u32 = 8;
+const SAMPLES: u32 = 8;
+const GROWTH_DIVISOR: u64 = 4;
+const CONSERVATIVE_ROUNDS: u32 = 5;
+
+/// Conservative slow start, under way.
+#[derive(Clone, Copy, Debug)]
+struct Conservative {
+    baseline: Duration,
+    rounds: u32,
+}
+
+/// The state of HyStart++ during one slow start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HyStart {
+    largest_sent: u64,
+    round_end: u64,
+    round_min: Option<Duration>,
+    previous_round_min: Option<Duration>,
+    samples: u32,
+    conservative: Option<Conservative>,
+}
+
+impl HyStart {
+    /// Notes a packet that left.
+    pub fn on_sent(&mut self, pn: u64) {
+        self.largest_sent = self.largest_sent.max(pn);
+    }
+
+    /// Notes an acknowledgement whose newest packet is `pn`; says whether slow start is over.
+    pub fn on_ack(&mut self, pn: u64, rtt_sample: Option<Duration>) -> bool {
+        if let Some(sample) = rtt_sample {
+            self.samples = self.samples.saturating_add(1);
+            self.round_min = Some(self.round_min.map_or(sample, |min| min.min(sample)));
+        }
+        self.compare();
+        pn >= self.round_end && self.begin_round()
+    }
+
+    /// Bytes to grow by for acknowledged `bytes`.
+    #[must_use]
+    pub const fn growth(&self, bytes: u64) -> u64 {
+        match self.conservative {
+            Some(_) => bytes / GROWTH_DIVISOR,
+            None => bytes,
+        }
+    }
+
+    fn compare(&mut self) {
+        let (Some(current), true) = (self.round_min, self.samples >= SAMPLES) else {
+            return;
+        };
+        if let Some(conservative) = self.conservative {
+            if current < conservative.baseline {
+                self.conservative = None;
+            }
+        } else if let Some(previous) = self.previous_round_min {
+            let threshold =
+                (previous / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD);
+            if current >= previous + threshold {
+                self.conservative = Some(Conservative {
+                    baseline: current,
+                    rounds: 0,
+                });
+            }
+        }
+    }
+
+    fn begin_round(&mut self) -> bool {
+        self.round_end = self.largest_sent.saturating_add(1);
+        self.previous_round_min = self.round_min.take().or(self.previous_round_min);
+        self.samples = 0;
+        let Some(conservative) = &mut self.conservative else {
+            return false;
+        };
+        conservative.rounds += 1;
+        conservative.rounds >= CONSERVATIVE_ROUNDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(value: u64) -> Duration {
+        Duration::from_millis(value)
+    }
+
+    /// One round of ten packets with the same round-trip time; says whether slow start ended.
+    fn round(hystart: &mut HyStart, first: &mut u64, rtt: Duration) -> bool {
+        let start = *first;
+        *first += 10;
+        (start..*first).for_each(|pn| hystart.on_sent(pn));
+        (start..*first).any(|pn| hystart.on_ack(pn, Some(rtt)))
+    }
+
+    #[test]
+    fn steady_round_trips_never_end_slow_start() {
+        let (mut hystart, mut pn) = (HyStart::default(), 0);
+        assert!((0..50).all(|_| !round(&mut hystart, &mut pn, ms(50))));
+        assert_eq!(hystart.growth(1_000), 1_000);
+    }
+
+    #[test]
+    fn longer_round_trips_slow_the_growth_and_then_end_it() {
+        let (mut hystart, mut pn) = (HyStart::default(), 0);
+        for _ in 0..3 {
+            assert!(!round(&mut hystart, &mut pn, ms(50)));
+        }
+        let rounds = (0..20).position(|_| round(&mut hystart, &mut pn, ms(60)));
+        assert_eq!(hystart.growth(1_000), 250);
+        assert!(matches!(rounds, Some(4..=6)), "{rounds:?}");
+    }
+
+    #[test]
+    fn a_passing_delay_lets_slow_start_go_on() {
+        let (mut hystart, mut pn) = (HyStart::default(), 0);
+        for _ in 0..3 {
+            round(&mut hystart, &mut pn, ms(50));
+        }
+        round(&mut hystart, &mut pn, ms(60));
+        round(&mut hystart, &mut pn, ms(60));
+        assert_eq!(hystart.growth(1_000), 250);
+        round(&mut hystart, &mut pn, ms(50));
+        round(&mut hystart, &mut pn, ms(50));
+        assert_eq!(hystart.growth(1_000), 1_000);
+    }
+}

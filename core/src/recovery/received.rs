@@ -1,0 +1,224 @@
+//! What arrived and when it is to be acknowledged (RFC 9000 §13.2, protocol §7). Told: packet numbers of authentic
+//! packets, acknowledgements sent, and acknowledgements of those. Answers: whether one is due, its ranges and its
+//! delay. The newest range is held beside the list of older ones: orderly traffic only moves one number and holds
+//! no heap memory.
+
+use crate::limits;
+use crate::time::{Duration, Instant};
+
+/// An inclusive range of packet numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range {
+    start: u64,
+    end: u64,
+}
+
+/// Where a packet number fell.
+enum Place {
+    /// Just behind the newest.
+    InOrder,
+    /// It opened or filled a gap.
+    OutOfOrder,
+    /// Known already, or too old to be remembered.
+    Known,
+}
+
+/// Received packet numbers of an association.
+#[derive(Clone, Debug)]
+pub struct ReceivedPackets {
+    newest: Option<Range>,
+    /// Older ranges, ascending, apart from each other and from `newest` by at least one number.
+    older: Vec<Range>,
+    /// Numbers below are not recorded any more.
+    floor: u64,
+    largest_at: Instant,
+    threshold: u32,
+    eliciting: u32,
+    at_once: bool,
+    due_at: Option<Instant>,
+}
+
+impl ReceivedPackets {
+    /// Starts with nothing received.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            newest: None,
+            older: Vec::new(),
+            floor: 0,
+            largest_at: Instant::EPOCH,
+            threshold: limits::ACK_THRESHOLD,
+            eliciting: 0,
+            at_once: false,
+            due_at: None,
+        }
+    }
+
+    /// Notes an authentic packet; one that is known already changes nothing.
+    pub fn on_packet(&mut self, pn: u64, ack_eliciting: bool, now: Instant) {
+        let place = self.insert(pn, now);
+        if !ack_eliciting || matches!(place, Place::Known) {
+            return;
+        }
+        self.eliciting = self.eliciting.saturating_add(1);
+        self.at_once |= matches!(place, Place::OutOfOrder);
+        if self.due_at.is_none() {
+            self.due_at = Some(now + limits::MAX_ACK_DELAY);
+        }
+    }
+
+    /// Sets how many ack-eliciting packets call for an acknowledgement; 2 at first, never below 1.
+    pub fn set_ack_threshold(&mut self, packets: u32) {
+        self.threshold = packets.max(1);
+    }
+
+    /// Whether an acknowledgement is to leave even if alone.
+    #[must_use]
+    pub fn ack_due(&self, now: Instant) -> bool {
+        self.eliciting > 0
+            && (self.at_once
+                || self.eliciting >= self.threshold
+                || self.due_at.is_some_and(|at| at <= now))
+    }
+
+    /// Whether something is worth acknowledging with the next packet that leaves anyway.
+    #[must_use]
+    pub const fn ack_pending(&self) -> bool {
+        self.eliciting > 0
+    }
+
+    /// When a lone acknowledgement is due; in the past where one is due already.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        if self.at_once || self.eliciting >= self.threshold {
+            return self.due_at.map(|at| at - limits::MAX_ACK_DELAY);
+        }
+        self.due_at
+    }
+
+    /// The ranges to acknowledge: inclusive `(start, end)`, descending, at most `limits::ACK_RANGES`.
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + Clone + '_ {
+        self.newest
+            .iter()
+            .chain(self.older.iter().rev())
+            .map(|range| (range.start, range.end))
+    }
+
+    /// How many ranges [`Self::ranges`] yields.
+    #[must_use]
+    pub fn range_count(&self) -> usize {
+        usize::from(self.newest.is_some()) + self.older.len()
+    }
+
+    /// The largest packet number received.
+    #[must_use]
+    pub fn largest(&self) -> Option<u64> {
+        self.newest.map(|range| range.end)
+    }
+
+    /// Time since the packet with the largest number arrived.
+    #[must_use]
+    pub fn ack_delay(&self, now: Instant) -> Duration {
+        now.saturating_since(self.largest_at)
+    }
+
+    /// Notes that an acknowledgement of all ranges leaves.
+    pub fn on_ack_sent(&mut self, _now: Instant) {
+        self.eliciting = 0;
+        self.at_once = false;
+        self.due_at = None;
+    }
+
+    /// Forgets ranges that the peer knows to be acknowledged: it acknowledged a packet of ours whose acknowledgement
+    /// had `largest_acked` as its largest number (RFC 9000 §13.2.4). The range around that number stays.
+    pub fn on_ack_of_ack(&mut self, largest_acked: u64) {
+        let settled = self.older.partition_point(|r| r.end < largest_acked);
+        let _ = self.older.drain(..settled);
+        let start = self.older.first().or(self.newest.as_ref());
+        // Where the number lies in a range, all below the range is known to be settled.
+        let reached = start.map_or(0, |r| r.start).min(largest_acked);
+        self.floor = self.floor.max(reached);
+        if self.older.is_empty() {
+            self.older = Vec::new();
+        }
+    }
+
+    fn insert(&mut self, pn: u64, now: Instant) -> Place {
+        let Some(newest) = &mut self.newest else {
+            self.newest = Some(Range { start: pn, end: pn });
+            self.largest_at = now;
+            return if pn == 0 {
+                Place::InOrder
+            } else {
+                Place::OutOfOrder
+            };
+        };
+        if newest.end.checked_add(1) == Some(pn) {
+            newest.end = pn;
+            self.largest_at = now;
+            return Place::InOrder;
+        }
+        if pn > newest.end {
+            let before = core::mem::replace(newest, Range { start: pn, end: pn });
+            self.older.push(before);
+            self.largest_at = now;
+            self.cap();
+            return Place::OutOfOrder;
+        }
+        if pn >= newest.start || pn < self.floor {
+            return Place::Known;
+        }
+        if pn.checked_add(1) == Some(newest.start) {
+            newest.start = pn;
+            if let Some(below) = self.older.pop_if(|r| r.end.checked_add(1) == Some(pn)) {
+                newest.start = below.start;
+            }
+            return Place::OutOfOrder;
+        }
+        self.insert_older(pn)
+    }
+
+    fn insert_older(&mut self, pn: u64) -> Place {
+        // The first range that ends at or above the number's lower neighbour.
+        let index = self.older.partition_point(|r| r.end.saturating_add(1) < pn);
+        let Some(range) = self.older.get_mut(index) else {
+            self.older.push(Range { start: pn, end: pn });
+            self.cap();
+            return Place::OutOfOrder;
+        };
+        if (range.start..=range.end).contains(&pn) {
+            return Place::Known;
+        }
+        if range.end.checked_add(1) == Some(pn) {
+            range.end = pn;
+            let end = pn;
+            let next = self.older.get(index + 1).copied();
+            if let Some(next) = next.filter(|n| end.checked_add(1) == Some(n.start)) {
+                self.older.remove(index + 1);
+                if let Some(range) = self.older.get_mut(index) {
+                    range.end = next.end;
+                }
+            }
+        } else if pn.checked_add(1) == Some(range.start) {
+            range.start = pn;
+        } else {
+            self.older.insert(index, Range { start: pn, end: pn });
+            self.cap();
+        }
+        Place::OutOfOrder
+    }
+
+    /// Forgets the oldest range where there are too many; its numbers count as known from then on.
+    fn cap(&mut self) {
+        if self.older.len() >= limits::ACK_RANGES {
+            let oldest = self.older.remove(0);
+            self.floor = self.floor.max(oldest.end.saturating_add(1));
+        }
+    }
+}
+
+impl Default for ReceivedPackets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
