@@ -12,14 +12,16 @@
 )]
 
 pub mod api;
-pub mod error;
 pub mod directory;
+pub mod error;
 pub mod id;
 pub mod level;
+pub mod limiter;
 pub mod limits;
 mod node;
-pub mod relay;
+pub mod path;
 pub mod recovery;
+pub mod relay;
 pub mod rng;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,148 @@
+//! Which addresses may be tried at all. A peer names its candidates itself, so that without this rule anyone
+//! who may talk to us could aim our packets at a printer, a router or a stranger.
+//!
+//! Told: the candidate, what both sides look like from outside, and our interfaces. Returns: yes, or the reason
+//! why not in stable words. A pure function (docs/protocol.md §9.3).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::api::CandidateKind;
+
+/// Lowest port that is tried: below it live services that answer to strangers.
+const LOWEST_PORT: u16 = 1_024;
+
+/// How far an address reaches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Public,
+    Private,
+    LinkLocal,
+    Loopback,
+}
+
+/// The address with IPv4-mapped IPv6 written as IPv4, and without flow label.
+#[must_use]
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    match (address.ip().to_canonical(), address) {
+        (IpAddr::V6(ip), SocketAddr::V6(v6)) => {
+            core::net::SocketAddrV6::new(ip, v6.port(), 0, v6.scope_id()).into()
+        }
+        (ip, _) => SocketAddr::new(ip, address.port()),
+    }
+}
+
+/// Whether `candidate` may be probed, given the reflexive addresses of both sides and our own interfaces.
+///
+/// # Errors
+/// The reason why not, in words for the status.
+pub fn may_probe(
+    candidate: SocketAddr,
+    kind: CandidateKind,
+    remote_reflexive: &[SocketAddr],
+    local_reflexive: &[SocketAddr],
+    local_host: &[SocketAddr],
+) -> Result<(), &'static str> {
+    let candidate = canonical(candidate);
+    let ip = candidate.ip();
+    let scope = scope(ip)?;
+    if candidate.port() < LOWEST_PORT {
+        return Err("port below 1024");
+    }
+    let is_own = |own: &SocketAddr| canonical(*own) == candidate;
+    if local_host.iter().any(is_own) || local_reflexive.iter().any(is_own) {
+        return Err("own address");
+    }
+    let shares_subnet = shares_subnet(ip, local_host);
+    if shares_subnet && matches!(ip, IpAddr::V4(v4) if v4.octets().ends_with(&[255])) {
+        return Err("broadcast address");
+    }
+    // Its packets reach us from there, so that it is on a link or route of ours.
+    if kind == CandidateKind::PeerReflexive {
+        return Ok(());
+    }
+    match scope {
+        Scope::Public => Ok(()),
+        Scope::Loopback if any_in(local_reflexive, Scope::Loopback) => Ok(()),
+        Scope::Loopback => Err("loopback address of another host"),
+        Scope::LinkLocal if shares_subnet => Ok(()),
+        Scope::LinkLocal => Err("link-local address of another link"),
+        Scope::Private if shares_subnet => Ok(()),
+        Scope::Private if same_side(remote_reflexive, local_reflexive) => Ok(()),
+        Scope::Private => Err("private address of another network"),
+    }
+}
+
+/// Whether both sides are seen with the same public address, or both from inside a private network. A peer that
+/// names no reflexive address of its own was seen under its host address.
+fn same_side(remote: &[SocketAddr], local: &[SocketAddr]) -> bool {
+    let ip = |address: &SocketAddr| address.ip().to_canonical();
+    let equal = remote.iter().any(|r| local.iter().any(|l| ip(r) == ip(l)));
+    let both_inside = any_inside(local) && (remote.is_empty() || any_inside(remote));
+    equal || both_inside
+}
+
+fn any_inside(addresses: &[SocketAddr]) -> bool {
+    any_in(addresses, Scope::Private) || any_in(addresses, Scope::Loopback)
+}
+
+fn any_in(addresses: &[SocketAddr], wanted: Scope) -> bool {
+    let matches = |address: &SocketAddr| scope(address.ip().to_canonical()) == Ok(wanted);
+    addresses.iter().any(matches)
+}
+
+/// Whether one of our interfaces lies in the same /24 (IPv4) or /64 (IPv6).
+fn shares_subnet(candidate: IpAddr, local_host: &[SocketAddr]) -> bool {
+    local_host
+        .iter()
+        .any(|own| match (own.ip().to_canonical(), candidate) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => own.to_bits() >> 8 == other.to_bits() >> 8,
+            (IpAddr::V6(own), IpAddr::V6(other)) => own.to_bits() >> 64 == other.to_bits() >> 64,
+            _ => false,
+        })
+}
+
+fn scope(ip: IpAddr) -> Result<Scope, &'static str> {
+    match ip {
+        IpAddr::V4(v4) => scope_v4(v4),
+        IpAddr::V6(v6) => scope_v6(v6),
+    }
+}
+
+fn scope_v4(ip: Ipv4Addr) -> Result<Scope, &'static str> {
+    let [first, second, ..] = ip.octets();
+    match first {
+        0 => Err("unspecified address"),
+        224..=239 => Err("multicast address"),
+        240..=255 => Err("broadcast or reserved address"),
+        127 => Ok(Scope::Loopback),
+        169 if second == 254 => Ok(Scope::LinkLocal),
+        100 if (64..128).contains(&second) => Ok(Scope::Private),
+        _ if ip.is_private() => Ok(Scope::Private),
+        _ => Ok(Scope::Public),
+    }
+}
+
+fn scope_v6(ip: Ipv6Addr) -> Result<Scope, &'static str> {
+    let [first, ..] = ip.segments();
+    if ip.is_unspecified() {
+        return Err("unspecified address");
+    }
+    if ip.is_multicast() {
+        return Err("multicast address");
+    }
+    if ip.is_loopback() {
+        return Ok(Scope::Loopback);
+    }
+    // Deprecated spellings that embed an IPv4 address (RFC 4291 §2.5.5.1) could smuggle any of the above.
+    if ip.to_bits() >> 32 == 0 {
+        return Err("reserved address");
+    }
+    match first {
+        0xfe80..=0xfebf => Ok(Scope::LinkLocal),
+        0xfc00..=0xfdff | 0xfec0..=0xfeff => Ok(Scope::Private),
+        _ => Ok(Scope::Public),
+    }
+}
+
+#[cfg(test)]
+mod tests;

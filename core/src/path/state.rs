@@ -1,0 +1,173 @@
+//! One path, or one address that may become one: what was sent and heard, whether it is proven, doubted or held
+//! back, and what may still be spent on it while it is unproven.
+//!
+//! Told by [`super::Paths`] what happened on it. Returns nothing by itself; the rules that compare paths live in
+//! `selection`, those of time in `liveness` (docs/protocol.md §9.2, §9.5).
+
+use super::amplification::Amplification;
+use super::mtu::MtuDiscovery;
+use super::selection::Choice;
+use super::types::{PathKey, Route};
+use super::validation::{Challenges, Purpose, Schedule};
+use crate::api::CandidateKind;
+use crate::limiter::TokenBucket;
+use crate::limits;
+use crate::time::{Duration, Instant};
+
+/// Size reckoned for a probe, bytes of UDP payload: header, challenge, response and tag.
+pub(super) const PROBE_BYTES: usize = 48;
+/// An unproven candidate earns one more probe each so long.
+const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+/// A path that failed is held back this long at first, doubling.
+const HOLD: Duration = Duration::from_secs(1);
+/// Doublings of [`HOLD`] at most.
+const HOLD_DOUBLINGS: u32 = 6;
+/// Working so long makes up for earlier failures.
+const FORGIVE_AFTER: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) struct PathState {
+    pub(super) key: PathKey,
+    pub(super) route: Route,
+    pub(super) kind: CandidateKind,
+    /// When an answer last made it usable; `None` while unproven.
+    pub(super) proven_at: Option<Instant>,
+    pub(super) doubted: bool,
+    pub(super) rtt: Option<Duration>,
+    pub(super) last_sent: Option<Instant>,
+    pub(super) last_received: Option<Instant>,
+    pub(super) consent_asked_at: Option<Instant>,
+    pub(super) schedule: Schedule,
+    pub(super) challenges: Challenges,
+    pub(super) amplification: Amplification,
+    pub(super) mtu: MtuDiscovery,
+    pub(super) probes_sent: u32,
+    pub(super) probes_received: u32,
+    probe_budget: TokenBucket,
+    held_until: Option<Instant>,
+    failures: u32,
+}
+
+impl PathState {
+    pub(super) fn new(key: PathKey, route: Route, kind: CandidateKind, now: Instant) -> Self {
+        let burst = u64::from(limits::PROBES_PER_CANDIDATE);
+        Self {
+            key,
+            route,
+            kind,
+            proven_at: None,
+            doubted: false,
+            rtt: None,
+            last_sent: None,
+            last_received: None,
+            consent_asked_at: None,
+            schedule: Schedule::default(),
+            challenges: Challenges::default(),
+            amplification: Amplification::default(),
+            mtu: if route.is_direct() {
+                MtuDiscovery::new()
+            } else {
+                MtuDiscovery::relayed()
+            },
+            probes_sent: 0,
+            probes_received: 0,
+            probe_budget: TokenBucket::with_interval(PROBE_INTERVAL, burst, now),
+            held_until: None,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven_at.is_some()
+    }
+
+    /// Both directions work: usable from now on, until dropped.
+    pub(super) fn on_proven(&mut self, now: Instant) {
+        self.doubted = false;
+        self.last_received = Some(now);
+        self.schedule.stop();
+        if self.proven_at.is_none() {
+            self.proven_at = Some(now);
+            self.mtu.on_proven(now);
+        }
+    }
+
+    /// A sample from a challenge; recovery's own estimate replaces it where there is one.
+    pub(super) fn on_rtt_sample(&mut self, sample: Duration) {
+        self.rtt = Some(self.rtt.map_or(sample, |old| (old * 7 + sample) / 8));
+    }
+
+    /// No longer proven, but still a candidate, under a new key.
+    pub(super) fn move_to_unproven(&mut self, key: PathKey) -> PathKey {
+        self.proven_at = None;
+        self.doubted = false;
+        self.rtt = None;
+        self.schedule.stop();
+        self.mtu = MtuDiscovery::new();
+        core::mem::replace(&mut self.key, key)
+    }
+
+    /// It was in use and failed: it must wait before it is preferred again.
+    pub(super) fn on_failed(&mut self, now: Instant, used_since: Instant) {
+        if now.saturating_since(used_since) >= FORGIVE_AFTER {
+            self.failures = 0;
+        }
+        self.failures = (self.failures + 1).min(HOLD_DOUBLINGS);
+        self.held_until = Some(now + HOLD * (1 << self.failures));
+    }
+
+    /// When it stops being held back.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.held_until
+    }
+
+    pub(super) fn release(&mut self, now: Instant) {
+        self.held_until = self.held_until.filter(|until| *until > now);
+    }
+
+    pub(super) fn choice(&self, now: Instant) -> Option<Choice> {
+        self.is_proven().then_some(Choice {
+            path: self.key,
+            is_direct: self.route.is_direct(),
+            doubted: self.doubted,
+            held: self.held_until.is_some_and(|until| until > now),
+            rtt: self.rtt,
+        })
+    }
+
+    /// Begins a round unless one is under way.
+    pub(super) fn probe(&mut self, now: Instant) {
+        if self.schedule.purpose() != Some(Purpose::Round) {
+            self.schedule.start(Purpose::Round, now);
+        }
+    }
+
+    /// Takes what one probe to this unproven address costs: from what it sent us, or, where the peer named it,
+    /// from its own small budget.
+    pub(super) fn take_probe(&mut self, now: Instant) -> bool {
+        if self.amplification.allows(PROBE_BYTES) {
+            return true;
+        }
+        self.kind != CandidateKind::PeerReflexive && self.probe_budget.take(now, 1)
+    }
+
+    pub(super) fn refill_probes(&mut self, now: Instant) {
+        self.probe_budget.refill(now);
+    }
+
+    /// Worth less is evicted first: never heard of, then learnt rather than named, then tried more often.
+    pub(super) fn worth(
+        &self,
+    ) -> (
+        bool,
+        core::cmp::Reverse<CandidateKind>,
+        core::cmp::Reverse<u32>,
+    ) {
+        use core::cmp::Reverse;
+        (
+            self.probes_received > 0,
+            Reverse(self.kind),
+            Reverse(self.probes_sent),
+        )
+    }
+}

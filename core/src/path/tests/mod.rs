@@ -1,0 +1,1 @@
+//! Volleys between two sets of paths.

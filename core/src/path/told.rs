@@ -1,0 +1,359 @@
+//! What [`Paths`] is told: routes that came up, candidates, packets, challenges and echoes, losses, and changes
+//! of the network. Each changes state and may queue answers and events; nothing is sent from here
+//! (docs/protocol.md §9.2, §9.3; RFC 9000 §8.2, §9).
+
+use core::net::SocketAddr;
+
+use super::types::{PacketOutcome, PathEvent, PathKey, Received, ResponseOutcome, Route};
+use super::validation::Purpose;
+use super::{LEARNT, PathState, Paths, RESPONSES, canonical, may_probe};
+use crate::api::CandidateKind;
+use crate::limits;
+use crate::time::{Duration, Instant};
+
+/// Least pause between two probes that a packet from a candidate triggers (RFC 8445 §14, Ta).
+const TRIGGERED_GAP: Duration = Duration::from_millis(50);
+
+impl Paths {
+    /// A relayed route exists over which the peer's authentic packets may come: usable at once.
+    pub fn on_relay_route(&mut self, now: Instant, route: Route) {
+        self.on_established(now, route);
+    }
+
+    /// The handshake was completed on this route, which proves both directions.
+    pub fn on_established(&mut self, now: Instant, route: Route) {
+        let route = route.canonical();
+        if self.by_route(route).is_none() {
+            let kind = CandidateKind::PeerReflexive;
+            if self.insert(now, route, kind).is_none() {
+                return;
+            }
+        }
+        self.last_received = now;
+        self.told_lost = false;
+        if let Some(path) = self.by_route_mut(route) {
+            path.on_proven(now);
+        }
+        self.reselect(now);
+    }
+
+    /// Our own addresses: as introducers see them, and of our interfaces.
+    pub fn on_local_addresses(&mut self, reflexive: &[SocketAddr], host: &[SocketAddr]) {
+        let bounded =
+            |from: &[SocketAddr]| from.iter().take(limits::CANDIDATES * 2).copied().collect();
+        self.local_reflexive = bounded(reflexive);
+        self.local_host = bounded(host);
+    }
+
+    /// The peer named its addresses; those that may be tried are, at once. Addresses named before keep the
+    /// budget that they have left, so that naming them again gains nothing.
+    pub fn on_remote_candidates(&mut self, now: Instant, named: &[(SocketAddr, CandidateKind)]) {
+        let named = || {
+            named
+                .iter()
+                .take(limits::CANDIDATES)
+                .map(|(a, k)| (canonical(*a), *k))
+        };
+        let reflexive = named().filter(|(_, kind)| *kind == CandidateKind::ServerReflexive);
+        self.remote_reflexive = reflexive.map(|(address, _)| address).collect();
+        self.refused.clear();
+        if !self.direct_paths {
+            self.refused
+                .extend(named().map(|(a, k)| (a, k, "direct paths are switched off")));
+            return;
+        }
+        for (address, kind) in named() {
+            // Only what is seen of a packet can make a candidate peer-reflexive.
+            let kind = kind.min(CandidateKind::ServerReflexive);
+            if let Err(reason) = self.may_try(address, kind) {
+                self.refused.push((address, kind, reason));
+            } else if let Some(known) = self.by_route_mut(Route::Direct(address)) {
+                known.kind = known.kind.min(kind);
+            } else {
+                self.insert(now, Route::Direct(address), kind);
+            }
+        }
+        self.rounds.restart(now);
+        self.begin_due_round(now);
+    }
+
+    /// An authentic packet arrived, whatever it carried. An unknown source becomes a candidate at once; where
+    /// the packet shows that the peer moved, the path in use must prove itself too (RFC 9000 §9.3).
+    pub fn on_packet_received(
+        &mut self,
+        now: Instant,
+        route: Route,
+        packet: Received,
+    ) -> PacketOutcome {
+        let route = route.canonical();
+        self.last_received = now;
+        self.told_lost = false;
+        let is_new = self.by_route(route).is_none();
+        if is_new && let Err(reason) = self.learn(now, route) {
+            return PacketOutcome::Ignored(reason);
+        }
+        let Some(path) = self.by_route_mut(route) else {
+            return PacketOutcome::Ignored("no room");
+        };
+        let key = path.key;
+        path.last_received = Some(now);
+        path.schedule.stop_if(Purpose::Consent);
+        if !path.is_proven() {
+            path.amplification.on_received(packet.bytes);
+        }
+        if is_new {
+            path.probe(now);
+        }
+        if packet.is_newest && !packet.is_probing {
+            self.check_roaming(now, key);
+        }
+        if is_new {
+            PacketOutcome::Learnt(key)
+        } else {
+            PacketOutcome::Known(key)
+        }
+    }
+
+    /// A datagram of this size left on a route.
+    pub fn on_packet_sent(&mut self, now: Instant, route: Route, bytes: usize) {
+        if let Some(path) = self.by_route_mut(route.canonical()) {
+            path.last_sent = Some(now);
+            if !path.is_proven() {
+                path.amplification.on_sent(bytes);
+            }
+        }
+    }
+
+    /// The peer challenges us on a route; it is answered there, once. Tell of the packet first
+    /// ([`Self::on_packet_received`]).
+    pub fn on_challenge_received(&mut self, now: Instant, route: Route, challenge: [u8; 8]) {
+        let route = route.canonical();
+        let direct_paths = self.direct_paths;
+        let Some(path) = self.by_route_mut(route) else {
+            return;
+        };
+        path.probes_received = path.probes_received.saturating_add(1);
+        // It reached us, so that ours may now reach it: do not wait for the next turn of the schedule.
+        if !path.is_proven() && direct_paths {
+            let is_quiet = path
+                .last_sent
+                .is_none_or(|sent| now.saturating_since(sent) >= TRIGGERED_GAP);
+            if is_quiet
+                && path
+                    .schedule
+                    .due()
+                    .is_none_or(|due| due > now + TRIGGERED_GAP)
+            {
+                path.schedule.start(Purpose::Round, now);
+            }
+        }
+        if self.responses.len() < RESPONSES {
+            self.responses.push_back((route, challenge));
+        }
+    }
+
+    /// The peer echoed eight bytes. They prove the path on which they were sent, whichever way the echo came.
+    pub fn on_response_received(
+        &mut self,
+        now: Instant,
+        route: Route,
+        echo: [u8; 8],
+    ) -> ResponseOutcome {
+        let came_by = route.canonical();
+        let mut answered = None;
+        for path in &mut self.paths {
+            if let Some(rtt) = path.challenges.on_response(now, echo) {
+                answered = Some((path, rtt));
+                break;
+            }
+        }
+        let Some((path, rtt)) = answered else {
+            return ResponseOutcome::Unknown;
+        };
+        let newly_proven = !path.is_proven();
+        path.on_proven(now);
+        path.on_rtt_sample(rtt);
+        let outcome = ResponseOutcome::Validated {
+            path: path.key,
+            route: path.route,
+            rtt,
+            newly_proven,
+            asymmetric: path.route != came_by,
+        };
+        let key = path.key;
+        self.roaming.on_answer(key);
+        self.reselect(now);
+        outcome
+    }
+
+    /// Recovery's smoothed round-trip time of a path, from an acknowledgement: the path works.
+    pub fn on_rtt(&mut self, now: Instant, path: PathKey, smoothed: Duration) {
+        if let Some(path) = self.by_key_mut(path)
+            && path.is_proven()
+        {
+            path.rtt = Some(smoothed);
+            path.doubted = false;
+        }
+        self.reselect(now);
+    }
+
+    /// So many probe timeouts in a row passed on a path; from the second on it is doubted, and everything else
+    /// is probed at once.
+    pub fn on_probe_timeouts(&mut self, now: Instant, path: PathKey, count: u32) {
+        if count >= 2 {
+            self.doubt(now, path);
+        }
+    }
+
+    /// The socket refused to send on a route (no route to host, and the like).
+    pub fn on_send_error(&mut self, now: Instant, route: Route) {
+        match self.by_route_mut(route.canonical()) {
+            Some(path) if path.is_proven() => {
+                let key = path.key;
+                self.doubt(now, key);
+            }
+            Some(path) => path.schedule.stop(),
+            None => {}
+        }
+    }
+
+    /// Our own network changed: every path must prove itself anew, and every candidate is worth another try.
+    pub fn on_network_change(&mut self, now: Instant) {
+        self.peer_probes.refill(now);
+        for path in &mut self.paths {
+            path.refill_probes(now);
+            if path.is_proven() {
+                path.mtu.on_proven(now);
+            }
+        }
+        self.probe_all(now);
+        if let Some(active) = self.active {
+            let rtt = self.by_key(active).and_then(|path| path.rtt);
+            self.roaming.begin(now, active, rtt);
+        }
+        if self.active().is_none_or(|(_, route)| !route.is_direct()) {
+            self.rounds.restart(now);
+            self.begin_due_round(now);
+        }
+    }
+
+    /// The session with a relay ended; its channels are gone.
+    pub fn on_relay_lost(&mut self, now: Instant, lost: u32) {
+        let is_lost =
+            |p: &&PathState| matches!(p.route, Route::Relay { relay, .. } if relay == lost);
+        let keys: Vec<_> = self.paths.iter().filter(is_lost).map(|p| p.key).collect();
+        for key in keys {
+            self.remove(key);
+        }
+        self.reselect(now);
+    }
+
+    /// A probe for the largest datagram was acknowledged.
+    pub fn on_mtu_probe_acked(&mut self, now: Instant, path: PathKey, bytes: usize) {
+        if let Some(path) = self.by_key_mut(path) {
+            path.mtu.on_probe_acked(now, bytes);
+        }
+    }
+
+    /// A probe for the largest datagram was lost.
+    pub fn on_mtu_probe_lost(&mut self, now: Instant, path: PathKey, bytes: usize) {
+        if let Some(path) = self.by_key_mut(path) {
+            path.mtu.on_probe_lost(now, bytes);
+        }
+    }
+
+    /// An ordinary datagram was acknowledged.
+    pub fn on_datagram_acked(&mut self, path: PathKey, bytes: usize) {
+        if let Some(path) = self.by_key_mut(path) {
+            path.mtu.on_datagram_acked(bytes);
+        }
+    }
+
+    /// An ordinary datagram was lost; true where the path's largest datagram fell because of it.
+    pub fn on_datagram_lost(&mut self, now: Instant, path: PathKey, bytes: usize) -> bool {
+        self.by_key_mut(path)
+            .is_some_and(|path| path.mtu.on_datagram_lost(now, bytes))
+    }
+
+    /// Takes the source of an authentic packet as a candidate.
+    fn learn(&mut self, now: Instant, route: Route) -> Result<(), &'static str> {
+        let kind = CandidateKind::PeerReflexive;
+        match route {
+            Route::Relay { .. } => return Err("unknown relay channel"),
+            Route::Direct(_) if !self.direct_paths => return Err("direct paths are switched off"),
+            Route::Direct(address) => self.may_try(address, kind)?,
+        }
+        let is_learnt = |p: &&PathState| p.kind == kind && p.route.is_direct() && !p.is_proven();
+        if self.paths.iter().filter(is_learnt).count() >= LEARNT {
+            let worst = self
+                .paths
+                .iter()
+                .filter(is_learnt)
+                .min_by_key(|p| p.worth());
+            if let Some(key) = worst.map(|p| p.key) {
+                self.remove(key);
+            }
+        }
+        self.insert(now, route, kind).map(|_| ()).ok_or("no room")
+    }
+
+    fn may_try(&self, address: SocketAddr, kind: CandidateKind) -> Result<(), &'static str> {
+        let (remote, local) = (&self.remote_reflexive, &self.local_reflexive);
+        may_probe(address, kind, remote, local, &self.local_host)
+    }
+
+    /// Data came by another path than the one in use: did the peer move there, or is the packet a copy?
+    fn check_roaming(&mut self, now: Instant, source: PathKey) {
+        let Some(active) = self.active.filter(|active| *active != source) else {
+            return;
+        };
+        let Some(path) = self.by_key(active) else {
+            return;
+        };
+        if path.route.is_direct() && self.roaming.may_begin(now) {
+            let rtt = path.rtt;
+            self.roaming.begin(now, active, rtt);
+            self.roaming.on_moved();
+            for key in [active, source] {
+                if let Some(path) = self.by_key_mut(key) {
+                    path.probe(now);
+                }
+            }
+        }
+    }
+
+    /// A path that carried data may be dead: tries everything, and takes the next best meanwhile.
+    pub(super) fn doubt(&mut self, now: Instant, key: PathKey) {
+        let Some(path) = self
+            .by_key_mut(key)
+            .filter(|path| path.is_proven() && !path.doubted)
+        else {
+            return;
+        };
+        path.doubted = true;
+        if self.active == Some(key) {
+            self.probe_all(now);
+        } else if let Some(path) = self.by_key_mut(key) {
+            path.probe(now);
+        }
+        self.reselect(now);
+    }
+
+    /// Drops a path; a direct one stays a candidate.
+    pub(super) fn drop_path(&mut self, key: PathKey) {
+        let fresh = self.fresh_key();
+        let Some(path) = self.by_key_mut(key) else {
+            return;
+        };
+        if !path.route.is_direct() {
+            self.remove(key);
+            return;
+        }
+        path.move_to_unproven(fresh);
+        self.lost_direct = true;
+        self.events.push_back(PathEvent::PathDropped(key));
+        if self.active == Some(key) {
+            self.active = None;
+        }
+    }
+}

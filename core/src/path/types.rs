@@ -1,0 +1,141 @@
+//! The words in which a peer's paths are spoken of: routes, keys, what is told and what comes back.
+//! Plain data only; the parent translates relay numbers into node ids (docs/protocol.md §9.1).
+
+use core::net::SocketAddr;
+
+use crate::api::PathChangeReason;
+use crate::time::Duration;
+
+/// How a datagram reaches the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Route {
+    /// Straight to its address (IPv4-mapped IPv6 addresses count as their IPv4 address).
+    Direct(SocketAddr),
+    /// Inside RELAY frames to a relay with which a session exists.
+    Relay {
+        /// The parent's own number for the relaying peer.
+        relay: u32,
+        /// Our end of the channel.
+        channel: u32,
+    },
+}
+
+impl Route {
+    /// Whether no relay is in between.
+    #[must_use]
+    pub const fn is_direct(&self) -> bool {
+        matches!(self, Self::Direct(_))
+    }
+
+    /// The address, where the route is direct.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Direct(address) => Some(*address),
+            Self::Relay { .. } => None,
+        }
+    }
+
+    pub(super) fn canonical(self) -> Self {
+        match self {
+            Self::Direct(address) => Self::Direct(super::candidates::canonical(address)),
+            relay @ Self::Relay { .. } => relay,
+        }
+    }
+}
+
+/// Names one path for recovery and congestion control; a path that was dropped and comes back has a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathKey(pub u32);
+
+/// An authentic packet, as far as paths care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Bytes of UDP payload.
+    pub bytes: usize,
+    /// Whether its packet number is the highest so far.
+    pub is_newest: bool,
+    /// Whether it carried nothing but challenges, responses and padding (RFC 9000 §9.1).
+    pub is_probing: bool,
+}
+
+/// What an authentic packet means for the paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketOutcome {
+    /// It came over a route that was known.
+    Known(PathKey),
+    /// Its source was unknown and is a candidate now.
+    Learnt(PathKey),
+    /// Its source was unknown and may not be tried, for this reason.
+    Ignored(&'static str),
+}
+
+/// What a PATH_RESPONSE means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseOutcome {
+    /// It echoed a challenge of ours.
+    Validated {
+        /// The path that the challenge was sent on.
+        path: PathKey,
+        /// Its route.
+        route: Route,
+        /// Time from the challenge to the response.
+        rtt: Duration,
+        /// Whether the path was not proven before.
+        newly_proven: bool,
+        /// Whether the response came back over another route than the challenge left on.
+        asymmetric: bool,
+    },
+    /// No challenge of ours had these bytes, or it is too old.
+    Unknown,
+}
+
+/// A PATH_CHALLENGE to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The path under test.
+    pub path: PathKey,
+    /// Where to send it.
+    pub route: Route,
+    /// The bytes to be echoed.
+    pub challenge: [u8; 8],
+    /// Whether the path was proven before; if not, the probe counts against the node's budget.
+    pub proven: bool,
+}
+
+/// Something the parent must act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathEvent {
+    /// Data takes another path from now on.
+    ActiveChanged {
+        /// The path before, if it still exists.
+        from: Option<PathKey>,
+        /// The path now.
+        to: PathKey,
+        /// Its route.
+        route: Route,
+        /// Why.
+        reason: PathChangeReason,
+    },
+    /// A path is gone; whatever recovery keeps for it may be forgotten.
+    PathDropped(PathKey),
+    /// Nothing was heard on any path for `limits::PEER_TIMEOUT`: the connection is over. Told once.
+    AllPathsLost,
+}
+
+/// One proven path as the status shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteStatus {
+    /// Its key.
+    pub path: PathKey,
+    /// Its route.
+    pub route: Route,
+    /// Whether it carries the data now.
+    pub active: bool,
+    /// Whether an answer proved both directions.
+    pub proven: bool,
+    /// Smoothed round-trip time, once measured.
+    pub rtt: Option<Duration>,
+    /// Largest datagram known to pass, bytes of UDP payload.
+    pub mtu_bytes: usize,
+}
