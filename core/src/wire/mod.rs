@@ -5,13 +5,15 @@
 //! a buffer of the caller and allocate nothing; only control messages, which are rare, build a `Vec`.
 //! Whether a decoded value makes sense now is decided by the component that it is for.
 
+pub mod control;
 pub mod frame;
 pub mod name;
 pub mod packet;
 pub mod reader;
-
+pub mod stun;
 pub mod writer;
 
+pub use control::{ControlMessage, ParsedControl};
 pub use frame::Frame;
 pub use packet::DatagramKind;
 pub use reader::Reader;
