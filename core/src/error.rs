@@ -1,8 +1,8 @@
 //! Faults of others: bytes that do not decode, and peers that break a rule of the protocol.
 //!
-//! A [`DecodeError`] costs the packet (or control message) it was found in and is counted (protocol §5); a
-//! [`PeerMisbehaved`] comes out of a packet that was authentic and ends the connection with its code in CLOSE.
-//! Refusals towards our own caller are in [`crate::api`].
+//! A [`DecodeError`] costs the packet (or control message) it was found in and is counted (protocol
+//! §5); a [`PeerMisbehaved`] comes out of a packet that was authentic and ends the connection with
+//! its code in CLOSE. Refusals towards our own caller are in [`crate::api`].
 
 use core::fmt;
 
@@ -75,7 +75,8 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// A rule that an authenticated peer broke; the connection ends with [`PeerMisbehaved::code`] in CLOSE.
+/// A rule that an authenticated peer broke; the connection ends with [`PeerMisbehaved::code`] in
+/// CLOSE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PeerMisbehaved {

@@ -1,5 +1,6 @@
-//! What may be a registered name (protocol §2.3): 1 to 64 bytes of UTF-8 without control characters, white space,
-//! `@` and `/`. A text that reads as a node id is no name, because `u` in control messages carries either.
+//! What may be a registered name (protocol §2.3): 1 to 64 bytes of UTF-8 without control
+//! characters, white space, `@` and `/`. A text that reads as a node id is no name, because `u` in
+//! control messages carries either.
 
 use crate::id::NodeId;
 use crate::limits;

@@ -1,7 +1,7 @@
 //! What a datagram is, and the unprotected layout of a data packet (protocol §1, §4.1).
 //!
-//! Told bytes and packet numbers; no cryptography. Packet numbers travel as their low 1 to 4 bytes and are
-//! restored from what is expected next (RFC 9000 §A.2, §A.3).
+//! Told bytes and packet numbers; no cryptography. Packet numbers travel as their low 1 to 4 bytes
+//! and are restored from what is expected next (RFC 9000 §A.2, §A.3).
 
 use super::{NoRoom, Writer};
 
@@ -85,8 +85,8 @@ pub fn receiver_index(datagram: &[u8]) -> Option<u32> {
     rest.first_chunk().map(|index| u32::from_be_bytes(*index))
 }
 
-/// Writes first byte, receiver index and the low `packet_number_len` (1 to 4) bytes of the packet number, all
-/// unprotected.
+/// Writes first byte, receiver index and the low `packet_number_len` (1 to 4) bytes of the packet
+/// number, all unprotected.
 ///
 /// # Errors
 /// [`NoRoom`]; nothing is written then.
@@ -111,10 +111,12 @@ pub fn encode_header(
     w.put_bytes(low)
 }
 
-/// How a packet number travels: (bytes 1 to 4, their value). `largest_acked` is what the receiver has for certain.
+/// How a packet number travels: (bytes 1 to 4, their value). `largest_acked` is what the receiver
+/// has for certain.
 ///
-/// RFC 9000 §A.2 asks for twice the distance; here it is eight times, so that a packet also survives being
-/// overtaken by many (a change of path reorders), at the price of a second byte under load.
+/// RFC 9000 §A.2 asks for twice the distance; here it is eight times, so that a packet also
+/// survives being overtaken by many (a change of path reorders), at the price of a second byte
+/// under load.
 #[inline]
 #[must_use]
 pub const fn encode_packet_number(packet_number: u64, largest_acked: Option<u64>) -> (usize, u32) {
@@ -130,8 +132,8 @@ pub const fn encode_packet_number(packet_number: u64, largest_acked: Option<u64>
     }
 }
 
-/// Restores a packet number from its low `len` (1 to 4) bytes: the one nearest to `expected`, which is the largest
-/// received plus one (RFC 9000 §A.3).
+/// Restores a packet number from its low `len` (1 to 4) bytes: the one nearest to `expected`, which
+/// is the largest received plus one (RFC 9000 §A.3).
 #[inline]
 #[must_use]
 pub const fn decode_packet_number(truncated: u32, len: usize, expected: u64) -> u64 {
@@ -159,8 +161,8 @@ mod tests {
 
     quickcheck! {
         fn a_packet_number_is_restored(acked: u64, ahead: u32, overtaken_by: u32) -> bool {
-            // Whatever the receiver has got between the largest acknowledged and as far beyond as was in
-            // flight, the packet is recognised.
+            // Whatever the receiver has got between the largest acknowledged and as far beyond as
+            // was in flight, the packet is recognised.
             let acked = acked >> 3;
             let ahead = u64::from(ahead) % (1 << 29) + 1;
             let number = acked + ahead;

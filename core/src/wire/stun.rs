@@ -1,8 +1,8 @@
 //! STUN binding (RFC 8489; protocol §11): reads a binding request, writes the success response.
 //!
-//! Everything else of STUN is ignored. The response has 32 bytes (IPv4) or 44 (IPv6), at most 2.2 times the
-//! shortest request. Attributes of a request are walked, so that what only looks like STUN is not answered, and
-//! otherwise ignored.
+//! Everything else of STUN is ignored. The response has 32 bytes (IPv4) or 44 (IPv6), at most 2.2
+//! times the shortest request. Attributes of a request are walked, so that what only looks like
+//! STUN is not answered, and otherwise ignored.
 
 use core::net::{IpAddr, SocketAddr};
 

@@ -1,7 +1,7 @@
 //! A cursor over a buffer to fill; allocates nothing and never writes past the end.
 //!
-//! Told a mutable slice; every `put_*` writes all of its value or nothing and returns [`NoRoom`]. This is the
-//! path of every packet sent.
+//! Told a mutable slice; every `put_*` writes all of its value or nothing and returns [`NoRoom`].
+//! This is the path of every packet sent.
 
 use core::fmt;
 
@@ -32,8 +32,8 @@ pub const fn varint_len(value: u64) -> usize {
     }
 }
 
-/// Most payload bytes that fit `room_bytes` together with their length varint; `None` where not even an empty
-/// payload does.
+/// Most payload bytes that fit `room_bytes` together with their length varint; `None` where not
+/// even an empty payload does.
 #[inline]
 #[must_use]
 pub const fn payload_room(room_bytes: usize) -> Option<usize> {
@@ -96,7 +96,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Asks for room before a value of several fields is written, so that it is written whole or not at all.
+    /// Asks for room before a value of several fields is written, so that it is written whole or
+    /// not at all.
     ///
     /// # Errors
     /// `NoRoom`.

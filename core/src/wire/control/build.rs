@@ -1,4 +1,6 @@
 //! Control messages to JSON (protocol §6): attributes in a fixed order, no white space.
+//!
+//! Also says how much of a page of search results fits one message.
 
 use core::fmt::{Display, Write as _};
 use core::net::SocketAddr;
@@ -12,8 +14,8 @@ const SEARCH_RESULT_BYTES_FIXED: usize = 47;
 /// `{"f":,"u":""},` with room for a quoted name and an id.
 const ENTRY_BYTES_FIXED: usize = 14 + NODE_ID_TEXT_LEN;
 
-/// How many of `entries`, from the first, fit one `SearchResult` together with a cursor of `cursor_bytes` bytes (before
-/// escaping); at most [`limits::SEARCH_PAGE`].
+/// How many of `entries`, from the first, fit one `SearchResult` together with a cursor of
+/// `cursor_bytes` bytes (before escaping); at most [`limits::SEARCH_PAGE`].
 #[must_use]
 pub fn search_page_len(entries: &[(String, NodeId)], cursor_bytes: usize) -> usize {
     // Escaping at most doubles a cursor made of what names may have.
@@ -105,7 +107,8 @@ fn candidate(candidate: &Candidate) -> Builder {
 }
 
 impl ControlMessage {
-    /// The message as JSON. It fits [`limits::CONTROL_BYTES`] where its fields keep the bounds stated there.
+    /// The message as JSON. It fits [`limits::CONTROL_BYTES`] where its fields keep the bounds
+    /// stated there.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         self.builder().finish().into_bytes()

@@ -1,6 +1,8 @@
-//! Strict JSON for control messages (protocol §6): bounded depth, no attribute twice, no floats where a number counts.
+//! Strict JSON for control messages (protocol §6): bounded depth, no attribute twice, no floats
+//! where a number counts.
 //!
-//! Told text of at most [`crate::limits::CONTROL_BYTES`]; returns a small tree whose size is bounded by the text.
+//! Told text of at most [`crate::limits::CONTROL_BYTES`]; returns a small tree whose size is
+//! bounded by the text.
 
 use core::fmt;
 use std::collections::BTreeMap;

@@ -1,9 +1,10 @@
 //! Control messages: what peers and introducers say in JSON (protocol §6).
 //!
-//! One typed variant for each meaning; the same command letter can be a request or an answer, told apart by its
-//! attributes. [`ControlMessage::to_json`] has one spelling with a fixed order of attributes;
-//! [`ControlMessage::parse`] is lenient about order, white space and unknown attributes, and strict about
-//! everything else. Signatures are not looked at here: records are bytes of a plausible length.
+//! One typed variant for each meaning; the same command letter can be a request or an answer, told
+//! apart by its attributes. [`ControlMessage::to_json`] has one spelling with a fixed order of
+//! attributes; [`ControlMessage::parse`] is lenient about order, white space and unknown
+//! attributes, and strict about everything else. Signatures are not looked at here: records are
+//! bytes of a plausible length.
 
 mod build;
 mod json;
@@ -230,7 +231,8 @@ impl RefusedCommand {
 }
 
 impl ControlMessage {
-    /// The reference under which this request waits for an answer; `None` for everything but requests.
+    /// The reference under which this request waits for an answer; `None` for everything but
+    /// requests.
     #[must_use]
     pub const fn reference(&self) -> Option<u64> {
         match self {

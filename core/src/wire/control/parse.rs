@@ -1,4 +1,8 @@
-//! JSON to control messages (protocol §6): every attribute that a command uses is checked, others are ignored.
+//! JSON to control messages (protocol §6): every attribute that a command uses is checked, others
+//! are ignored.
+//!
+//! A command that is both request and answer is an answer where it carries `r`, a refusal where also
+//! `e`.
 
 use core::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,7 @@
-//! Control messages: what is written reads back, what is read writes back, and every attribute is guarded.
+//! Control messages: what is written reads back, what is read writes back, and every attribute is
+//! guarded.
+//!
+//! Golden texts pin the order of attributes, which no receiver may depend on.
 
 use core::net::IpAddr;
 

@@ -1,8 +1,9 @@
 //! ACK (protocol §5, §7; RFC 9000 §19.3): which packets arrived, newest first.
 //!
-//! Ranges are pairs (smallest, largest), both inclusive, in descending order with at least one packet missing
-//! between two. The whole frame is checked when it is decoded (no range below packet 0, at most
-//! [`limits::ACK_RANGES`]), so that [`AckFrame::ranges`] cannot fail and holds no memory.
+//! Ranges are pairs (smallest, largest), both inclusive, in descending order with at least one
+//! packet missing between two. The whole frame is checked when it is decoded (no range below packet
+//! 0, at most [`limits::ACK_RANGES`]), so that [`AckFrame::ranges`] cannot fail and holds no
+//! memory.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits;
@@ -55,8 +56,8 @@ impl<'a> AckFrame<'a> {
     /// Reads what follows the type byte.
     ///
     /// # Errors
-    /// The first field that does not decode; `OutOfRange` for a range that would begin below packet 0;
-    /// `TooLong` for too many ranges.
+    /// The first field that does not decode; `OutOfRange` for a range that would begin below packet
+    /// 0; `TooLong` for too many ranges.
     pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let largest = r.varint("ACK largest")?;
         let delay_us = r.varint("ACK delay")?;
@@ -128,8 +129,9 @@ impl Iterator for Ranges<'_> {
     }
 }
 
-/// Writes an ACK with as many of `ranges` (newest first, with gaps between them) as fit the room and
-/// [`limits::ACK_RANGES`]; returns how many. The delay is in µs. Ranges out of order end the frame early.
+/// Writes an ACK with as many of `ranges` (newest first, with gaps between them) as fit the room
+/// and [`limits::ACK_RANGES`]; returns how many. The delay is in µs. Ranges out of order end the
+/// frame early.
 ///
 /// # Errors
 /// [`NoRoom`] where not even the first one fits, or there is none; nothing is written then.

@@ -1,7 +1,8 @@
 //! MESSAGE (protocol §5, §8.2): level 2, one fragment of a message.
 //!
-//! Every fragment names the channel and the total length, so that fragments may come in any order. Whether the
-//! total is within the credit is decided by the level; here only a fragment beyond its own total is refused.
+//! Every fragment names the channel and the total length, so that fragments may come in any order.
+//! Whether the total is within the credit is decided by the level; here only a fragment beyond its
+//! own total is refused.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::wire::writer::{payload_room, sized_len};
@@ -57,7 +58,7 @@ impl<'a> MessageFrame<'a> {
             channel: r.varint_u32("MESSAGE channel")?,
             total_bytes: r.varint("MESSAGE total length")?,
             offset_bytes: r.varint("MESSAGE offset")?,
-            data: r.bytes(r.remaining(), "MESSAGE length")?,
+            data: r.bytes(usize::MAX, "MESSAGE length")?,
         };
         if frame.offset_bytes + frame.data.len() as u64 > frame.total_bytes {
             return Err(DecodeError::new(

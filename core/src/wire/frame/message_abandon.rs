@@ -1,8 +1,8 @@
 //! MESSAGE_ABANDON (protocol §5, §8.2): either side gives a message up.
 //!
-//! From the sender of the message it means that no more fragments come, from the receiver that it wants no more.
-//! Both sides count ids for themselves, so [`MessageAbandonFrame::id`] alone names two messages; the level tells
-//! them apart by what it has open.
+//! From the sender of the message it means that no more fragments come, from the receiver that it
+//! wants no more. Both sides count ids for themselves, so [`MessageAbandonFrame::id`] alone names
+//! two messages; the level tells them apart by what it has open.
 
 use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};

@@ -1,6 +1,7 @@
 //! MESSAGE_CREDIT (protocol §5, §8.2): what the peer may have begun since the association exists.
 //!
-//! Both figures are cumulative, so that a lost or reordered frame does no harm: the largest one counts.
+//! Both figures are cumulative, so that a lost or reordered frame does no harm: the largest one
+//! counts.
 
 use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};

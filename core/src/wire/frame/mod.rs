@@ -1,9 +1,10 @@
 //! Frames, the items inside a sealed packet (protocol §5): one file each.
 //!
-//! A new frame is one file, a variant of [`Frame`], one arm in each of its four functions, and one arm where the
-//! peer applies it. Frames borrow from the opened packet; nothing is copied before a level wants to keep it.
-//! An error anywhere makes the whole packet malformed, so a caller that applies frames as they come has to
-//! check the packet first: [`check`] walks it without keeping anything.
+//! A new frame is one file, a variant of [`Frame`], one arm in each of its four functions, and one
+//! arm where the peer applies it. Frames borrow from the opened packet; nothing is copied before a
+//! level wants to keep it. An error anywhere makes the whole packet malformed, so a caller that
+//! applies frames as they come has to check the packet first: [`check`] walks it without keeping
+//! anything.
 
 pub mod ack;
 pub mod answer;

@@ -1,7 +1,7 @@
 //! PADDING (protocol §5): zeros that make a packet longer, with their length, so that a cut shows.
 //!
-//! One frame has 2 bytes at least, and no frame has exactly 66 or 16,388 or 16,389 bytes because of the steps of its length
-//! field; [`fill`] uses two frames there.
+//! One frame has 2 bytes at least, and no frame has exactly 66, 16,387 or 16,388 bytes because of
+//! the steps of its length field; [`fill`] uses two frames there.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::wire::writer::{payload_room, sized_len};
@@ -44,7 +44,7 @@ impl PaddingFrame {
     /// # Errors
     /// `Truncated`, `TooLong`, or `NotCanonical` where a byte is not zero.
     pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let zeros = r.bytes(r.remaining(), "PADDING length")?;
+        let zeros = r.bytes(usize::MAX, "PADDING length")?;
         if zeros.iter().any(|byte| *byte != 0) {
             return Err(DecodeError::new("PADDING", DecodeErrorKind::NotCanonical));
         }

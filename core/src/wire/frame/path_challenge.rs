@@ -1,4 +1,5 @@
-//! PATH_CHALLENGE (protocol §5, §9.2; RFC 9000 §8.2): asks whether the peer is reachable on this path.
+//! PATH_CHALLENGE (protocol §5, §9.2; RFC 9000 §8.2): asks whether the peer is reachable on this
+//! path.
 //!
 //! Never acknowledged and never repeated by loss detection; the paths repeat with fresh bytes.
 

@@ -1,4 +1,6 @@
 //! PING (protocol §5; RFC 9000 §19.2): asks for an acknowledgement, nothing else.
+//!
+//! It measures a round trip, confirms the keys of a new session, and probes for lost tails.
 
 use crate::wire::{NoRoom, Writer};
 

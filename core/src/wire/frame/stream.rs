@@ -1,7 +1,7 @@
 //! STREAM (protocol §5, §8.3; RFC 9000 §19.8): level 3, bytes of a stream.
 //!
-//! The channel travels with the bytes at offset 0 of the side that opened the stream (flag OPEN), so that no frame
-//! has to come first. FIN marks the last byte, and may come without any.
+//! The channel travels with the bytes at offset 0 of the side that opened the stream (flag OPEN),
+//! so that no frame has to come first. FIN marks the last byte, and may come without any.
 
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::wire::writer::{payload_room, sized_len};
@@ -20,7 +20,8 @@ pub struct StreamFrame<'a> {
     pub id: u64,
     /// Where in the stream the bytes begin.
     pub offset_bytes: u64,
-    /// Purpose within the level: present (flag OPEN) only at offset 0, from the side that opened the stream.
+    /// Purpose within the level: present (flag OPEN) only at offset 0, from the side that opened
+    /// the stream.
     pub channel: Option<u32>,
     /// Whether the stream ends after `data`.
     pub fin: bool,
@@ -71,7 +72,7 @@ impl<'a> StreamFrame<'a> {
         } else {
             return Err(out_of_range("STREAM flags"));
         };
-        let data = r.bytes(r.remaining(), "STREAM length")?;
+        let data = r.bytes(usize::MAX, "STREAM length")?;
         if offset_bytes + data.len() as u64 > VARINT_MAX {
             return Err(out_of_range("STREAM offset"));
         }

@@ -1,4 +1,5 @@
-//! STREAMS_CREDIT (protocol §5, §8.3; RFC 9000 §19.9): how much all streams together may be written.
+//! STREAMS_CREDIT (protocol §5, §8.3; RFC 9000 §19.9): how much all streams together may be
+//! written.
 //!
 //! Cumulative over the association: the largest figure seen counts.
 

@@ -1,4 +1,5 @@
-//! STREAMS_LIMIT (protocol §5, §8.3; RFC 9000 §19.11): how many streams the receiver of the frame may open.
+//! STREAMS_LIMIT (protocol §5, §8.3; RFC 9000 §19.11): how many streams the receiver of the frame
+//! may open.
 //!
 //! Cumulative over the association: the largest figure seen counts.
 

@@ -1,5 +1,5 @@
-//! Codec properties for every frame at once: what is written reads back, every cut is refused, and what is
-//! accepted has no other spelling.
+//! Codec properties for every frame at once: what is written reads back, every cut is refused, and
+//! what is accepted has no other spelling.
 
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
