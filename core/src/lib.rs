@@ -14,7 +14,10 @@
 pub mod api;
 pub mod directory;
 pub mod error;
+pub mod fingerprint;
+mod hash;
 pub mod id;
+pub mod identity;
 pub mod level;
 pub mod limiter;
 pub mod limits;
@@ -23,6 +26,7 @@ pub mod path;
 pub mod recovery;
 pub mod relay;
 pub mod rng;
+pub mod session;
 pub mod time;
 pub mod wire;
 

@@ -63,6 +63,24 @@ pub const HANDSHAKE_RETRY_MAX: Duration = Duration::from_secs(4);
 pub const REKEY_AFTER: Duration = Duration::from_secs(120);
 /// Age at which a session that carried data stops opening and sealing.
 pub const SESSION_LIFE: Duration = Duration::from_secs(180);
+/// How much later than its initiator the other side replaces a session.
+pub const RESPONDER_REKEY_DELAY: Duration = Duration::from_secs(30);
+/// Age at which a session that carried only control is replaced; its keys step every `REKEY_AFTER` until then.
+pub const CONTROL_SESSION_REKEY_AFTER: Duration = Duration::from_secs(3 * 3_600);
+/// Age at which a session that carried only control stops opening and sealing.
+pub const CONTROL_SESSION_LIFE: Duration = Duration::from_secs(3 * 3_600 + 60);
+/// Bytes after which a session is replaced.
+pub const REKEY_AFTER_BYTES: u64 = 1 << 40;
+/// Packets after which a session is replaced.
+pub const REKEY_AFTER_PACKETS: u64 = 1 << 48;
+/// Packets that fail to open before a session is replaced: half of what an AEAD's integrity bound allows.
+pub const FORGERIES_REKEY: u64 = 1 << 35;
+/// Packets that fail to open before a session ends (RFC 9001 §6.6).
+pub const FORGERIES_MAX: u64 = 1 << 36;
+/// How long the keys of a past key phase open reordered packets.
+pub const PREVIOUS_PHASE_LIFE: Duration = Duration::from_secs(5);
+/// Key records remembered as verified; a forgotten one costs a signature check.
+pub const VERIFIED_RECORDS: usize = 4_096;
 /// Handshake packets a second from one source (IPv4 /32, IPv6 /64).
 pub const HANDSHAKES_PER_SOURCE_PER_S: u32 = 20;
 /// Handshake packets at once from one source.

@@ -1,0 +1,26 @@
+//! Sessions: handshakes that agree keys with an identity (protocol §3), and the protection of data packets under those
+//! keys (protocol §4).
+//!
+//! A handshake is a value that gives datagrams and takes datagrams; it ends in a [`Session`], which seals and opens
+//! packets in place. Nothing here knows addresses beyond cookies, sends, or looks at a clock: which handshake to
+//! start, answer or forget, and when, is decided by the caller with the facts from [`Lifetime`].
+//!
+//! Everything that an attacker can send is refused as early and as cheaply as its contents allow: length and type,
+//! then `mac1`, then (under load) `mac2`, and only then Diffie-Hellman and signatures.
+
+mod handshake;
+mod lifetime;
+mod noise;
+mod protection;
+mod replay;
+mod reset;
+
+pub use handshake::{
+    COOKIE_REPLY_BYTES, CookieJar, Established, HandshakeError, INITIATION_BYTES, IkRequest,
+    Initiator, LocalOffer, MacKey, RecordCache, Responded, XxResponder, answer_xx, initiation_body,
+    read_ik, receiver_index,
+};
+pub use lifetime::{Age, Lifetime};
+pub use protection::{OpenError, Opened, SealError, Session, Suite, TAG_BYTES};
+pub use replay::ReplayWindow;
+pub use reset::{RESET_BYTES, ResetKey, build_reset, is_reset};

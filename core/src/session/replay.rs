@@ -1,0 +1,201 @@
+//! Which packet numbers were received (protocol §4.4; RFC 6479 with a bitmap that grows only as far as it must).
+//!
+//! Told packet numbers; says whether one is new. Numbers more than [`REPLAY_WINDOW`] behind the newest count as
+//! received. A stretch that came in whole is forgotten, so a session without losses holds a few words.
+
+use std::collections::VecDeque;
+
+use crate::limits::REPLAY_WINDOW;
+
+const BLOCK_BITS: u64 = 64;
+/// Blocks that a window touches at most, one more than it fills.
+const BLOCKS: u64 = REPLAY_WINDOW / BLOCK_BITS + 1;
+
+/// The received packet numbers of a session.
+#[derive(Default)]
+pub struct ReplayWindow {
+    largest: Option<u64>,
+    /// Every number in a block below this one counts as received.
+    floor: u64,
+    /// Block number of `blocks[0]`; between `floor` and it nothing was received.
+    first: u64,
+    blocks: VecDeque<u64>,
+}
+
+impl ReplayWindow {
+    /// A window in which nothing was received.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The largest number received.
+    #[must_use]
+    pub const fn largest(&self) -> Option<u64> {
+        self.largest
+    }
+
+    /// Whether `number` is new: not received, and not too old to tell.
+    #[must_use]
+    pub fn is_new(&self, number: u64) -> bool {
+        let Some(largest) = self.largest else {
+            return true;
+        };
+        if number > largest {
+            return true;
+        }
+        let block = number / BLOCK_BITS;
+        if largest - number >= REPLAY_WINDOW || block < self.floor {
+            return false;
+        }
+        let Some(index) = block.checked_sub(self.first) else {
+            return true;
+        };
+        let word = usize::try_from(index)
+            .ok()
+            .and_then(|index| self.blocks.get(index));
+        word.is_none_or(|word| word & bit(number) == 0)
+    }
+
+    /// Notes `number`, which came in authentic; says whether it was new.
+    pub fn insert(&mut self, number: u64) -> bool {
+        if !self.is_new(number) {
+            return false;
+        }
+        let block = number / BLOCK_BITS;
+        if self.largest.is_none_or(|largest| number > largest) {
+            self.largest = Some(number);
+            self.advance(block);
+        }
+        while block < self.first {
+            self.blocks.push_front(0);
+            self.first -= 1;
+        }
+        let index = usize::try_from(block - self.first).unwrap_or(usize::MAX);
+        if let Some(word) = self.blocks.get_mut(index) {
+            *word |= bit(number);
+        }
+        self.forget_full_blocks();
+        true
+    }
+
+    /// Makes room up to `block`, the newest one, and drops what lies behind the window.
+    fn advance(&mut self, block: u64) {
+        self.floor = self.floor.max((block + 1).saturating_sub(BLOCKS));
+        let end = self.first + self.blocks.len() as u64;
+        if self.blocks.is_empty() || block.saturating_sub(end) >= BLOCKS {
+            self.blocks.clear();
+            self.first = block;
+            self.blocks.push_back(0);
+            return;
+        }
+        for _ in end..=block {
+            self.blocks.push_back(0);
+        }
+        while self.first < self.floor && self.blocks.pop_front().is_some() {
+            self.first += 1;
+        }
+    }
+
+    fn forget_full_blocks(&mut self) {
+        while self.first <= self.floor
+            && self.blocks.len() > 1
+            && self.blocks.front() == Some(&u64::MAX)
+        {
+            self.blocks.pop_front();
+            self.first += 1;
+            self.floor = self.first;
+        }
+    }
+}
+
+const fn bit(number: u64) -> u64 {
+    1 << (number % BLOCK_BITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+    use std::collections::BTreeSet;
+
+    #[derive(Default)]
+    struct Naive(BTreeSet<u64>);
+
+    impl Naive {
+        fn insert(&mut self, number: u64) -> bool {
+            let too_old = self
+                .0
+                .last()
+                .is_some_and(|largest| number + REPLAY_WINDOW <= *largest);
+            !too_old && self.0.insert(number)
+        }
+    }
+
+    fn agrees(numbers: impl IntoIterator<Item = u64>) -> bool {
+        let (mut window, mut naive) = (ReplayWindow::new(), Naive::default());
+        numbers.into_iter().all(|number| {
+            let expected = naive.insert(number);
+            let same = window.is_new(number) == expected && window.insert(number) == expected;
+            same && window.largest() == naive.0.last().copied()
+                && window.blocks.len() as u64 <= BLOCKS
+        })
+    }
+
+    quickcheck! {
+        fn any_numbers_are_judged_as_by_a_set(numbers: Vec<u16>) -> bool {
+            agrees(numbers.into_iter().map(u64::from))
+        }
+
+        fn walks_are_judged_as_by_a_set(start: u32, steps: Vec<i16>) -> bool {
+            let mut at = u64::from(start);
+            agrees(steps.into_iter().map(|step| {
+                at = at.saturating_add_signed(i64::from(step) / 4);
+                at
+            }))
+        }
+
+        fn small_steps_are_judged_as_by_a_set(steps: Vec<u8>, start: u16) -> bool {
+            let mut at = u64::from(start);
+            let numbers = steps.into_iter().flat_map(|step| {
+                at += u64::from(step % 5);
+                [at, at.saturating_sub(u64::from(step)), at]
+            });
+            agrees(numbers.collect::<Vec<_>>())
+        }
+
+        fn jumps_are_judged_as_by_a_set(steps: Vec<(u8, u8)>) -> bool {
+            let mut at = 0u64;
+            let numbers = steps.into_iter().flat_map(|(power, back)| {
+                at = at.saturating_add(1 << (power % 40));
+                [at, at.saturating_sub(REPLAY_WINDOW - 2 + u64::from(back % 4)), at]
+            });
+            agrees(numbers.collect::<Vec<_>>())
+        }
+    }
+
+    #[test]
+    fn the_whole_window_is_remembered() {
+        let backwards = (0..REPLAY_WINDOW + 70).rev();
+        assert!(agrees(backwards.chain(0..3 * REPLAY_WINDOW)));
+        assert!(agrees((0..40_000).step_by(3).chain(0..40_000)));
+    }
+
+    #[test]
+    fn the_largest_numbers_do_not_overflow() {
+        let mut window = ReplayWindow::new();
+        assert!(window.insert(u64::MAX));
+        assert!(!window.insert(u64::MAX));
+        assert!(window.insert(u64::MAX - REPLAY_WINDOW + 1));
+        assert!(!window.insert(u64::MAX - REPLAY_WINDOW));
+    }
+
+    #[test]
+    fn a_stretch_without_losses_takes_few_words() {
+        let mut window = ReplayWindow::new();
+        for number in 0..100_000 {
+            assert!(window.insert(number));
+        }
+        assert!(window.blocks.len() <= 2 && window.blocks.capacity() <= 8);
+    }
+}
