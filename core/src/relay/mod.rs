@@ -10,7 +10,6 @@
 //! which remote a relayed datagram belongs to.
 
 pub mod client;
-mod quota;
 pub mod server;
 
 pub use client::{RelayRoutes, RouteTaken};

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use slab::Slab;
 
 use super::RELAY_CHOSEN;
-use super::quota::Quota;
 use crate::id::PeerKey;
+use crate::limiter::TokenBucket;
 use crate::limits::{
     RELAY_BURST_BYTES, RELAY_BYTES_PER_S, RELAY_CHANNEL_LIFE, RELAY_CHANNELS,
     RELAY_CHANNELS_PER_PEER,
@@ -129,8 +129,8 @@ enum Side {
 struct End {
     peer: PeerKey,
     channel: u32,
-    /// Time at which the bucket of what this end sends is full again.
-    bucket: Instant,
+    /// Quota of what this end sends, bytes.
+    quota: TokenBucket,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,7 +145,6 @@ struct Channel {
 /// All channels of a relaying node.
 pub struct RelayServer {
     config: RelayConfig,
-    quota: Quota,
     rng: Rng,
     channels: Slab<Channel>,
     ends: BTreeMap<(PeerKey, u32), (usize, Side)>,
@@ -159,7 +158,6 @@ impl RelayServer {
     #[must_use]
     pub fn new(config: RelayConfig, rng: Rng) -> Self {
         Self {
-            quota: Quota::new(config.rate_bytes_per_s, config.burst_bytes),
             config,
             rng,
             channels: Slab::new(),
@@ -232,10 +230,16 @@ impl RelayServer {
 
     fn insert(&mut self, now: Instant, requester: (PeerKey, u32), target: (PeerKey, u32)) {
         let timer = now + self.config.channel_life;
+        let RelayConfig {
+            rate_bytes_per_s,
+            burst_bytes,
+            ..
+        } = self.config;
+        let quota = TokenBucket::new(rate_bytes_per_s, burst_bytes, now);
         let end = |(peer, channel)| End {
             peer,
             channel,
-            bucket: now,
+            quota,
         };
         let slot = self.channels.insert(Channel {
             requester: end(requester),
@@ -290,7 +294,7 @@ impl RelayServer {
             Side::Target => (&mut channel.target, channel.requester),
         };
         let length_bytes = length_bytes as u64;
-        if !self.quota.take(&mut from.bucket, now, length_bytes) {
+        if !from.quota.take(now, length_bytes) {
             self.counters.dropped_quota += 1;
             return Forward::Drop(DropReason::Quota);
         }
