@@ -8,10 +8,11 @@ mod app;
 mod engine;
 pub mod link;
 pub mod nat;
+
 pub mod oracle;
-#[path = "world/topology.rs"]
-mod topology;
+
 mod trace;
+mod world;
 
 use core::time::Duration;
 
@@ -20,6 +21,7 @@ pub use engine::{Engine, Factory};
 pub use link::{Burst, Link, percent};
 pub use nat::Nat;
 pub use trace::TraceHash;
+pub use world::{LanId, NodeBuilder, StreamHandle, Traffic, Who, Within, World};
 
 /// So many milliseconds.
 #[must_use]

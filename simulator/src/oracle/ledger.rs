@@ -230,6 +230,12 @@ impl Ledger {
         }
     }
 
+    /// Whether a stream of this number was ever opened by either side.
+    #[must_use]
+    pub fn knows_stream(&self, pair: Pair, id: StreamId) -> bool {
+        self.streams.contains_key(&(pair, id))
+    }
+
     /// Bytes were taken into a stream.
     pub fn stream_written(&mut self, pair: Pair, id: StreamId, data: &[u8]) {
         if let Some(written) = self.newest(pair, id) {

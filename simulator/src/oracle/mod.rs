@@ -3,8 +3,10 @@
 //! reported failed, and whether the world is silent then but for keep-alives.
 
 mod ledger;
+mod liveness;
 
 pub use ledger::{Ledger, Unsettled};
+pub use liveness::{LivenessReport, liveness};
 
 /// A broken promise, in words.
 pub type Violation = String;

@@ -1,0 +1,400 @@
+//! Drives engines as docs/architecture.md §3 asks a driver to: an input, then every output until there is none,
+//! then the timer. Events pass through the ledger's checks on their way to the application.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use p2p_core::api::{Accepted, Answer, ApiMisuse, Command, Effect, Event, StreamId, StreamRead};
+use p2p_core::id::NodeId;
+use p2p_core::limits;
+
+use super::host::Waiting;
+use super::{Occurrence, World};
+use crate::app::Reaction;
+use crate::engine::Engine;
+use crate::oracle::{Violation, shows_marker};
+use crate::trace::Sighting;
+
+/// Wake-ups at one instant after which an engine counts as spinning.
+const SPINS_MAX: u32 = 1_000;
+/// Datagrams after one input beyond which an engine counts as flooding.
+const DATAGRAMS_PER_INPUT_MAX: usize = 100_000;
+/// Bytes that a paused host's socket holds.
+const SOCKET_BUFFER_BYTES: usize = 212_992;
+
+impl World {
+    pub(super) fn on_arrived(
+        &mut self,
+        host: usize,
+        from_stranger: bool,
+        from: SocketAddr,
+        to: SocketAddr,
+        mut bytes: Vec<u8>,
+    ) {
+        let receiver = &mut self.hosts[host];
+        if receiver.address != to {
+            return;
+        }
+        if receiver.paused {
+            let held: usize = receiver.backlog.iter().map(|w| w.bytes.len()).sum();
+            if held + bytes.len() <= SOCKET_BUFFER_BYTES {
+                receiver.backlog.push_back(Waiting {
+                    from_stranger,
+                    from,
+                    to,
+                    bytes,
+                });
+            }
+            return;
+        }
+        self.trace
+            .datagram(Sighting::Delivered, self.now, from, to, &bytes);
+        receiver.traffic.on_received(bytes.len());
+        if let Some(captured) = &mut self.captured {
+            captured.push((from, to, bytes.clone()));
+        }
+        if receiver.raw {
+            receiver.app.raw.push((self.now, from, bytes));
+            return;
+        }
+        if from_stranger {
+            receiver.on_received_from_stranger(from, bytes.len());
+        }
+        let now = receiver.clock.local(self.now);
+        if let Some(engine) = &mut receiver.engine {
+            engine.handle_datagram(now, from, &mut bytes);
+            self.drive(host);
+        }
+        self.pool.push(bytes);
+    }
+
+    pub(super) fn on_timer(&mut self, host: usize) {
+        let receiver = &mut self.hosts[host];
+        receiver.timer = None;
+        if receiver.paused {
+            return;
+        }
+        let now = receiver.clock.local(self.now);
+        if let Some(engine) = &mut receiver.engine {
+            engine.handle_timeout(now);
+            self.drive(host);
+        }
+    }
+
+    pub(super) fn on_resumed(&mut self, host: usize) {
+        self.hosts[host].paused = false;
+        while let Some(w) = self.hosts[host].backlog.pop_front() {
+            self.on_arrived(host, w.from_stranger, w.from, w.to, w.bytes);
+        }
+        self.on_timer(host);
+    }
+
+    /// Drains an engine's outputs and arms its timer.
+    pub(super) fn drive(&mut self, host: usize) {
+        let Some(mut engine) = self.hosts[host].engine.take() else {
+            return;
+        };
+        let mut sent = 0;
+        loop {
+            let mut came = self.drain_transmits(host, &mut *engine);
+            sent += came;
+            while let Some(effect) = engine.poll_effect() {
+                came += 1;
+                self.on_effect(host, &mut *engine, effect);
+            }
+            while let Some(event) = engine.poll_event() {
+                came += 1;
+                self.on_event(host, &mut *engine, event);
+            }
+            if came == 0 {
+                break;
+            }
+            if sent > DATAGRAMS_PER_INPUT_MAX {
+                let name = &self.hosts[host].name;
+                self.violations
+                    .push(format!("{name} floods: {sent} datagrams"));
+                break;
+            }
+        }
+        self.arm(host, &*engine);
+        self.hosts[host].engine = Some(engine);
+    }
+
+    fn drain_transmits(&mut self, host: usize, engine: &mut dyn Engine) -> usize {
+        let now = self.hosts[host].clock.local(self.now);
+        let mut buffer = core::mem::take(&mut self.scratch);
+        let mut count = 0;
+        while let Some(t) = engine.poll_transmit(now, &mut buffer) {
+            let segments = t.len.div_ceil(t.segment_size.max(1));
+            let fits = t.len <= buffer.len() && t.len > 0 && t.segment_size > 0;
+            if !fits || segments > limits::BATCH_SEGMENTS {
+                self.violations.push(format!("impossible batch {t:?}"));
+                break;
+            }
+            for datagram in buffer[..t.len].chunks(t.segment_size) {
+                if self.watch_markers && shows_marker(datagram) {
+                    let name = &self.hosts[host].name;
+                    self.violations
+                        .push(format!("{name} sent clear text to {}", t.to));
+                }
+                if datagram.len() > limits::MAX_DATAGRAM_BYTES {
+                    self.violations.push(format!("too large: {t:?}"));
+                }
+                self.send(host, t.to, datagram);
+            }
+            count += segments;
+            if count > DATAGRAMS_PER_INPUT_MAX {
+                break;
+            }
+        }
+        self.scratch = buffer;
+        count
+    }
+
+    fn arm(&mut self, host: usize, engine: &dyn Engine) {
+        let deadline = engine.poll_timeout();
+        let receiver = &mut self.hosts[host];
+        let mut at = deadline.map(|d| receiver.clock.world(d.at).max(self.now));
+        if at == Some(self.now) {
+            let (instant, count) = &mut receiver.spins;
+            *count = if *instant == self.now { *count + 1 } else { 1 };
+            *instant = self.now;
+            if *count > SPINS_MAX {
+                at = Some(self.now + Duration::from_millis(1));
+                let (name, kind) = (&receiver.name, deadline.map(|d| d.kind));
+                self.violations
+                    .push(format!("{name} never comes to rest: {kind:?}"));
+            }
+        }
+        if receiver.timer.map(|(t, _)| t) == at {
+            return;
+        }
+        if let Some(key) = receiver.timer.take() {
+            self.queue.remove(&key);
+        }
+        let key = at.map(|at| self.schedule(at, Occurrence::Timer { host }));
+        self.hosts[host].timer = key;
+    }
+
+    fn on_effect(&mut self, host: usize, engine: &mut dyn Engine, effect: Effect) {
+        let now = self.hosts[host].clock.local(self.now);
+        if let Effect::Resolve { id, host, port } = effect {
+            let literal = host.parse::<IpAddr>().ok();
+            let known = literal
+                .map(|ip| SocketAddr::new(ip, port))
+                .or_else(|| self.names.get(&host).copied());
+            let addresses = known.into_iter().collect();
+            let answer = Command::IntroducerResolved { id, addresses };
+            // An introducer removed meanwhile is no fault.
+            let _ = engine.handle_command(now, answer);
+        }
+    }
+
+    fn on_event(&mut self, host: usize, engine: &mut dyn Engine, event: Event) {
+        self.trace.event(self.now, host, &event);
+        if let Err(violation) = self.judge(host, &event) {
+            let name = &self.hosts[host].name;
+            self.violations.push(format!("{name}: {violation}"));
+        }
+        let reaction = self.hosts[host].app.on_event(self.now, event);
+        if let Some(reaction) = reaction
+            && let Err(violation) = self.react(host, engine, reaction)
+        {
+            let name = &self.hosts[host].name;
+            self.violations.push(format!("{name}: {violation}"));
+        }
+    }
+
+    /// Whether the ledger covers an event.
+    fn judge(&mut self, host: usize, event: &Event) -> Result<(), Violation> {
+        let app = &self.hosts[host].app;
+        let peer_of = |peer: &NodeId| self.by_id.get(peer).copied();
+        let sender = |peer: &NodeId| {
+            let known = peer_of(peer).ok_or(format!("data from nobody, {peer:?}"))?;
+            match app.connected.contains_key(peer) {
+                true => Ok(known),
+                false => Err(format!("data from {peer:?} without a connection")),
+            }
+        };
+        match event {
+            Event::DatagramReceived {
+                peer,
+                channel,
+                data,
+            } => {
+                let pair = (sender(peer)?, host);
+                self.ledger.datagram_received(pair, *channel, data)
+            }
+            Event::RequestReceived {
+                peer,
+                request,
+                body,
+                ..
+            } => {
+                let pair = (sender(peer)?, host);
+                self.ledger.request_executed(pair, *request, body)
+            }
+            Event::RequestDone {
+                peer,
+                request,
+                outcome,
+            } => {
+                let to = peer_of(peer).ok_or("request to nobody")?;
+                self.ledger.request_done((host, to), *request, outcome)
+            }
+            Event::MessageReady { peer, .. } | Event::StreamOpened { peer, .. } => {
+                let pair = (sender(peer)?, host);
+                match event {
+                    Event::StreamOpened { stream, .. }
+                        if !self.ledger.knows_stream(pair, *stream) =>
+                    {
+                        Err(format!("{stream:?} was never opened"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Event::MessageDelivered { peer, message } => {
+                let to = peer_of(peer).ok_or("message to nobody")?;
+                self.ledger.message_ended((host, to), *message, Ok(()))
+            }
+            Event::MessageFailed {
+                peer,
+                message,
+                reason,
+            } => {
+                let to = peer_of(peer).ok_or("message to nobody")?;
+                let outcome = Err(*reason);
+                self.ledger.message_ended((host, to), *message, outcome)
+            }
+            Event::StreamReset { peer, stream, .. } | Event::StreamStopped { peer, stream, .. } => {
+                let other = peer_of(peer).ok_or("stream of nobody")?;
+                self.ledger.stream_voided((other, host), *stream);
+                self.ledger.stream_voided((host, other), *stream);
+                Ok(())
+            }
+            Event::Connected { peer, .. } if app.connected.contains_key(peer) => {
+                // A second announcement answers an operation of ours; anything else is a second connection.
+                match event {
+                    Event::Connected {
+                        operation: None, ..
+                    } => Err(format!("connected to {peer:?} twice")),
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn react(
+        &mut self,
+        host: usize,
+        engine: &mut dyn Engine,
+        reaction: Reaction,
+    ) -> Result<(), Violation> {
+        let now = self.hosts[host].clock.local(self.now);
+        match reaction {
+            Reaction::Echo(peer, request, body) => {
+                let command = Command::Answer {
+                    peer,
+                    request,
+                    answer: Answer { status: 0, body },
+                };
+                // The asker may be gone already.
+                let _ = engine.handle_command(now, command);
+            }
+            Reaction::Take(peer, message, channel) => {
+                let taken = engine.take_message(now, peer, message);
+                let data = taken.map_err(|e| format!("announced message: {e}"))?;
+                let from = *self.by_id.get(&peer).ok_or("message from nobody")?;
+                let app = &mut self.hosts[host].app;
+                app.messages.push(crate::app::ReceivedMessage {
+                    peer,
+                    channel,
+                    data: data.clone(),
+                });
+                self.ledger.message_received((from, host), channel, &data)?;
+            }
+            Reaction::Read(peer, stream) => self.read_all(host, engine, peer, stream)?,
+            Reaction::Write(peer, stream) => {
+                self.write_waiting(host, engine, peer, stream)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a stream until it has nothing more now.
+    pub(super) fn read_all(
+        &mut self,
+        host: usize,
+        engine: &mut dyn Engine,
+        peer: NodeId,
+        stream: StreamId,
+    ) -> Result<(), Violation> {
+        let now = self.hosts[host].clock.local(self.now);
+        let from = *self.by_id.get(&peer).ok_or("stream of nobody")?;
+        loop {
+            let read = engine.read_stream(now, peer, stream, 64 << 10);
+            let app = &mut self.hosts[host].app;
+            let incoming = app.incoming.entry((peer, stream)).or_default();
+            match read {
+                Ok(StreamRead::Data(data)) => {
+                    let offset = incoming.data.len();
+                    incoming.data.extend_from_slice(&data);
+                    self.ledger
+                        .stream_read((from, host), stream, offset, &data)?;
+                }
+                Ok(StreamRead::Finished) => {
+                    let len = incoming.data.len();
+                    if !core::mem::replace(&mut incoming.ended, true) {
+                        self.ledger.stream_read_end((from, host), stream, len)?;
+                    }
+                    break;
+                }
+                Ok(StreamRead::Reset(_)) => {
+                    self.ledger.stream_voided((from, host), stream);
+                    break;
+                }
+                Ok(StreamRead::Pending) | Err(ApiMisuse::NotConnected) => break,
+                Err(e) => return Err(format!("readable {stream:?}: {e}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands in what waits to be written, as far as the stream takes it, and then its end.
+    pub(super) fn write_waiting(
+        &mut self,
+        host: usize,
+        engine: &mut dyn Engine,
+        peer: NodeId,
+        stream: StreamId,
+    ) -> Result<(), Violation> {
+        let now = self.hosts[host].clock.local(self.now);
+        let to = *self.by_id.get(&peer).ok_or("stream to nobody")?;
+        let Some(outgoing) = self.hosts[host].app.outgoing.get_mut(&(peer, stream)) else {
+            return Ok(());
+        };
+        if !outgoing.waiting.is_empty() {
+            let data = outgoing.waiting.clone();
+            let offered = data.clone();
+            let command = Command::WriteStream { peer, stream, data };
+            match engine.handle_command(now, command) {
+                Ok(Accepted::Written(n)) if n <= offered.len() => {
+                    outgoing.waiting = offered.slice(n..);
+                    self.ledger
+                        .stream_written((host, to), stream, &offered[..n]);
+                }
+                Ok(other) => return Err(format!("write taken as {other:?}")),
+                // Ended by the peer or with the connection.
+                Err(_) => outgoing.waiting.clear(),
+            }
+        }
+        if outgoing.waiting.is_empty() && core::mem::take(&mut outgoing.finish) {
+            let command = Command::FinishStream { peer, stream };
+            if engine.handle_command(now, command).is_ok() {
+                self.ledger.stream_finished((host, to), stream);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! Misfortune: crashes, restarts, pauses, partitions, reboots of boxes, and changes of address.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use p2p_core::api::Command;
+
+use super::topology::LanId;
+use super::{Occurrence, Who, World};
+use crate::app::Application;
+use crate::link::Link;
+use crate::nat::Nat;
+
+impl World {
+    /// Ends a host's engine without a goodbye; everything it knew but its keys is lost.
+    pub fn crash(&mut self, who: Who) {
+        let host = &mut self.hosts[who.0];
+        host.engine = None;
+        host.app = Application::default();
+        host.backlog.clear();
+        host.paused = false;
+        host.strangers.clear();
+        if let Some(key) = host.timer.take() {
+            self.queue.remove(&key);
+        }
+        self.ledger.crashed(who.0);
+    }
+
+    /// Starts a crashed host's engine with the same keys.
+    pub fn restart(&mut self, who: Who) {
+        if self.hosts[who.0].engine.is_none() && !self.hosts[who.0].raw {
+            self.boot(who);
+        }
+    }
+
+    /// Whether a host's engine runs.
+    #[must_use]
+    pub fn is_running(&self, who: Who) -> bool {
+        self.hosts[who.0].engine.is_some()
+    }
+
+    /// Lets nothing pass between two hosts, neither way, except through others.
+    pub fn partition(&mut self, a: Who, b: Who) {
+        self.block(a, b);
+        self.block(b, a);
+    }
+
+    /// Lets nothing pass from one host to another.
+    pub fn block(&mut self, from: Who, to: Who) {
+        self.blocked.insert((from.0, to.0));
+    }
+
+    /// Ends a partition.
+    pub fn rejoin(&mut self, a: Who, b: Who) {
+        self.blocked.remove(&(a.0, b.0));
+        self.blocked.remove(&(b.0, a.0));
+    }
+
+    /// Ends all partitions, link faults and pauses; crashed hosts start again.
+    pub fn heal(&mut self) {
+        self.blocked.clear();
+        for who in self.everybody() {
+            let latency = self.hosts[who.0].up.link.latency;
+            self.set_link(who, Link::with_latency(latency));
+            if self.hosts[who.0].paused {
+                self.on_resumed(who.0);
+            }
+            self.restart(who);
+        }
+    }
+
+    /// Changes a host's link, both directions.
+    pub fn set_link(&mut self, who: Who, link: Link) {
+        self.hosts[who.0].up.link = link.clone();
+        self.hosts[who.0].down.link = link;
+    }
+
+    /// Changes one thing of a host's link, both directions.
+    pub fn change_link(&mut self, who: Who, change: impl Fn(&mut Link)) {
+        change(&mut self.hosts[who.0].up.link);
+        change(&mut self.hosts[who.0].down.link);
+    }
+
+    /// A host's link: up, down.
+    pub fn links_mut(&mut self, who: Who) -> [&mut Link; 2] {
+        let host = &mut self.hosts[who.0];
+        [&mut host.up.link, &mut host.down.link]
+    }
+
+    /// The innermost box in front of a host loses its state, as at a reboot.
+    pub fn reboot_nat(&mut self, who: Who) {
+        if let Some(nat) = self.topology.gateway(self.hosts[who.0].lan) {
+            nat.reboot();
+        }
+    }
+
+    /// The same, and the box comes back with another external address.
+    pub fn renumber_nat(&mut self, who: Who) {
+        self.reboot_nat(who);
+        self.topology.renumber_gateway(self.hosts[who.0].lan);
+    }
+
+    /// Mappings in the innermost box in front of a host.
+    pub fn nat_mappings(&mut self, who: Who) -> usize {
+        let lan = self.hosts[who.0].lan;
+        self.topology.gateway(lan).map_or(0, |nat| nat.len())
+    }
+
+    /// The boxes in front of a host, inner first.
+    #[must_use]
+    pub fn nats_of(&self, who: Who) -> Vec<Nat> {
+        self.topology.chain(self.hosts[who.0].lan)
+    }
+
+    /// Moves a host into another network; its driver notices where `noticed` is set.
+    pub fn move_to(&mut self, who: Who, lan: LanId, noticed: bool) {
+        let host = &mut self.hosts[who.0];
+        let port = host.address.port();
+        self.topology.detach(host.address.ip(), host.lan);
+        host.lan = lan;
+        host.address = SocketAddr::new(self.topology.attach(who.0, lan), port);
+        let address = host.address;
+        host.config.local_addresses = vec![address];
+        let name = format!("{}.test", host.name);
+        self.names.insert(name, address);
+        if noticed && !self.hosts[who.0].paused {
+            let _ = self.command(who, Command::SetLocalAddresses(vec![address]));
+            let _ = self.command(who, Command::NetworkChanged);
+        }
+    }
+
+    /// Gives a host another address in its network.
+    pub fn change_address(&mut self, who: Who, noticed: bool) {
+        let lan = self.hosts[who.0].lan;
+        self.move_to(who, lan, noticed);
+    }
+
+    /// Stops a host for a while, as a suspended machine; its socket holds what fits.
+    pub fn pause(&mut self, who: Who, duration: Duration) {
+        let host = &mut self.hosts[who.0];
+        if !core::mem::replace(&mut host.paused, true) {
+            let at = self.now + duration;
+            self.schedule(at, Occurrence::Resumed { host: who.0 });
+        }
+    }
+
+    /// Whether a host is paused.
+    #[must_use]
+    pub fn is_paused(&self, who: Who) -> bool {
+        self.hosts[who.0].paused
+    }
+}

@@ -1,0 +1,430 @@
+//! What applications do, in the words of a story: register, connect, open, write, read, send, ask.
+//! Each method hands one command to an engine and tells the ledger what was promised by it.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use bytes::Bytes;
+use p2p_core::api::{
+    Accepted, ApiMisuse, ChannelId, Command, ConnectTarget, MessageId, NodeStatus, OperationId,
+    PathKind, PathStatus, PeerStatus, RequestId, StreamId, Why,
+};
+use p2p_core::id::NodeId;
+
+use super::{Occurrence, Who, World};
+use crate::app::{Incoming, Outgoing};
+use crate::oracle::Violation;
+
+/// A stream between two hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamHandle {
+    /// Who opened it.
+    pub opener: Who,
+    /// The other end.
+    pub peer: Who,
+    /// Its number.
+    pub id: StreamId,
+}
+
+impl StreamHandle {
+    /// The end across from `who`.
+    #[must_use]
+    pub fn across(&self, who: Who) -> Who {
+        if who == self.opener {
+            self.peer
+        } else {
+            self.opener
+        }
+    }
+}
+
+/// How long connection attempts of stories take at most.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+impl World {
+    /// A host's identity.
+    #[must_use]
+    pub fn id(&self, who: Who) -> NodeId {
+        self.hosts[who.0].id
+    }
+
+    /// Whose identity this is.
+    #[must_use]
+    pub fn who(&self, id: &NodeId) -> Option<Who> {
+        self.by_id.get(id).copied().map(Who)
+    }
+
+    /// A host's name.
+    #[must_use]
+    pub fn name(&self, who: Who) -> &str {
+        &self.hosts[who.0].name
+    }
+
+    /// A host's address in its own network.
+    #[must_use]
+    pub fn address(&self, who: Who) -> SocketAddr {
+        self.hosts[who.0].address
+    }
+
+    /// Hands in any command.
+    ///
+    /// # Errors
+    /// What the engine says; `ShutDown` where none runs.
+    pub fn command(&mut self, who: Who, command: Command) -> Result<Accepted, ApiMisuse> {
+        let accepted = self.hand_in(who, command);
+        self.drive(who.0);
+        accepted
+    }
+
+    /// Hands a command in without draining what comes of it.
+    fn hand_in(&mut self, who: Who, command: Command) -> Result<Accepted, ApiMisuse> {
+        let host = &mut self.hosts[who.0];
+        let now = host.clock.local(self.now);
+        let engine = host.engine.as_mut().ok_or(ApiMisuse::ShutDown)?;
+        engine.handle_command(now, command)
+    }
+
+    /// Lets a node register with an introducer, now and after every restart.
+    ///
+    /// # Panics
+    /// Where the engine refuses.
+    pub fn register_with(&mut self, who: Who, introducer: Who) {
+        let address = self.introducer_address(introducer);
+        self.hosts[who.0].config.introducers.push(address.clone());
+        let done = self.command(who, Command::AddIntroducer(address));
+        done.unwrap_or_else(|e| panic!("{}: {e}", self.name(who)));
+    }
+
+    /// Starts a connection attempt.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn try_connect(&mut self, from: Who, to: Who) -> Result<OperationId, ApiMisuse> {
+        let target = ConnectTarget::Id(self.id(to));
+        self.connect_to(from, target)
+    }
+
+    /// Starts a connection attempt to an identity or a name.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn connect_to(
+        &mut self,
+        from: Who,
+        target: ConnectTarget,
+    ) -> Result<OperationId, ApiMisuse> {
+        let command = Command::Connect {
+            target,
+            introducer: None,
+            timeout: CONNECT_TIMEOUT,
+        };
+        let accepted = self.hand_in(from, command);
+        if let Ok(Accepted::Operation(operation)) = accepted {
+            let app = &mut self.hosts[from.0].app;
+            app.connects.insert(operation, None);
+            self.drive(from.0);
+            return Ok(operation);
+        }
+        self.drive(from.0);
+        Err(accepted.err().unwrap_or(ApiMisuse::ShutDown))
+    }
+
+    /// Starts a connection attempt that must be accepted.
+    ///
+    /// # Panics
+    /// Where the engine refuses.
+    #[track_caller]
+    pub fn connect(&mut self, from: Who, to: Who) -> OperationId {
+        match self.try_connect(from, to) {
+            Ok(operation) => operation,
+            Err(e) => panic!("{} cannot connect: {e}", self.name(from)),
+        }
+    }
+
+    /// Whether one host's application holds a connection to another.
+    #[must_use]
+    pub fn is_connected(&self, from: Who, to: Who) -> bool {
+        self.app(from).connected.contains_key(&self.id(to))
+    }
+
+    /// The path that one host's engine uses to another.
+    #[must_use]
+    pub fn path(&self, from: Who, to: Who) -> Option<PathStatus> {
+        self.peer_status(from, to)?.path
+    }
+
+    /// Whether that path is direct.
+    #[must_use]
+    pub fn is_direct(&self, from: Who, to: Who) -> bool {
+        self.path(from, to)
+            .is_some_and(|p| p.kind == PathKind::Direct)
+    }
+
+    /// What one host's engine says about a peer.
+    #[must_use]
+    pub fn peer_status(&self, from: Who, to: Who) -> Option<PeerStatus> {
+        let host = &self.hosts[from.0];
+        let now = host.clock.local(self.now);
+        host.engine.as_ref()?.peer(now, &self.id(to))
+    }
+
+    /// What a host's engine says about itself.
+    #[must_use]
+    pub fn status(&self, who: Who) -> Option<NodeStatus> {
+        let host = &self.hosts[who.0];
+        let now = host.clock.local(self.now);
+        Some(host.engine.as_ref()?.status(now))
+    }
+
+    /// Why one host's path to another is what it is.
+    #[must_use]
+    pub fn why(&self, from: Who, to: Who) -> Option<Why> {
+        let host = &self.hosts[from.0];
+        let now = host.clock.local(self.now);
+        host.engine.as_ref()?.why(now, &self.id(to))
+    }
+
+    /// Whether a node is registered with all its introducers.
+    #[must_use]
+    pub fn is_registered(&self, who: Who) -> bool {
+        use p2p_core::api::IntroducerState::Registered;
+        let wanted = self.hosts[who.0].config.introducers.len();
+        let states = self.app(who).introducers.values();
+        states.filter(|s| **s == Registered).count() >= wanted
+    }
+
+    /// Sends a datagram on channel 1.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn send_datagram(
+        &mut self,
+        from: Who,
+        to: Who,
+        data: impl Into<Bytes>,
+    ) -> Result<(), ApiMisuse> {
+        let data = data.into();
+        let command = Command::SendDatagram {
+            peer: self.id(to),
+            channel: 1,
+            data: data.clone(),
+            expiry: None,
+        };
+        self.hand_in(from, command)?;
+        self.ledger.datagram_sent((from.0, to.0), 1, data);
+        self.drive(from.0);
+        Ok(())
+    }
+
+    /// Sends a request to the echoing service that every host runs.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn send_request(
+        &mut self,
+        from: Who,
+        to: Who,
+        body: impl Into<Bytes>,
+        deadline: Duration,
+    ) -> Result<RequestId, ApiMisuse> {
+        let body = body.into();
+        let command = Command::SendRequest {
+            peer: self.id(to),
+            service: "echo".to_owned(),
+            body: body.clone(),
+            deadline,
+        };
+        let Accepted::Request(id) = self.hand_in(from, command)? else {
+            return Err(unexpected());
+        };
+        self.ledger.request_sent((from.0, to.0), id, body);
+        self.drive(from.0);
+        Ok(id)
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn send_message(
+        &mut self,
+        from: Who,
+        to: Who,
+        channel: ChannelId,
+        data: impl Into<Bytes>,
+    ) -> Result<MessageId, ApiMisuse> {
+        let data = data.into();
+        let command = Command::SendMessage {
+            peer: self.id(to),
+            channel,
+            data: data.clone(),
+            deadline: None,
+        };
+        let Accepted::Message(id) = self.hand_in(from, command)? else {
+            return Err(unexpected());
+        };
+        let sent = self.ledger.message_sent((from.0, to.0), id, channel, data);
+        self.note(sent);
+        self.drive(from.0);
+        Ok(id)
+    }
+
+    /// Opens a stream.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn try_open_stream(&mut self, from: Who, to: Who) -> Result<StreamHandle, ApiMisuse> {
+        let peer = self.id(to);
+        let command = Command::OpenStream { peer, channel: 1 };
+        let Accepted::Stream(id) = self.hand_in(from, command)? else {
+            return Err(unexpected());
+        };
+        let epoch = self.epoch(from.0, to.0);
+        self.ledger.stream_opened((from.0, to.0), id, epoch);
+        let app = &mut self.hosts[from.0].app;
+        app.incoming.insert((peer, id), Incoming::default());
+        app.outgoing.insert((peer, id), Outgoing::default());
+        self.drive(from.0);
+        Ok(StreamHandle {
+            opener: from,
+            peer: to,
+            id,
+        })
+    }
+
+    /// Opens a stream that must be accepted.
+    ///
+    /// # Panics
+    /// Where the engine refuses.
+    #[track_caller]
+    pub fn open_stream_to(&mut self, from: Who, to: Who) -> StreamHandle {
+        match self.try_open_stream(from, to) {
+            Ok(stream) => stream,
+            Err(e) => panic!("{} cannot open a stream: {e}", self.name(from)),
+        }
+    }
+
+    /// Writes to a stream; what it does not take now follows when it does.
+    pub fn write(&mut self, who: Who, stream: StreamHandle, data: &[u8]) {
+        let key = (self.id(stream.across(who)), stream.id);
+        let app = &mut self.hosts[who.0].app;
+        let Some(outgoing) = app.outgoing.get_mut(&key) else {
+            return;
+        };
+        outgoing.waiting = [&outgoing.waiting[..], data].concat().into();
+        self.continue_writing(who, key);
+    }
+
+    /// Ends one's own direction of a stream after everything written.
+    pub fn finish(&mut self, who: Who, stream: StreamHandle) {
+        let key = (self.id(stream.across(who)), stream.id);
+        if let Some(outgoing) = self.hosts[who.0].app.outgoing.get_mut(&key) {
+            outgoing.finish = true;
+        }
+        self.continue_writing(who, key);
+    }
+
+    /// Abandons one's own direction of a stream.
+    pub fn reset_stream(&mut self, who: Who, stream: StreamHandle, code: u64) {
+        let peer = self.id(stream.across(who));
+        let command = Command::ResetStream {
+            peer,
+            stream: stream.id,
+            code,
+        };
+        let pair = (who.0, stream.across(who).0);
+        if self.hand_in(who, command).is_ok() {
+            self.ledger.stream_voided(pair, stream.id);
+            self.hosts[who.0].app.outgoing.remove(&(peer, stream.id));
+        }
+        self.drive(who.0);
+    }
+
+    /// Takes what has come in on a stream since the last call.
+    pub fn read(&mut self, who: Who, stream: StreamHandle) -> Vec<u8> {
+        let key = (self.id(stream.across(who)), stream.id);
+        let Some(incoming) = self.hosts[who.0].app.incoming.get_mut(&key) else {
+            return Vec::new();
+        };
+        let fresh = incoming.data[incoming.consumed..].to_vec();
+        incoming.consumed = incoming.data.len();
+        fresh
+    }
+
+    /// All that has come in on a stream.
+    #[must_use]
+    pub fn received(&self, who: Who, stream: StreamHandle) -> &[u8] {
+        let peer = self.id(stream.across(who));
+        self.app(who).received(peer, stream.id)
+    }
+
+    /// Whether a stream's end has come in.
+    #[must_use]
+    pub fn has_ended(&self, who: Who, stream: StreamHandle) -> bool {
+        let peer = self.id(stream.across(who));
+        self.app(who).has_ended(peer, stream.id)
+    }
+
+    /// Lets a lazy application read its streams after all, from now on.
+    pub fn read_eagerly(&mut self, who: Who) {
+        self.hosts[who.0].app.lazy = false;
+        let incoming = &self.hosts[who.0].app.incoming;
+        let keys: Vec<_> = incoming.keys().copied().collect();
+        if let Some(mut engine) = self.hosts[who.0].engine.take() {
+            for (peer, stream) in keys {
+                let read = self.read_all(who.0, &mut *engine, peer, stream);
+                self.note(read);
+            }
+            self.hosts[who.0].engine = Some(engine);
+        }
+        self.drive(who.0);
+    }
+
+    /// Sends any bytes from a host's address, past its engine.
+    pub fn send_raw(&mut self, from: Who, to: SocketAddr, bytes: &[u8]) {
+        self.send(from.0, to, bytes);
+    }
+
+    /// Hands bytes straight to a host as if its link had just delivered them from `from`, a stranger.
+    pub fn deliver_raw(&mut self, to: Who, from: SocketAddr, bytes: Vec<u8>) {
+        let arrived = Occurrence::Arrived {
+            host: to.0,
+            from_stranger: true,
+            from,
+            to: self.address(to),
+            bytes,
+        };
+        self.schedule(self.now, arrived);
+    }
+
+    /// The epoch of a connection as both ends count it now.
+    pub(crate) fn epoch(&self, from: usize, to: usize) -> [u64; 2] {
+        let count = |a: usize, b: usize| {
+            let (host, peer) = (&self.hosts[a], &self.hosts[b].id);
+            let ends = host.app.epochs.get(peer).copied().unwrap_or(0);
+            (host.incarnation << 32) + ends
+        };
+        [count(from, to), count(to, from)]
+    }
+
+    fn continue_writing(&mut self, who: Who, key: (NodeId, StreamId)) {
+        if let Some(mut engine) = self.hosts[who.0].engine.take() {
+            let written = self.write_waiting(who.0, &mut *engine, key.0, key.1);
+            self.hosts[who.0].engine = Some(engine);
+            self.note(written);
+        }
+        self.drive(who.0);
+    }
+
+    fn note(&mut self, outcome: Result<(), Violation>) {
+        self.violations.extend(outcome.err());
+    }
+}
+
+/// An engine that accepts a command as something else than it is.
+fn unexpected() -> ApiMisuse {
+    ApiMisuse::InvalidArgument {
+        what: "the command",
+        must: "be accepted as what it is",
+    }
+}

@@ -1,0 +1,171 @@
+//! A stand-in for the engine: greets its contacts each second and passes datagrams on, without any protection.
+
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use p2p_core::api::{
+    Accepted, ApiMisuse, Command, Effect, Event, MessageId, NodeConfig, NodeStatus, PathKind,
+    PathStatus, PeerStatus, StreamId, StreamRead, Transmit, Why,
+};
+use p2p_core::id::NodeId;
+use p2p_core::time::{Deadline, Duration, Instant, TimerKind};
+
+use crate::engine::Engine;
+
+pub struct Parrot {
+    id: NodeId,
+    peers: BTreeMap<NodeId, SocketAddr>,
+    out: VecDeque<(SocketAddr, Vec<u8>)>,
+    events: VecDeque<Event>,
+    effects: VecDeque<Effect>,
+    tick: Instant,
+    /// Answers three times as many bytes as came, and one more, when set.
+    pub generous: bool,
+}
+
+pub fn make(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, ApiMisuse> {
+    let resolve = |i: p2p_core::api::IntroducerAddress| Effect::Resolve {
+        id: i.id,
+        host: i.host,
+        port: i.port,
+    };
+    Ok(Box::new(Parrot {
+        id: NodeId::from_bytes(config.identity_seed),
+        peers: BTreeMap::new(),
+        out: VecDeque::new(),
+        events: VecDeque::new(),
+        effects: config.introducers.into_iter().map(resolve).collect(),
+        tick: now + Duration::from_secs(1),
+        generous: config.network == "generous",
+    }))
+}
+
+impl Parrot {
+    fn say(&mut self, to: SocketAddr, kind: u8, data: &[u8]) {
+        let bytes = [&[kind][..], self.id.as_bytes(), data].concat();
+        self.out.push_back((to, bytes));
+    }
+}
+
+impl Engine for Parrot {
+    fn id(&self) -> NodeId {
+        self.id
+    }
+
+    fn handle_datagram(&mut self, _now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        let Some((kind, rest)) = bytes.split_first() else {
+            return;
+        };
+        let Some((id, data)) = rest.split_first_chunk::<32>() else {
+            if self.generous {
+                self.out.push_back((from, vec![0; bytes.len() * 3 + 1]));
+            }
+            return;
+        };
+        let peer = NodeId::from_bytes(*id);
+        if self.peers.insert(peer, from).is_none() {
+            let path = PathStatus {
+                kind: PathKind::Direct,
+                remote: from,
+                proven: true,
+                rtt: None,
+                mtu_bytes: 1_200,
+            };
+            self.events.push_back(Event::Connected {
+                operation: None,
+                peer,
+                name: None,
+                path,
+            });
+            self.say(from, b'h', b"");
+        }
+        if *kind == b'd' {
+            let data = Bytes::copy_from_slice(data);
+            self.events.push_back(Event::DatagramReceived {
+                peer,
+                channel: 1,
+                data,
+            });
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.tick {
+            self.tick = now + Duration::from_secs(1);
+            let peers: Vec<_> = self.peers.values().copied().collect();
+            for to in peers {
+                self.say(to, b'h', b"");
+            }
+        }
+    }
+
+    fn handle_command(&mut self, _now: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
+        match command {
+            Command::IntroducerResolved { addresses, .. } => {
+                for to in addresses {
+                    self.say(to, b'h', b"");
+                }
+            }
+            Command::SendDatagram { peer, data, .. } => {
+                let to = *self.peers.get(&peer).ok_or(ApiMisuse::NotConnected)?;
+                self.say(to, b'd', &data);
+            }
+            _ => return Err(ApiMisuse::ShutDown),
+        }
+        Ok(Accepted::Done)
+    }
+
+    fn read_stream(
+        &mut self,
+        _now: Instant,
+        _peer: NodeId,
+        _stream: StreamId,
+        _max_bytes: usize,
+    ) -> Result<StreamRead, ApiMisuse> {
+        Err(ApiMisuse::UnknownStream)
+    }
+
+    fn take_message(
+        &mut self,
+        _now: Instant,
+        _peer: NodeId,
+        _message: MessageId,
+    ) -> Result<Bytes, ApiMisuse> {
+        Err(ApiMisuse::UnknownMessage)
+    }
+
+    fn poll_transmit(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        let (to, bytes) = self.out.pop_front()?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Some(Transmit {
+            to,
+            len: bytes.len(),
+            segment_size: bytes.len(),
+        })
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        Some(Deadline::new(self.tick, TimerKind::KeepAlive))
+    }
+
+    fn status(&self, _now: Instant) -> NodeStatus {
+        panic!("a parrot has no status")
+    }
+
+    fn peer(&self, _now: Instant, _id: &NodeId) -> Option<PeerStatus> {
+        None
+    }
+
+    fn why(&self, _now: Instant, _id: &NodeId) -> Option<Why> {
+        None
+    }
+}
