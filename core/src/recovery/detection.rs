@@ -1,6 +1,7 @@
-//! [`Recovery`]: records packets under way, settles them by acknowledgement or loss, and says what may be sent.
-//! Told: packets sent, acknowledgements, time, paths given up. Returns: delivered and lost packets, probes to send,
-//! budgets, the next deadline. RFC 9002 §6 with the changes of protocol §7.
+//! [`Recovery`]: records packets under way, settles them by acknowledgement or loss, and says what
+//! may be sent. Told: packets sent, acknowledgements, time, paths given up. Returns: delivered and
+//! lost packets, probes to send, budgets, the next deadline. RFC 9002 §6 with the changes of
+//! protocol §7.
 
 use super::congestion::{ControllerKind, initial_window};
 use super::ledger::Ledger;
@@ -41,13 +42,15 @@ impl<F> Recovery<F> {
         }
     }
 
-    /// Takes the number for the next packet. It counts as used: a packet that then does not leave is a gap.
+    /// Takes the number for the next packet. It counts as used: a packet that then does not leave
+    /// is a gap.
     #[must_use = "the number counts as used"]
     pub fn next_packet_number(&mut self, rng: &mut Rng) -> u64 {
         self.numbers.take_next(rng)
     }
 
-    /// The largest packet number that the peer acknowledged; packet numbers are truncated against it.
+    /// The largest packet number that the peer acknowledged; packet numbers are truncated against
+    /// it.
     #[must_use]
     pub const fn largest_acked(&self) -> Option<u64> {
         self.numbers.largest_acked()
@@ -65,11 +68,12 @@ impl<F> Recovery<F> {
         self.ledger.push(meta, packet.frames);
     }
 
-    /// Applies an acknowledgement: inclusive `(start, end)` ranges, the largest first, and the peer's delay. The
-    /// outcome is emptied first and then filled.
+    /// Applies an acknowledgement: inclusive `(start, end)` ranges, the largest first, and the
+    /// peer's delay. The outcome is emptied first and then filled.
     ///
     /// # Errors
-    /// [`AckOfUnsent`] where a packet is acknowledged that was never sent; the peer is to be disconnected.
+    /// [`AckOfUnsent`] where a packet is acknowledged that was never sent; the peer is to be
+    /// disconnected.
     pub fn on_ack(
         &mut self,
         ranges: impl IntoIterator<Item = (u64, u64)>,
@@ -116,7 +120,7 @@ impl<F> Recovery<F> {
         for path in &mut self.paths {
             let of_path = sample.filter(|(key, _)| *key == path.key);
             let measured = of_path.map(|(_, rtt)| (rtt, ack_delay));
-            if let Some(bytes) = path.finish_acks(measured, now) {
+            if let Some(bytes) = path.apply_acks(measured, now) {
                 let path = path.key;
                 outcome.acked.push(PathAcked { path, bytes });
             }
@@ -124,6 +128,9 @@ impl<F> Recovery<F> {
         let acked = &outcome.acked;
         let touched = |key| acked.iter().any(|a| a.path == key);
         self.detect_losses(touched, now, &mut outcome.lost);
+        for path in &mut self.paths {
+            path.finish_acks(now);
+        }
         Ok(())
     }
 
@@ -180,15 +187,16 @@ impl<F> Recovery<F> {
         }
     }
 
-    /// Tells a first idea of a path's round-trip time, such as the handshake's; ignored once there was a sample.
+    /// Tells a first idea of a path's round-trip time, such as the handshake's; ignored once there
+    /// was a sample.
     pub fn seed_rtt(&mut self, path: PathKey, rtt: Duration, now: Instant) {
         if let Some(path) = open(&mut self.paths, self.kind, path, now) {
             path.seed_rtt(rtt, now);
         }
     }
 
-    /// Declares everything under way on a path lost, without a congestion signal; what is known of it stays.
-    /// Lost packets are appended.
+    /// Declares everything under way on a path lost, without a congestion signal; what is known of
+    /// it stays. Lost packets are appended.
     pub fn on_path_abandoned(&mut self, path: PathKey, lost: &mut Vec<Lost<F>>) {
         let paths = &mut self.paths;
         self.ledger.settle_where(

@@ -1,6 +1,7 @@
-//! The record of ack-eliciting packets that are under way, by ascending packet number. Settling a packet takes out
-//! what it carried and leaves an empty entry, which goes when it reaches the front or when empty entries are the
-//! greater part: so a run of packets is settled in time that is linear in the run, and memory in what is under way.
+//! The record of ack-eliciting packets that are under way, by ascending packet number. Settling a
+//! packet takes out what it carried and leaves an empty entry, which goes when it reaches the front
+//! or when empty entries are the greater part: so a run of packets is settled in time that is
+//! linear in the run, and memory in what is under way.
 
 use std::collections::VecDeque;
 
@@ -19,7 +20,8 @@ pub(super) struct Meta {
     pub(super) sent_at: Instant,
     pub(super) bytes: u32,
     pub(super) path: PathKey,
-    /// Bytes that had been delivered on the path when the packet left, and when the last of them were.
+    /// Bytes that had been delivered on the path when the packet left, and when the last of them
+    /// were.
     pub(super) delivered_before: u64,
     pub(super) delivered_before_at: Instant,
 }

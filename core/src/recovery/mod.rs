@@ -1,21 +1,24 @@
-//! Acknowledgement, loss detection, congestion control and pacing (protocol §7): RFC 9002 with one packet-number
-//! space for an association and with round-trip time and congestion kept for each path.
+//! Acknowledgement, loss detection, congestion control and pacing (protocol §7): RFC 9002 with one
+//! packet-number space for an association and with round-trip time and congestion kept for each
+//! path.
 //!
-//! Two halves that do not know each other. [`ReceivedPackets`] is told which packets arrived and answers when an
-//! acknowledgement is due and what it says. [`Recovery`] is told what was sent, what the peer acknowledged and
-//! that time went by; it answers what was delivered, what was lost, how much may be sent and when it wants to be
-//! called. It is generic over `F`, a note of what a packet carried, which it hands back exactly once: with
-//! [`Delivered`] or with [`Lost`].
+//! Two halves that do not know each other. [`ReceivedPackets`] is told which packets arrived and
+//! answers when an acknowledgement is due and what it says. [`Recovery`] is told what was sent,
+//! what the peer acknowledged and that time went by; it answers what was delivered, what was lost,
+//! how much may be sent and when it wants to be called. It is generic over `F`, a note of what a
+//! packet carried, which it hands back exactly once: with [`Delivered`] or with [`Lost`].
 //!
-//! Only packets that elicit an acknowledgement are recorded. The others are never acknowledged on their own, so
-//! recording them would let a node that merely receives or relays collect them without end.
+//! Only packets that elicit an acknowledgement are recorded. The others are never acknowledged on
+//! their own, so recording them would let a node that merely receives or relays collect them
+//! without end.
 //!
-//! Every recorded packet has a number on its path beside its packet number. The packet threshold counts in path
-//! numbers: what another path carried in between says nothing about a packet, and neither does a skipped number.
-//! Where a loss turns out to be spurious the thresholds of that path widen and the congestion window is restored.
+//! Every recorded packet has a number on its path beside its packet number. The packet threshold
+//! counts in path numbers: what another path carried in between says nothing about a packet, and
+//! neither does a skipped number. Where a loss turns out to be spurious the thresholds of that path
+//! widen and the congestion window is restored.
 //!
-//! A peer that never sent anything holds no heap memory here; [`Recovery::release`] gives back what one that fell
-//! silent holds.
+//! A peer that never sent anything holds no heap memory here; [`Recovery::release`] gives back what
+//! one that fell silent holds.
 
 pub mod congestion;
 mod detection;

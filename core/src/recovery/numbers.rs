@@ -1,6 +1,6 @@
-//! Packet numbers of one association: counted up from 0, now and then one is left out. A peer that acknowledges a
-//! number left out, or one not reached yet, acknowledges what it cannot have seen (RFC 9000 §21.4). The gaps are
-//! random and grow on average from 128 to 32,768 numbers.
+//! Packet numbers of one association: counted up from 0, now and then one is left out. A peer that
+//! acknowledges a number left out, or one not reached yet, acknowledges what it cannot have seen
+//! (RFC 9000 §21.4). The gaps are random and grow on average from 128 to 32,768 numbers.
 
 use std::collections::VecDeque;
 

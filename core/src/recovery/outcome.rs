@@ -1,8 +1,10 @@
-//! The facts that [`super::Recovery`] is told and the outcomes that it returns; plain data. The buffers of
-//! outcomes belong to the caller and are used again, so that the steady state allocates nothing.
+//! The facts that [`super::Recovery`] is told and the outcomes that it returns; plain data. The
+//! buffers of outcomes belong to the caller and are used again, so that the steady state allocates
+//! nothing.
 
 use core::fmt;
 
+use crate::error::PeerMisbehaved;
 use crate::time::{Duration, Instant};
 
 /// The parent's name of a path; round-trip time and congestion belong to it.
@@ -20,9 +22,11 @@ pub struct SentPacket<F> {
     pub bytes: u32,
     /// The path that it took.
     pub path: PathKey,
-    /// Whether it carries an ack-eliciting frame (protocol §5); others are counted but not recorded.
+    /// Whether it carries an ack-eliciting frame (protocol §5); others are counted but not
+    /// recorded.
     pub ack_eliciting: bool,
-    /// What it carried, to be handed back once; dropped at once where the packet elicits no acknowledgement.
+    /// What it carried, to be handed back once; dropped at once where the packet elicits no
+    /// acknowledgement.
     pub frames: F,
 }
 
@@ -110,7 +114,8 @@ impl<F> Default for AckOutcome<F> {
 pub struct TimeoutOutcome<F> {
     /// Packets that now count as lost, ascending.
     pub lost: Vec<Lost<F>>,
-    /// Paths whose probe timeout fired: an ack-eliciting packet is to leave on each at once, past window and pacer.
+    /// Paths whose probe timeout fired: an ack-eliciting packet is to leave on each at once, past
+    /// window and pacer.
     pub probes: Vec<PathKey>,
 }
 
@@ -142,11 +147,13 @@ impl<F> Default for TimeoutOutcome<F> {
 pub struct SendBudget {
     /// Bytes that may leave now: 0, or at least one full datagram.
     pub bytes: u64,
-    /// When the pacer lets more leave; `None` where nothing, or only the congestion window, holds data back.
+    /// Where `bytes` is 0, when to ask again; `None` where the congestion window is full and only
+    /// an acknowledgement or a loss makes room.
     pub blocked_until: Option<Instant>,
 }
 
-/// The peer acknowledged a packet that was never sent: an optimistic acknowledgement (RFC 9000 §21.4).
+/// The peer acknowledged a packet that was never sent: an optimistic acknowledgement (RFC 9000
+/// §21.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AckOfUnsent {
     /// The packet number in question.
@@ -160,3 +167,9 @@ impl fmt::Display for AckOfUnsent {
 }
 
 impl core::error::Error for AckOfUnsent {}
+
+impl From<AckOfUnsent> for PeerMisbehaved {
+    fn from(_: AckOfUnsent) -> Self {
+        Self::AckOfUnsentPacket
+    }
+}

@@ -1,10 +1,12 @@
-//! Spreads a window over a round trip (RFC 9002 §7.7): a bucket of bytes that fills at 1.25 times window per
-//! smoothed round-trip time, twice that in slow start. Told: the rate and what was sent. Answers: how much may
-//! leave now, and when more may. The bucket holds what 2 ms let through, because timers are about 1 ms coarse:
-//! below some 2 ms of round-trip time it holds a whole window, and nothing is held back.
+//! Spreads a window over a round trip (RFC 9002 §7.7): a bucket of bytes that fills at 1.25 times
+//! window per smoothed round-trip time, twice that in slow start. Told: the rate and what was sent.
+//! Answers: how much may leave now, and when more may. The bucket holds what 2 ms let through,
+//! because timers are about 1 ms coarse: below some 2 ms of round-trip time it holds a whole
+//! window, and nothing is held back.
 
 use core::cmp::{max, min};
 
+use crate::limits;
 use crate::time::{Duration, Instant};
 
 /// Time whose bytes fit the bucket.
@@ -85,16 +87,16 @@ impl Pacer {
         now + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// When a batch worth waking up for may leave: half a bucket, so that batches stay large at high rates.
+    /// Bytes worth waiting for: half a bucket at high rates, so that batches stay large, else one
+    /// datagram.
     #[must_use]
-    pub fn next_batch(&self, now: Instant, mtu: u64) -> Instant {
+    pub fn batch(&self, mtu: u64) -> u64 {
         let half = u64::try_from(self.capacity_bytes / 2).unwrap_or(0);
-        let batch = if half > BURST_DATAGRAMS * mtu {
-            half
+        if half > BURST_DATAGRAMS * mtu {
+            min(half, limits::BATCH_BYTES as u64)
         } else {
             mtu
-        };
-        self.next_release(now, batch)
+        }
     }
 
     /// Takes what was sent out of the bucket.

@@ -1,6 +1,7 @@
-//! What recovery knows about one path: round-trip time, congestion window, pacer, bytes in flight, timers and
-//! counters. Told: packets of this path that left, arrived or were lost, in batches. Decides: what counts as lost
-//! (RFC 9002 §6.1), when the probe timeout fires (§6.2), whether congestion persists (§7.6).
+//! What recovery knows about one path: round-trip time, congestion window, pacer, bytes in flight,
+//! timers and counters. Told: packets of this path that left, arrived or were lost, in batches.
+//! Decides: what counts as lost (RFC 9002 §6.1), when the probe timeout fires (§6.2), whether
+//! congestion persists (§7.6).
 
 use core::cmp::{max, min};
 
@@ -19,7 +20,8 @@ const PACKET_THRESHOLD: u64 = 3;
 const PACKET_THRESHOLD_MAX: u64 = 128;
 /// Eighths of a round-trip time after which a packet counts as lost (RFC 9002 §6.1.2: 9/8).
 const TIME_THRESHOLD_EIGHTHS: u32 = 9;
-/// How far spurious losses may raise it: RFC 8985 §6.2 also waits for twice the round-trip time at most.
+/// How far spurious losses may raise it: RFC 8985 §6.2 also waits for twice the round-trip time at
+/// most.
 const TIME_THRESHOLD_EIGHTHS_MAX: u32 = 16;
 /// Probe timeouts that persistent congestion lasts (RFC 9002 §7.6.1).
 const PERSISTENT_CONGESTION_THRESHOLD: u32 = 3;
@@ -57,6 +59,7 @@ struct AckBatch {
     bytes: u64,
     newest: Option<Meta>,
     in_flight_before_bytes: u64,
+    rtt_sampled: bool,
 }
 
 /// What one round of loss detection finds on this path.
@@ -221,21 +224,31 @@ impl PathRecovery {
         }
     }
 
-    /// Ends a batch of [`Self::on_delivered`]; the bytes that it acknowledged, or `None` where there were none.
-    /// `rtt_sample` is the sample with the peer's delay, where the acknowledgement gave one for this path.
-    pub(super) fn finish_acks(
+    /// Takes what a batch of [`Self::on_delivered`] says about time and order, before losses are
+    /// looked for. `rtt_sample` is the sample with the peer's delay, where the acknowledgement gave
+    /// one for this path. Gives the bytes that the batch acknowledged, or `None` where there were
+    /// none.
+    pub(super) fn apply_acks(
         &mut self,
         rtt_sample: Option<(Duration, Duration)>,
         now: Instant,
     ) -> Option<u64> {
-        let batch = core::mem::take(&mut self.acks);
-        let newest = batch.newest?;
+        let newest = self.acks.newest?;
         if let Some((sample, ack_delay)) = rtt_sample {
             self.rtt.on_sample(sample, ack_delay);
             self.first_sample_at.get_or_insert(now);
+            self.acks.rtt_sampled = true;
         }
         self.largest_acked = max(self.largest_acked, Some((newest.pn, newest.sequence)));
         self.pto_count = 0;
+        Some(self.acks.bytes)
+    }
+
+    /// Ends the batch: tells the controller, after the losses (RFC 9002 §A.7), so that an
+    /// acknowledgement that shows losses does not make the window grow first.
+    pub(super) fn finish_acks(&mut self, now: Instant) {
+        let batch = core::mem::take(&mut self.acks);
+        let Some(newest) = batch.newest else { return };
         let sample = AckSample {
             now,
             sent_at: newest.sent_at,
@@ -243,7 +256,7 @@ impl PathRecovery {
             bytes: batch.bytes,
             in_flight_before_bytes: batch.in_flight_before_bytes,
             app_limited: !self.window_was_used(),
-            rtt_sampled: rtt_sample.is_some(),
+            rtt_sampled: batch.rtt_sampled,
             delivered_bytes: self.stats.delivered_bytes - newest.delivered_before,
             delivered_in: now.saturating_since(newest.delivered_before_at),
         };
@@ -255,11 +268,11 @@ impl PathRecovery {
             self.peak.round_end = self.last_pn.saturating_add(1);
         }
         self.refresh_pacer(now);
-        Some(batch.bytes)
     }
 
-    /// Whether the window limited the sender lately (RFC 9002 §7.8). In slow start half a window is enough, since
-    /// pacing may not have let out the other half; later all but an eighth of it, or a burst of the pacer.
+    /// Whether the window limited the sender lately (RFC 9002 §7.8). In slow start half a window is
+    /// enough, since pacing may not have let out the other half; later all but an eighth of it, or
+    /// a burst of the pacer.
     fn window_was_used(&self) -> bool {
         let peak = max(self.peak.current_bytes, self.peak.previous_bytes);
         let window = self.controller.window();
@@ -276,8 +289,8 @@ impl PathRecovery {
         self.loss_at = None;
     }
 
-    /// Counts a packet under way as lost if it is late or far enough behind; where it is not, notes when it will be.
-    /// [`Self::finish_losses`] draws the conclusions.
+    /// Counts a packet under way as lost if it is late or far enough behind; where it is not, notes
+    /// when it will be. [`Self::finish_losses`] draws the conclusions.
     pub(super) fn take_if_lost(&mut self, meta: &Meta, now: Instant) -> bool {
         let Some((_, newest)) = self.largest_acked else {
             return false;
@@ -320,7 +333,8 @@ impl PathRecovery {
         }
     }
 
-    /// Ends a batch of [`Self::take_if_lost`]; the number of the congestion event, where there were losses.
+    /// Ends a batch of [`Self::take_if_lost`]; the number of the congestion event, where there were
+    /// losses.
     pub(super) fn finish_losses(&mut self, now: Instant) -> Option<u64> {
         let batch = core::mem::take(&mut self.losses);
         if batch.packets == 0 {
@@ -343,7 +357,8 @@ impl PathRecovery {
         Some(self.stats.congestion_events)
     }
 
-    /// Notes a packet that leaves the record without a congestion signal, because its path was given up.
+    /// Notes a packet that leaves the record without a congestion signal, because its path was
+    /// given up.
     pub(super) fn on_abandoned(&mut self, meta: &Meta) {
         self.leave(u64::from(meta.bytes));
         self.stats.lost_packets += 1;
@@ -354,7 +369,8 @@ impl PathRecovery {
         }
     }
 
-    /// Notes that a packet declared lost arrived: widens the thresholds and takes back an unfounded event.
+    /// Notes that a packet declared lost arrived: widens the thresholds and takes back an unfounded
+    /// event.
     pub(super) fn on_spurious_loss(&mut self, note: &LossNote, now: Instant) {
         self.stats.spurious_losses += 1;
         let newest = self.largest_acked.map_or(0, |(_, sequence)| sequence);
@@ -416,15 +432,16 @@ impl PathRecovery {
             };
         }
         let paced = self.pacer.budget(now);
-        if paced < self.mtu {
+        let wanted = min(room, self.pacer.batch(self.mtu));
+        if paced < wanted {
             return SendBudget {
                 bytes: 0,
-                blocked_until: Some(self.pacer.next_batch(now, self.mtu)),
+                blocked_until: Some(self.pacer.next_release(now, wanted)),
             };
         }
         SendBudget {
             bytes: min(room, paced),
-            blocked_until: (paced < room).then(|| self.pacer.next_batch(now, self.mtu)),
+            blocked_until: None,
         }
     }
 

@@ -1,7 +1,7 @@
-//! What arrived and when it is to be acknowledged (RFC 9000 §13.2, protocol §7). Told: packet numbers of authentic
-//! packets, acknowledgements sent, and acknowledgements of those. Answers: whether one is due, its ranges and its
-//! delay. The newest range is held beside the list of older ones: orderly traffic only moves one number and holds
-//! no heap memory.
+//! What arrived and when it is to be acknowledged (RFC 9000 §13.2, protocol §7). Told: packet
+//! numbers of authentic packets, acknowledgements sent, and acknowledgements of those. Answers:
+//! whether one is due, its ranges and its delay. The newest range is held beside the list of older
+//! ones: orderly traffic only moves one number and holds no heap memory.
 
 use crate::limits;
 use crate::time::{Duration, Instant};
@@ -96,7 +96,8 @@ impl ReceivedPackets {
         self.due_at
     }
 
-    /// The ranges to acknowledge: inclusive `(start, end)`, descending, at most `limits::ACK_RANGES`.
+    /// The ranges to acknowledge: inclusive `(start, end)`, descending, at most
+    /// `limits::ACK_RANGES`.
     pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + Clone + '_ {
         self.newest
             .iter()
@@ -129,8 +130,9 @@ impl ReceivedPackets {
         self.due_at = None;
     }
 
-    /// Forgets ranges that the peer knows to be acknowledged: it acknowledged a packet of ours whose acknowledgement
-    /// had `largest_acked` as its largest number (RFC 9000 §13.2.4). The range around that number stays.
+    /// Forgets ranges that the peer knows to be acknowledged: it acknowledged a packet of ours
+    /// whose acknowledgement had `largest_acked` as its largest number (RFC 9000 §13.2.4). The
+    /// range around that number stays.
     pub fn on_ack_of_ack(&mut self, largest_acked: u64) {
         let settled = self.older.partition_point(|r| r.end < largest_acked);
         let _ = self.older.drain(..settled);
@@ -220,5 +222,120 @@ impl ReceivedPackets {
 impl Default for ReceivedPackets {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+    use std::collections::BTreeSet;
+
+    const fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn after(numbers: &[u64]) -> ReceivedPackets {
+        let mut received = ReceivedPackets::new();
+        for pn in numbers {
+            received.on_packet(*pn, true, at(0));
+        }
+        received
+    }
+
+    fn ranges(received: &ReceivedPackets) -> Vec<(u64, u64)> {
+        received.ranges().collect()
+    }
+
+    #[test]
+    fn two_packets_call_for_an_acknowledgement_and_one_waits() {
+        let mut received = after(&[0]);
+        assert!(!received.ack_due(at(9)));
+        assert_eq!(received.next_timeout(), Some(at(10)));
+        assert!(received.ack_due(at(10)));
+        received.on_packet(1, true, at(3));
+        assert!(received.ack_due(at(3)));
+        assert!(received.next_timeout().is_some_and(|due| due <= at(3)));
+        received.on_ack_sent(at(4));
+        assert!(!received.ack_due(at(100)) && received.next_timeout().is_none());
+        assert_eq!(received.ack_delay(at(4)), Duration::from_millis(1));
+    }
+
+    #[test]
+    fn packets_that_elicit_nothing_are_listed_but_call_for_nothing() {
+        let mut received = ReceivedPackets::new();
+        for pn in 0..10 {
+            received.on_packet(pn, false, at(0));
+        }
+        assert!(!received.ack_due(at(1_000)) && !received.ack_pending());
+        assert_eq!(ranges(&received), [(0, 9)]);
+    }
+
+    #[test]
+    fn a_gap_and_its_filling_are_acknowledged_at_once() {
+        let mut received = after(&[0, 1]);
+        received.on_ack_sent(at(0));
+        received.on_packet(3, true, at(1));
+        assert!(received.ack_due(at(1)), "a gap opened");
+        received.on_ack_sent(at(1));
+        received.on_packet(2, true, at(2));
+        assert!(received.ack_due(at(2)), "the gap closed");
+        assert_eq!(ranges(&received), [(0, 3)]);
+    }
+
+    #[test]
+    fn duplicates_change_nothing() {
+        let mut received = after(&[0, 1, 2, 5]);
+        received.on_ack_sent(at(0));
+        for pn in [0, 2, 5] {
+            received.on_packet(pn, true, at(1));
+        }
+        assert!(!received.ack_pending());
+        assert_eq!(ranges(&received), [(5, 5), (0, 2)]);
+    }
+
+    #[test]
+    fn a_higher_threshold_thins_acknowledgements_out() {
+        let mut received = ReceivedPackets::new();
+        received.set_ack_threshold(16);
+        for pn in 0..15 {
+            received.on_packet(pn, true, at(0));
+        }
+        assert!(!received.ack_due(at(0)));
+        received.on_packet(15, true, at(0));
+        assert!(received.ack_due(at(0)));
+    }
+
+    #[test]
+    fn ranges_are_bounded_and_the_oldest_go_first() {
+        let numbers: Vec<u64> = (0..200).map(|i| i * 2).collect();
+        let mut received = after(&numbers);
+        assert_eq!(received.range_count(), limits::ACK_RANGES);
+        assert_eq!(ranges(&received).first(), Some(&(398, 398)));
+        received.on_ack_sent(at(0));
+        received.on_packet(0, true, at(0));
+        assert!(!received.ack_pending(), "forgotten numbers count as known");
+    }
+
+    #[test]
+    fn ranges_that_the_peer_saw_acknowledged_are_forgotten() {
+        let mut received = after(&[0, 2, 4, 5, 6, 8]);
+        received.on_ack_of_ack(5);
+        assert_eq!(ranges(&received), [(8, 8), (4, 6)]);
+        received.on_ack_sent(at(0));
+        received.on_packet(1, true, at(0));
+        assert_eq!(ranges(&received), [(8, 8), (4, 6)]);
+    }
+
+    quickcheck! {
+        fn ranges_are_exactly_what_arrived(numbers: Vec<u8>) -> bool {
+            let numbers: Vec<u64> = numbers.into_iter().map(|n| u64::from(n % 100)).collect();
+            let received = after(&numbers);
+            let listed = ranges(&received);
+            let apart = listed.windows(2).all(|w| w[0].0 > w[1].1 + 1);
+            let set: BTreeSet<u64> = numbers.into_iter().collect();
+            let flat: BTreeSet<u64> = listed.iter().flat_map(|(a, b)| *a..=*b).collect();
+            apart && flat == set
+        }
     }
 }

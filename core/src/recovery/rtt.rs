@@ -1,5 +1,5 @@
-//! The round-trip time of one path (RFC 9002 §5). Told: samples and the peer's reported delay. Answers: smoothed
-//! value, variance, minimum and the base of the probe timeout (RFC 9002 §6.2.1).
+//! The round-trip time of one path (RFC 9002 §5). Told: samples and the peer's reported delay.
+//! Answers: smoothed value, variance, minimum and the base of the probe timeout (RFC 9002 §6.2.1).
 
 use core::cmp::{max, min};
 
@@ -30,8 +30,8 @@ impl Rtt {
         }
     }
 
-    /// Takes a sample. The peer's delay counts up to the agreed 10 ms and only as far as the result stays above the
-    /// minimum (RFC 9002 §5.3).
+    /// Takes a sample. The peer's delay counts up to the agreed 10 ms and only as far as the result
+    /// stays above the minimum (RFC 9002 §5.3).
     pub fn on_sample(&mut self, latest: Duration, ack_delay: Duration) {
         self.latest = latest;
         let Some(min_before) = self.min else {

@@ -1,5 +1,6 @@
-//! Remembers packets that were declared lost, so that a late acknowledgement shows a loss as spurious (RFC 9002
-//! §6.1, RFC 9438 §4.9). Told: losses and acknowledged ranges. Returns: the losses that were none.
+//! Remembers packets that were declared lost, so that a late acknowledgement shows a loss as
+//! spurious (RFC 9002 §6.1, RFC 9438 §4.9). Told: losses and acknowledged ranges. Returns: the
+//! losses that were none.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,7 @@
-//! CUBIC (RFC 9438): after a congestion event the window follows a cubic of time through the window of that event,
-//! and is never smaller than what Reno would have. Slow start follows HyStart++. Windows are in bytes; the cubic's
-//! constant is in segments, as in the RFC. An event whose losses were all spurious is taken back (§4.9.2).
+//! CUBIC (RFC 9438): after a congestion event the window follows a cubic of time through the window
+//! of that event, and is never smaller than what Reno would have. Slow start follows HyStart++.
+//! Windows are in bytes; the cubic's constant is in segments, as in the RFC. An event whose losses
+//! were all spurious is taken back (§4.9.2).
 
 use super::{AckSample, Controller, HyStart, initial_window, minimum_window};
 use crate::recovery::rtt::Rtt;
@@ -109,7 +110,8 @@ impl Cubic {
         epoch.reno_bytes = reno;
     }
 
-    /// Time in which the sender did not use its window does not count for the cubic (RFC 9438 §5.8).
+    /// Time in which the sender did not use its window does not count for the cubic (RFC 9438
+    /// §5.8).
     fn stand_still(&mut self, now: Instant) {
         if let Some(epoch) = &mut self.shape.epoch {
             epoch.started += now.saturating_since(epoch.last_ack);
@@ -150,7 +152,8 @@ impl Controller for Cubic {
             self.recovery_start = Some(now);
             let shape = &mut self.shape;
             let window = shape.window_bytes;
-            // Fast convergence: a window that shrinks from event to event leaves room to others (RFC 9438 §4.7).
+            // Fast convergence: a window that shrinks from event to event leaves room to others
+            // (RFC 9438 §4.7).
             shape.max_bytes = if window < shape.max_bytes {
                 window * (1.0 + BETA) / 2.0
             } else {
@@ -163,7 +166,7 @@ impl Controller for Cubic {
         }
         if is_persistent {
             self.before_event = None;
-            self.recovery_start = None;
+            self.recovery_start = Some(now);
             self.shape.window_bytes = floor;
             self.shape.epoch = None;
         }

@@ -1,6 +1,13 @@
-//! HyStart++ (RFC 9406): leaves slow start when round trips grow longer, before the queue overflows. Told: packet
-//! numbers sent and acknowledged, and round-trip times. Answers: how fast to grow, and when slow start is over.
-//! The limit L on growth is infinite, because packets are paced (RFC 9406 §4.2, §4.3).
+//! HyStart++ (RFC 9406): leaves slow start when round trips grow longer, before the queue
+//! overflows. Told: packet numbers sent and acknowledged, and round-trip times. Answers: how fast
+//! to grow, and when slow start is over. The limit L on growth is infinite, because packets are
+//! paced (RFC 9406 §4.2, §4.3).
+//!
+//! Stricter than the RFC in two things, since its round-long minimum notices a queue a doubling too
+//! late for one as long as the path: growth is looked for in every eight samples of a round, not in
+//! its minimum only (a passing delay still gives slow start back); and where such samples of a
+//! later round are slower by the threshold once more, conservative slow start has served its
+//! purpose and ends at once.
 
 use crate::time::Duration;
 
@@ -25,8 +32,11 @@ pub struct HyStart {
     round_end: u64,
     round_min: Option<Duration>,
     previous_round_min: Option<Duration>,
+    /// Of the last few samples, `samples` of them.
+    block_min: Option<Duration>,
     samples: u32,
     conservative: Option<Conservative>,
+    is_confirmed: bool,
 }
 
 impl HyStart {
@@ -38,11 +48,16 @@ impl HyStart {
     /// Notes an acknowledgement whose newest packet is `pn`; says whether slow start is over.
     pub fn on_ack(&mut self, pn: u64, rtt_sample: Option<Duration>) -> bool {
         if let Some(sample) = rtt_sample {
-            self.samples = self.samples.saturating_add(1);
-            self.round_min = Some(self.round_min.map_or(sample, |min| min.min(sample)));
+            self.samples += 1;
+            self.block_min = Some(least(self.block_min, sample));
+            self.round_min = Some(least(self.round_min, sample));
         }
-        self.compare();
-        pn >= self.round_end && self.begin_round()
+        if self.samples >= SAMPLES {
+            self.samples = 0;
+            self.compare();
+        }
+        let over = pn >= self.round_end && self.begin_round();
+        over || self.is_confirmed
     }
 
     /// Bytes to grow by for acknowledged `bytes`.
@@ -55,22 +70,22 @@ impl HyStart {
     }
 
     fn compare(&mut self) {
-        let (Some(current), true) = (self.round_min, self.samples >= SAMPLES) else {
+        let Some(block) = self.block_min.take() else {
             return;
         };
-        if let Some(conservative) = self.conservative {
-            if current < conservative.baseline {
+        if let Some(Conservative { baseline, rounds }) = self.conservative {
+            if block < baseline {
                 self.conservative = None;
+            } else if rounds > 0 && block >= baseline + threshold(baseline) {
+                self.is_confirmed = true;
             }
-        } else if let Some(previous) = self.previous_round_min {
-            let threshold =
-                (previous / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD);
-            if current >= previous + threshold {
-                self.conservative = Some(Conservative {
-                    baseline: current,
-                    rounds: 0,
-                });
-            }
+        } else if let Some(previous) = self.previous_round_min
+            && block >= previous + threshold(previous)
+        {
+            self.conservative = Some(Conservative {
+                baseline: block,
+                rounds: 0,
+            });
         }
     }
 
@@ -78,12 +93,22 @@ impl HyStart {
         self.round_end = self.largest_sent.saturating_add(1);
         self.previous_round_min = self.round_min.take().or(self.previous_round_min);
         self.samples = 0;
+        self.block_min = None;
         let Some(conservative) = &mut self.conservative else {
             return false;
         };
         conservative.rounds += 1;
         conservative.rounds >= CONSERVATIVE_ROUNDS
     }
+}
+
+fn least(min: Option<Duration>, sample: Duration) -> Duration {
+    min.map_or(sample, |min| min.min(sample))
+}
+
+/// Growth of the round-trip time that counts (RFC 9406 §4.2).
+fn threshold(rtt: Duration) -> Duration {
+    (rtt / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! Congestion control behind one trait. A controller is told what was sent, acknowledged and lost on its path and
-//! answers with a window, and if it wants with a pacing rate. CUBIC with HyStart++ is the default (protocol §7).
+//! Congestion control behind one trait. A controller is told what was sent, acknowledged and lost
+//! on its path and answers with a window, and if it wants with a pacing rate. CUBIC with HyStart++
+//! is the default (protocol §7).
 //!
-//! An acknowledgement is told as one sample, however many packets it settles. The sample carries what a
-//! model-based controller needs as well: bytes delivered and over which time (a delivery rate), bytes in flight,
-//! and whether the sender used its window.
+//! An acknowledgement is told as one sample, however many packets it settles. The sample carries
+//! what a model-based controller needs as well: bytes delivered and over which time (a delivery
+//! rate), bytes in flight, and whether the sender used its window.
 
 mod cubic;
 mod hystart;
@@ -29,7 +30,8 @@ pub struct AckSample {
     pub bytes: u64,
     /// Bytes in flight before it arrived.
     pub in_flight_before_bytes: u64,
-    /// Whether the window was not what limited the sender; such acknowledgements do not make it grow.
+    /// Whether the window was not what limited the sender; such acknowledgements do not make it
+    /// grow.
     pub app_limited: bool,
     /// Whether it measured the round-trip time.
     pub rtt_sampled: bool,
@@ -47,7 +49,8 @@ pub trait Controller: fmt::Debug + Send {
     /// Packets were acknowledged.
     fn on_ack(&mut self, sample: &AckSample, rtt: &Rtt);
 
-    /// Packets were lost, the newest of them sent at `sent_at`; says whether this begins a new congestion event.
+    /// Packets were lost, the newest of them sent at `sent_at`; says whether this begins a new
+    /// congestion event.
     fn on_congestion_event(
         &mut self,
         now: Instant,
@@ -68,7 +71,8 @@ pub trait Controller: fmt::Debug + Send {
     /// Whether the window is still being searched by doubling.
     fn in_slow_start(&self) -> bool;
 
-    /// Bytes a second to pace at, where the controller wants other than its window over the round-trip time.
+    /// Bytes a second to pace at, where the controller wants other than its window over the
+    /// round-trip time.
     fn pacing_rate(&self) -> Option<u64> {
         None
     }
