@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::name::fold_name;
+mod attempt;
+
+use attempt::{Asked, Attempt, Introducer, TargetKey};
+
 use crate::api::{ConnectFailure, ConnectTarget, OperationId};
 use crate::id::NodeId;
 use crate::rng::Rng;
@@ -69,99 +72,6 @@ pub enum ConnectOutcome {
     Connected(NodeId),
     /// Not connected; the peer's id where it is known.
     Failed(Option<NodeId>, ConnectFailure),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum TargetKey {
-    Id(NodeId),
-    Name(String),
-}
-
-impl TargetKey {
-    fn of(target: &ConnectTarget) -> Self {
-        match target {
-            ConnectTarget::Id(id) => Self::Id(*id),
-            ConnectTarget::Name(name) => Self::Name(fold_name(name)),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    /// Not asked: this node is not registered there yet.
-    Waiting,
-    /// Not asked: its turn has not come.
-    Ready,
-    /// `cr1` is on its way.
-    Silent,
-    /// It answered; the handshake runs, or may run, through it.
-    Answered,
-    /// No use any more, and why.
-    Failed(ConnectFailure),
-}
-
-#[derive(Debug)]
-struct Introducer {
-    id: NodeId,
-    channel: u32,
-    asked: Asked,
-}
-
-#[derive(Debug)]
-struct Attempt {
-    target: ConnectTarget,
-    /// The peer, once it is known.
-    peer: Option<NodeId>,
-    operations: Vec<(OperationId, Instant)>,
-    introducers: Vec<Introducer>,
-    /// The introducer through which the handshake runs.
-    chosen: Option<NodeId>,
-    next_ask: Option<Instant>,
-    timer: Option<Instant>,
-}
-
-impl Attempt {
-    fn introducer(&mut self, id: NodeId) -> Option<&mut Introducer> {
-        self.introducers.iter_mut().find(|i| i.id == id)
-    }
-
-    fn has(&self, asked: Asked) -> bool {
-        self.introducers.iter().any(|i| i.asked == asked)
-    }
-
-    /// The most telling of what the introducers said.
-    fn failure(&self) -> Option<ConnectFailure> {
-        let weight = |failure: &ConnectFailure| match failure {
-            ConnectFailure::KeyMismatch => 6,
-            ConnectFailure::Refused => 5,
-            ConnectFailure::Throttled => 4,
-            ConnectFailure::TimedOut => 3,
-            ConnectFailure::UnknownPeer => 2,
-            _ => 1,
-        };
-        let failures = self.introducers.iter().filter_map(|i| match i.asked {
-            Asked::Failed(failure) => Some(failure),
-            _ => None,
-        });
-        failures.max_by_key(weight)
-    }
-
-    /// Why it failed when its time is over.
-    fn failure_at_deadline(&self) -> ConnectFailure {
-        let silent = self.has(Asked::Silent) || self.has(Asked::Answered);
-        match self.failure() {
-            Some(failure) => failure,
-            None if silent => ConnectFailure::TimedOut,
-            None => ConnectFailure::IntroducerUnreachable,
-        }
-    }
-
-    /// Whether no introducer can bring it any further, although some were asked.
-    fn is_exhausted(&self) -> bool {
-        let hope = [Asked::Ready, Asked::Silent, Asked::Answered];
-        let waits_only = self.has(Asked::Waiting) && self.failure().is_none();
-        !waits_only && !hope.into_iter().any(|asked| self.has(asked))
-    }
 }
 
 /// All connection attempts of a node.
@@ -505,5 +415,4 @@ impl ConnectAttempts {
 }
 
 #[cfg(test)]
-#[path = "attempts_tests.rs"]
 mod tests;

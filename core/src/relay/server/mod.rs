@@ -409,5 +409,4 @@ impl RelayServer {
 }
 
 #[cfg(test)]
-#[path = "server_tests.rs"]
 mod tests;

@@ -299,5 +299,4 @@ fn backoff(first: Duration, most: Duration, failures: u32) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;
