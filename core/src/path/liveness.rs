@@ -85,8 +85,14 @@ impl Paths {
         if let Some(failed) = self.roaming.poll_failed(now) {
             self.doubt(now, failed);
         }
+        let before = self.active;
         self.check_silence(now);
         self.reselect(now);
+        if self.active != before {
+            // What stands by is held to less than what is in use.
+            self.check_silence(now);
+            self.reselect(now);
+        }
         if self.active.is_none() && self.was_established && self.rounds.due().is_none() {
             self.rounds.restart(now);
         }
@@ -178,10 +184,13 @@ impl Paths {
             let silence = now.saturating_since(path.last_received.unwrap_or(now));
             if silence >= drop {
                 dropped.push(path.key);
-            } else if silence >= doubt && !path.doubted {
-                doubted.push(path.key);
-            } else if silence >= consent && path.consent_is_due(now, consent) {
+                continue;
+            }
+            if silence >= consent && path.consent_is_due(now, consent) {
                 path.begin_consent(now);
+            }
+            if silence >= doubt && !path.doubted {
+                doubted.push(path.key);
             }
         }
         for key in doubted {
@@ -225,10 +234,9 @@ fn silence_bounds(
 impl PathState {
     /// Whether no consent was asked for since the path fell silent.
     fn consent_is_due(&self, now: Instant, consent: Duration) -> bool {
-        let asked = self.consent_asked_at;
         let silent_since = self.last_received.unwrap_or(now);
-        self.schedule.purpose().is_none()
-            && asked.is_none_or(|asked| asked < silent_since + consent)
+        let asked = self.consent_asked_at;
+        asked.is_none_or(|asked| asked < silent_since + consent)
     }
 
     fn begin_consent(&mut self, now: Instant) {

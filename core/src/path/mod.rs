@@ -57,6 +57,11 @@ const RESPONSES: usize = 16;
 const PEER_PROBES: u64 = (limits::CANDIDATES as u64) * (limits::PROBES_PER_CANDIDATE as u64);
 /// The peer earns another such probe each so long.
 const PEER_PROBE_INTERVAL: Duration = Duration::from_secs(3);
+/// New addresses that the peer may name at once: three sets of candidates. Without this bound it could push an
+/// address out and name it again, and so renew its budget of probes.
+const NAMES: u64 = 3 * limits::CANDIDATES as u64;
+/// The peer may name one more each so long.
+const NAME_INTERVAL: Duration = Duration::from_secs(15);
 /// Wait when the node's own budget is used up.
 const DEFER: Duration = Duration::from_secs(1);
 
@@ -78,6 +83,7 @@ pub struct Paths {
     local_host: Vec<SocketAddr>,
     rounds: Rounds,
     peer_probes: TokenBucket,
+    names: TokenBucket,
     roaming: RoamingCheck,
     last_received: Instant,
     told_lost: bool,
@@ -105,6 +111,7 @@ impl Paths {
             local_host: Vec::new(),
             rounds: Rounds::default(),
             peer_probes: TokenBucket::with_interval(PEER_PROBE_INTERVAL, PEER_PROBES, now),
+            names: TokenBucket::with_interval(NAME_INTERVAL, NAMES, now),
             roaming: RoamingCheck::default(),
             last_received: now,
             told_lost: false,
@@ -189,26 +196,34 @@ impl Paths {
         Some((path.key, path.route, size))
     }
 
-    /// Adds a path for a route, evicting the least worthy unproven address where there is no room.
+    /// Adds a path for a route. Where there is no room the least worthy unproven address goes, or the relayed
+    /// path not heard of for longest.
     fn insert(
         &mut self,
         now: Instant,
         route: Route,
         kind: CandidateKind,
     ) -> Option<&mut PathState> {
-        let room = if route.is_direct() {
+        let is_direct = route.is_direct();
+        let room = if is_direct {
             limits::CANDIDATES + LEARNT
         } else {
             RELAYED
         };
-        let alike = |p: &&PathState| p.route.is_direct() == route.is_direct();
-        if self.paths.iter().filter(alike).count() >= room {
-            let evictable = |p: &&PathState| alike(p) && !p.is_proven();
-            let worst = self
-                .paths
+        let alike = || {
+            self.paths
                 .iter()
-                .filter(evictable)
-                .min_by_key(|p| p.worth());
+                .filter(|p| p.route.is_direct() == is_direct)
+        };
+        if alike().count() >= room {
+            let worst = if is_direct {
+                alike().filter(|p| !p.is_proven()).min_by_key(|p| p.worth())
+            } else {
+                let active = self.active;
+                alike()
+                    .filter(|p| Some(p.key) != active)
+                    .min_by_key(|p| p.last_received)
+            };
             let worst = worst.map(|p| p.key)?;
             self.remove(worst);
         }
@@ -218,8 +233,11 @@ impl Paths {
     }
 
     fn remove(&mut self, key: PathKey) {
+        let was_proven = self.by_key(key).is_some_and(PathState::is_proven);
         self.paths.retain(|path| path.key != key);
-        self.events.push_back(PathEvent::PathDropped(key));
+        if was_proven {
+            self.events.push_back(PathEvent::PathDropped(key));
+        }
         if self.active == Some(key) {
             self.active = None;
         }
@@ -250,8 +268,10 @@ impl Paths {
             (true, false) => PathChangeReason::Upgraded,
         };
         let used_since = self.active_since;
+        let was_direct = self.active().is_some_and(|(_, route)| route.is_direct());
         if has_failed && let Some(old) = before.and_then(|key| self.by_key_mut(key)) {
             old.on_failed(now, used_since);
+            self.lost_direct |= was_direct;
         }
         let Some(route) = self.route_of(chosen) else {
             return;
@@ -261,6 +281,7 @@ impl Paths {
         self.was_established = true;
         self.roaming.clear();
         if route.is_direct() {
+            self.lost_direct = false;
             self.rounds.stop();
         } else if self.rounds.due().is_none() {
             self.rounds.restart(now);

@@ -74,6 +74,14 @@ impl MtuDiscovery {
         }
     }
 
+    /// The route below may be another one: starts again from the base size.
+    pub fn on_network_change(&mut self, now: Instant) {
+        if !self.fixed {
+            self.current_bytes = limits::BASE_DATAGRAM_BYTES;
+            self.begin(now);
+        }
+    }
+
     /// Size of the probe to send now, bytes of UDP payload; the caller sends a padded PING of that size.
     pub fn poll_probe_size(&mut self, now: Instant) -> Option<usize> {
         if self.next_at? > now {

@@ -53,15 +53,10 @@ impl Paths {
             _ if !self.direct_paths => Verdict::RelayOnly,
             _ if self.lost_direct => Verdict::PathLost,
             _ if candidates.clone().next().is_none() => Verdict::NoCandidates,
-            _ if self.is_probing() => Verdict::Probing,
+            _ if self.rounds.is_early() => Verdict::Probing,
             _ if candidates.any(|path| path.probes_received > 0) => Verdict::OneWay,
             _ => Verdict::NoProbeArrived,
         }
-    }
-
-    fn is_probing(&self) -> bool {
-        let probing = |p: &PathState| !p.is_proven() && p.schedule.due().is_some();
-        self.rounds.is_early() || self.paths.iter().any(probing)
     }
 
     fn status_of(&self, path: &PathState) -> RouteStatus {

@@ -44,6 +44,7 @@ pub(super) struct PathState {
     pub(super) probes_sent: u32,
     pub(super) probes_received: u32,
     probe_budget: TokenBucket,
+    was_proven: bool,
     held_until: Option<Instant>,
     failures: u32,
 }
@@ -72,6 +73,7 @@ impl PathState {
             probes_sent: 0,
             probes_received: 0,
             probe_budget: TokenBucket::with_interval(PROBE_INTERVAL, burst, now),
+            was_proven: false,
             held_until: None,
             failures: 0,
         }
@@ -88,6 +90,7 @@ impl PathState {
         self.schedule.stop();
         if self.proven_at.is_none() {
             self.proven_at = Some(now);
+            self.was_proven = true;
             self.mtu.on_proven(now);
         }
     }
@@ -142,13 +145,14 @@ impl PathState {
         }
     }
 
-    /// Takes what one probe to this unproven address costs: from what it sent us, or, where the peer named it,
-    /// from its own small budget.
+    /// Takes what one probe to this unproven address costs: from what it sent us, or, where the peer named it
+    /// or it was proven once, from its own small budget.
     pub(super) fn take_probe(&mut self, now: Instant) -> bool {
         if self.amplification.allows(PROBE_BYTES) {
             return true;
         }
-        self.kind != CandidateKind::PeerReflexive && self.probe_budget.take(now, 1)
+        let is_known = self.was_proven || self.kind != CandidateKind::PeerReflexive;
+        is_known && self.probe_budget.take(now, 1)
     }
 
     pub(super) fn refill_probes(&mut self, now: Instant) {

@@ -69,6 +69,8 @@ impl Paths {
                 self.refused.push((address, kind, reason));
             } else if let Some(known) = self.by_route_mut(Route::Direct(address)) {
                 known.kind = known.kind.min(kind);
+            } else if !self.names.take(now, 1) {
+                self.refused.push((address, kind, "too many new addresses"));
             } else {
                 self.insert(now, Route::Direct(address), kind);
             }
@@ -200,9 +202,13 @@ impl Paths {
     /// So many probe timeouts in a row passed on a path; from the second on it is doubted, and everything else
     /// is probed at once.
     pub fn on_probe_timeouts(&mut self, now: Instant, path: PathKey, count: u32) {
-        if count >= 2 {
-            self.doubt(now, path);
+        if count < 2 {
+            return;
         }
+        if self.by_key(path).is_some_and(|path| path.doubted) {
+            self.probe_all(now);
+        }
+        self.doubt(now, path);
     }
 
     /// The socket refused to send on a route (no route to host, and the like).
@@ -220,10 +226,11 @@ impl Paths {
     /// Our own network changed: every path must prove itself anew, and every candidate is worth another try.
     pub fn on_network_change(&mut self, now: Instant) {
         self.peer_probes.refill(now);
+        self.names.refill(now);
         for path in &mut self.paths {
             path.refill_probes(now);
             if path.is_proven() {
-                path.mtu.on_proven(now);
+                path.mtu.on_network_change(now);
             }
         }
         self.probe_all(now);

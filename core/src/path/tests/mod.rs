@@ -1,1 +1,5 @@
-//! Volleys between two sets of paths.
+//! Volleys between two sets of paths through model NATs, and what an attacker gains.
+
+mod attack;
+mod volley;
+mod world;
