@@ -1,7 +1,8 @@
-//! A token bucket in integers, kept as the time at which it will be full again (the generic cell rate algorithm,
-//! ITU-T I.371): one addition per question, nothing to refill, 24 bytes.
+//! A token bucket in integers, kept as the time at which it will be full again (the generic cell
+//! rate algorithm, ITU-T I.371): one addition per question, nothing to refill, 24 bytes.
 //!
-//! Told: the time and the number of tokens wanted. Returns: whether they were there, or how long to wait.
+//! Told: the time and the number of tokens wanted. Returns: whether they were there, or how long
+//! to wait.
 
 use crate::time::{Duration, Instant};
 
@@ -16,7 +17,8 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Makes a full bucket of `burst` tokens that gains `rate_per_s` tokens a second (at most 10^9; 0 gains none).
+    /// Makes a full bucket of `burst` tokens that gains `rate_per_s` tokens a second (at most
+    /// 10^9; 0 gains none).
     #[must_use]
     pub fn new(rate_per_s: u64, burst: u64, now: Instant) -> Self {
         let nanos = NANOS_PER_S.checked_div(rate_per_s).unwrap_or(u64::MAX);
@@ -44,7 +46,8 @@ impl TokenBucket {
         true
     }
 
-    /// How long until `n` tokens are there; zero if they are. `Duration::MAX` where the bucket never holds as many.
+    /// How long until `n` tokens are there; zero if they are. `Duration::MAX` where the bucket
+    /// never holds as many.
     #[must_use]
     pub fn retry_after(&self, now: Instant, n: u64) -> Duration {
         if n > self.burst {
@@ -102,7 +105,7 @@ mod tests {
     }
 
     quickcheck! {
-        fn grants_at_most_burst_plus_rate_times_time(steps: Vec<(u16, u8)>, rate: u8, burst: u8) -> bool {
+        fn grants_at_most_its_rate(steps: Vec<(u16, u8)>, rate: u8, burst: u8) -> bool {
             let (rate, burst) = (u64::from(rate) + 1, u64::from(burst));
             let mut bucket = TokenBucket::new(rate, burst, Instant::EPOCH);
             let (mut now, mut granted) = (Instant::EPOCH, 0);

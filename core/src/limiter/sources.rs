@@ -1,10 +1,11 @@
-//! Meters what unauthenticated sources may ask for: one small token bucket for each IPv4 address or IPv6 /64,
-//! in a table whose size never depends on how many sources there are.
+//! Meters what unauthenticated sources may ask for: one small token bucket for each IPv4 address
+//! or IPv6 /64, in a table whose size never depends on how many sources there are.
 //!
-//! Told: the time and a source address. Returns: whether its budget allows one more. The place in the table
-//! comes from a keyed hash, so that nobody can choose whose budget to share. Where four busy sources meet in one
-//! set the least busy is forgotten: a flood may gain fresh budgets for itself, never take those of others
-//! (docs/protocol.md §3.5: beyond the table, cookies and the global budget decide).
+//! Told: the time and a source address. Returns: whether its budget allows one more. The place in
+//! the table comes from a keyed hash, so that nobody can choose whose budget to share. Where four
+//! busy sources meet in one set the least busy is forgotten: a flood may gain fresh budgets for
+//! itself, never take those of others (docs/protocol.md §3.5: beyond the table, cookies and the
+//! global budget decide).
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -90,7 +91,8 @@ impl SourceMeter {
     }
 }
 
-/// What counts as one source: an IPv4 address, or the /64 that one subscriber of IPv6 has at least.
+/// What counts as one source: an IPv4 address, or the /64 that one subscriber of IPv6 has at
+/// least.
 fn prefix(source: IpAddr) -> [u8; 16] {
     match source.to_canonical() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),

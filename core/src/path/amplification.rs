@@ -1,5 +1,6 @@
-//! Limits what an address gets from us before it proved that it wants it: three bytes for each byte that came
-//! from it (RFC 9000 §8). A forged source address can thus not turn us into an amplifier.
+//! Limits what an address gets from us before it proved that it wants it: three bytes for each
+//! byte that came from it (RFC 9000 §8). A forged source address can thus not turn us into an
+//! amplifier.
 //!
 //! Told: bytes received and sent. Returns: whether so many more may leave (docs/protocol.md §9.2).
 

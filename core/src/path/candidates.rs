@@ -1,8 +1,8 @@
-//! Which addresses may be tried at all. A peer names its candidates itself, so that without this rule anyone
-//! who may talk to us could aim our packets at a printer, a router or a stranger.
+//! Which addresses may be tried at all. A peer names its candidates itself, so that without this
+//! rule anyone who may talk to us could aim our packets at a printer, a router or a stranger.
 //!
-//! Told: the candidate, what both sides look like from outside, and our interfaces. Returns: yes, or the reason
-//! why not in stable words. A pure function (docs/protocol.md §9.3).
+//! Told: the candidate, what both sides look like from outside, and our interfaces. Returns: yes,
+//! or the reason why not in stable words. A pure function (docs/protocol.md §9.3).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -31,7 +31,8 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Whether `candidate` may be probed, given the reflexive addresses of both sides and our own interfaces.
+/// Whether `candidate` may be probed, given the reflexive addresses of both sides and our own
+/// interfaces.
 ///
 /// # Errors
 /// The reason why not, in words for the status.
@@ -72,8 +73,8 @@ pub fn may_probe(
     }
 }
 
-/// Whether both sides are seen with the same public address, or both from inside a private network. A peer that
-/// names no reflexive address of its own was seen under its host address.
+/// Whether both sides are seen with the same public address, or both from inside a private
+/// network. A peer that names no reflexive address of its own was seen under its host address.
 fn same_side(remote: &[SocketAddr], local: &[SocketAddr]) -> bool {
     let ip = |address: &SocketAddr| address.ip().to_canonical();
     let equal = remote.iter().any(|r| local.iter().any(|l| ip(r) == ip(l)));
@@ -133,7 +134,8 @@ fn scope_v6(ip: Ipv6Addr) -> Result<Scope, &'static str> {
     if ip.is_loopback() {
         return Ok(Scope::Loopback);
     }
-    // Deprecated spellings that embed an IPv4 address (RFC 4291 §2.5.5.1) could smuggle any of the above.
+    // Deprecated spellings that embed an IPv4 address (RFC 4291 §2.5.5.1) could smuggle any of the
+    // above.
     if ip.to_bits() >> 32 == 0 {
         return Err("reserved address");
     }

@@ -1,7 +1,9 @@
-//! What time alone does to paths: rounds of probes begin, quiet paths must consent anew, silent ones are dropped,
-//! a peer silent everywhere is lost, and a path in use that does not answer after the peer moved is left.
+//! What time alone does to paths: rounds of probes begin, quiet paths must consent anew, silent
+//! ones are dropped, a peer silent everywhere is lost, and a path in use that does not answer
+//! after the peer moved is left.
 //!
-//! Told: the time. Returns: when it wants to be told again, and why (docs/protocol.md §9.2, §9.5, RFC 7675).
+//! Told: the time. Returns: when it wants to be told again, and why (docs/protocol.md §9.2, §9.5,
+//! RFC 7675).
 
 use super::Paths;
 use super::state::PathState;
@@ -18,7 +20,8 @@ const STANDBY_CONSENT: Duration = Duration::from_secs(60);
 const RELAY_DOUBT: Duration = Duration::from_secs(15);
 /// A relayed path not heard of for this long after its check is dropped.
 const RELAY_DROP: Duration = Duration::from_secs(60);
-/// Bounds of the wait for an answer of the path in use after the peer moved: three round-trip times within these.
+/// Bounds of the wait for an answer of the path in use after the peer moved: three round-trip
+/// times within these.
 const ROAMING_WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 /// Pause after a check that the path in use passed, doubling.
 const ROAMING_PAUSE: Duration = Duration::from_secs(1);

@@ -1,17 +1,18 @@
-//! The paths to one peer: which addresses to try, which of them work, which one carries the data, and when one
-//! that worked no longer does (docs/protocol.md §9).
+//! The paths to one peer: which addresses to try, which of them work, which one carries the data,
+//! and when one that worked no longer does (docs/protocol.md §9).
 //!
-//! A connection begins on the route that its handshake took, mostly a relay. From there [`Paths`] looks for a
-//! better one. Candidates come from the peer (`on_remote_candidates`) and from the source of every authentic
-//! packet (`on_packet_received`): the second kind is what makes a NAT work that gives each destination another
-//! port. Each candidate that may be tried (`candidates`) gets a round of challenges (`validation`); both sides do
-//! so at the same time, which opens their NATs. An echo of our eight bytes proves both directions. Among proven
-//! paths `selection` takes the best. A path is left when recovery reports probe timeouts, when the peer turns up
-//! elsewhere and the old address does not answer, or when it stays silent (`liveness`).
+//! A connection begins on the route that its handshake took, mostly a relay. From there [`Paths`]
+//! looks for a better one. Candidates come from the peer (`on_remote_candidates`) and from the
+//! source of every authentic packet (`on_packet_received`): the second kind is what makes a NAT
+//! work that gives each destination another port. Each candidate that may be tried (`candidates`)
+//! gets a round of challenges (`validation`); both sides do so at the same time, which opens their
+//! NATs. An echo of our eight bytes proves both directions. Among proven paths `selection` takes
+//! the best. A path is left when recovery reports probe timeouts, when the peer turns up elsewhere
+//! and the old address does not answer, or when it stays silent (`liveness`).
 //!
-//! What an attacker can do is bounded three ways: `candidates` refuses addresses, each unproven address has a
-//! budget of probes and so has the peer (and, through the parent, the node), and an address that nobody named
-//! gets at most three bytes for each byte from it (`amplification`).
+//! What an attacker can do is bounded three ways: `candidates` refuses addresses, each unproven
+//! address has a budget of probes and so has the peer (and, through the parent, the node), and an
+//! address that nobody named gets at most three bytes for each byte from it (`amplification`).
 //!
 //! Told facts by `on_*`; asked with `poll_*` after each of them, and at [`Paths::next_timeout`].
 
@@ -57,8 +58,8 @@ const RESPONSES: usize = 16;
 const PEER_PROBES: u64 = (limits::CANDIDATES as u64) * (limits::PROBES_PER_CANDIDATE as u64);
 /// The peer earns another such probe each so long.
 const PEER_PROBE_INTERVAL: Duration = Duration::from_secs(3);
-/// New addresses that the peer may name at once: three sets of candidates. Without this bound it could push an
-/// address out and name it again, and so renew its budget of probes.
+/// New addresses that the peer may name at once: three sets of candidates. Without this bound it
+/// could push an address out and name it again, and so renew its budget of probes.
 const NAMES: u64 = 3 * limits::CANDIDATES as u64;
 /// The peer may name one more each so long.
 const NAME_INTERVAL: Duration = Duration::from_secs(15);
@@ -92,8 +93,8 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Makes an empty set. Without `direct_paths` no address is probed and only relayed paths are used, except
-    /// for the route that a handshake itself took.
+    /// Makes an empty set. Without `direct_paths` no address is probed and only relayed paths are
+    /// used, except for the route that a handshake itself took.
     #[must_use]
     pub fn new(rng: Rng, direct_paths: bool, now: Instant) -> Self {
         Self {
@@ -139,7 +140,8 @@ impl Paths {
         self.by_key(path).map(|path| path.route)
     }
 
-    /// Largest datagram known to pass on a path, bytes of UDP payload (through a relay: of the inner datagram).
+    /// Largest datagram known to pass on a path, bytes of UDP payload (through a relay: of the
+    /// inner datagram).
     #[must_use]
     pub fn max_datagram_bytes(&self, path: PathKey) -> usize {
         self.by_key(path)
@@ -188,7 +190,8 @@ impl Paths {
         self.events.pop_front()
     }
 
-    /// A padded PING to send on a path to find its largest datagram: path, route and bytes of UDP payload.
+    /// A padded PING to send on a path to find its largest datagram: path, route and bytes of UDP
+    /// payload.
     pub fn poll_mtu_probe(&mut self, now: Instant) -> Option<(PathKey, Route, usize)> {
         let active = self.active?;
         let path = self.by_key_mut(active)?;
@@ -196,8 +199,8 @@ impl Paths {
         Some((path.key, path.route, size))
     }
 
-    /// Adds a path for a route. Where there is no room the least worthy unproven address goes, or the relayed
-    /// path not heard of for longest.
+    /// Adds a path for a route. Where there is no room the least worthy unproven address goes, or
+    /// the relayed path not heard of for longest.
     fn insert(
         &mut self,
         now: Instant,

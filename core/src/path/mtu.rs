@@ -1,9 +1,10 @@
-//! Finds the largest datagram that a path carries (DPLPMTUD, RFC 8899). Starts from what every path must carry,
-//! tries the maximum first because most paths have it, then halves the rest until 20 bytes are left; again every
-//! ten minutes. Relayed paths have one fixed size.
+//! Finds the largest datagram that a path carries (DPLPMTUD, RFC 8899). Starts from what every
+//! path must carry, tries the maximum first because most paths have it, then halves the rest until
+//! 20 bytes are left; again every ten minutes. Relayed paths have one fixed size.
 //!
-//! Told: which probes and which ordinary datagrams arrived or were lost. Returns: the size of the next probe and
-//! the size to use. A run of lost large datagrams is a black hole (RFC 8899 §4.3): back to the base size.
+//! Told: which probes and which ordinary datagrams arrived or were lost. Returns: the size of the
+//! next probe and the size to use. A run of lost large datagrams is a black hole (RFC 8899 §4.3):
+//! back to the base size.
 
 use crate::limits;
 use crate::time::{Duration, Instant};
@@ -82,7 +83,8 @@ impl MtuDiscovery {
         }
     }
 
-    /// Size of the probe to send now, bytes of UDP payload; the caller sends a padded PING of that size.
+    /// Size of the probe to send now, bytes of UDP payload; the caller sends a padded PING of that
+    /// size.
     pub fn poll_probe_size(&mut self, now: Instant) -> Option<usize> {
         if self.next_at? > now {
             return None;
@@ -139,7 +141,8 @@ impl MtuDiscovery {
         }
     }
 
-    /// An ordinary datagram of this size was lost; true where that makes a black hole and the size fell.
+    /// An ordinary datagram of this size was lost; true where that makes a black hole and the size
+    /// fell.
     pub fn on_datagram_lost(&mut self, now: Instant, size_bytes: usize) -> bool {
         let base = limits::BASE_DATAGRAM_BYTES;
         if self.fixed || self.current_bytes <= base || size_bytes <= base {

@@ -1,5 +1,5 @@
-//! What the status and `why` show of a peer's paths: proven paths, what came of each candidate, and one verdict.
-//! Reads only (docs/protocol.md §9).
+//! What the status and `why` show of a peer's paths: proven paths, what came of each candidate,
+//! and one verdict. Reads only (docs/protocol.md §9).
 
 use super::types::{Route, RouteStatus};
 use super::{PathState, Paths};

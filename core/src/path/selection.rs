@@ -1,7 +1,9 @@
-//! Chooses the path that carries the data. Direct before relayed; among equals the shorter round-trip time, with
-//! enough hysteresis that two similar paths do not take turns (docs/protocol.md §9.4).
+//! Chooses the path that carries the data. Direct before relayed; among equals the shorter
+//! round-trip time, with enough hysteresis that two similar paths do not take turns
+//! (docs/protocol.md §9.4).
 //!
-//! Told: what each proven path looks like and which one is active. Returns: which one should be. Pure.
+//! Told: what each proven path looks like and which one is active. Returns: which one should be.
+//! Pure.
 
 use super::types::PathKey;
 use crate::time::Duration;

@@ -1,8 +1,8 @@
-//! One path, or one address that may become one: what was sent and heard, whether it is proven, doubted or held
-//! back, and what may still be spent on it while it is unproven.
+//! One path, or one address that may become one: what was sent and heard, whether it is proven,
+//! doubted or held back, and what may still be spent on it while it is unproven.
 //!
-//! Told by [`super::Paths`] what happened on it. Returns nothing by itself; the rules that compare paths live in
-//! `selection`, those of time in `liveness` (docs/protocol.md §9.2, §9.5).
+//! Told by [`super::Paths`] what happened on it. Returns nothing by itself; the rules that compare
+//! paths live in `selection`, those of time in `liveness` (docs/protocol.md §9.2, §9.5).
 
 use super::amplification::Amplification;
 use super::mtu::MtuDiscovery;
@@ -145,8 +145,8 @@ impl PathState {
         }
     }
 
-    /// Takes what one probe to this unproven address costs: from what it sent us, or, where the peer named it
-    /// or it was proven once, from its own small budget.
+    /// Takes what one probe to this unproven address costs: from what it sent us, or, where the
+    /// peer named it or it was proven once, from its own small budget.
     pub(super) fn take_probe(&mut self, now: Instant) -> bool {
         if self.amplification.allows(PROBE_BYTES) {
             return true;
@@ -159,7 +159,8 @@ impl PathState {
         self.probe_budget.refill(now);
     }
 
-    /// Worth less is evicted first: never heard of, then learnt rather than named, then tried more often.
+    /// Worth less is evicted first: never heard of, then learnt rather than named, then tried more
+    /// often.
     pub(super) fn worth(
         &self,
     ) -> (

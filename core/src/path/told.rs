@@ -1,6 +1,6 @@
-//! What [`Paths`] is told: routes that came up, candidates, packets, challenges and echoes, losses, and changes
-//! of the network. Each changes state and may queue answers and events; nothing is sent from here
-//! (docs/protocol.md §9.2, §9.3; RFC 9000 §8.2, §9).
+//! What [`Paths`] is told: routes that came up, candidates, packets, challenges and echoes,
+//! losses, and changes of the network. Each changes state and may queue answers and events;
+//! nothing is sent from here (docs/protocol.md §9.2, §9.3; RFC 9000 §8.2, §9).
 
 use core::net::SocketAddr;
 
@@ -45,8 +45,8 @@ impl Paths {
         self.local_host = bounded(host);
     }
 
-    /// The peer named its addresses; those that may be tried are, at once. Addresses named before keep the
-    /// budget that they have left, so that naming them again gains nothing.
+    /// The peer named its addresses; those that may be tried are, at once. Addresses named before
+    /// keep the budget that they have left, so that naming them again gains nothing.
     pub fn on_remote_candidates(&mut self, now: Instant, named: &[(SocketAddr, CandidateKind)]) {
         let named = || {
             named
@@ -79,8 +79,9 @@ impl Paths {
         self.begin_due_round(now);
     }
 
-    /// An authentic packet arrived, whatever it carried. An unknown source becomes a candidate at once; where
-    /// the packet shows that the peer moved, the path in use must prove itself too (RFC 9000 §9.3).
+    /// An authentic packet arrived, whatever it carried. An unknown source becomes a candidate at
+    /// once; where the packet shows that the peer moved, the path in use must prove itself too
+    /// (RFC 9000 §9.3).
     pub fn on_packet_received(
         &mut self,
         now: Instant,
@@ -135,7 +136,8 @@ impl Paths {
             return;
         };
         path.probes_received = path.probes_received.saturating_add(1);
-        // It reached us, so that ours may now reach it: do not wait for the next turn of the schedule.
+        // It reached us, so that ours may now reach it: do not wait for the next turn of the
+        // schedule.
         if !path.is_proven() && direct_paths {
             let is_quiet = path
                 .last_sent
@@ -154,7 +156,8 @@ impl Paths {
         }
     }
 
-    /// The peer echoed eight bytes. They prove the path on which they were sent, whichever way the echo came.
+    /// The peer echoed eight bytes. They prove the path on which they were sent, whichever way the
+    /// echo came.
     pub fn on_response_received(
         &mut self,
         now: Instant,
@@ -199,8 +202,8 @@ impl Paths {
         self.reselect(now);
     }
 
-    /// So many probe timeouts in a row passed on a path; from the second on it is doubted, and everything else
-    /// is probed at once.
+    /// So many probe timeouts in a row passed on a path; from the second on it is doubted, and
+    /// everything else is probed at once.
     pub fn on_probe_timeouts(&mut self, now: Instant, path: PathKey, count: u32) {
         if count < 2 {
             return;
@@ -223,7 +226,8 @@ impl Paths {
         }
     }
 
-    /// Our own network changed: every path must prove itself anew, and every candidate is worth another try.
+    /// Our own network changed: every path must prove itself anew, and every candidate is worth
+    /// another try.
     pub fn on_network_change(&mut self, now: Instant) {
         self.peer_probes.refill(now);
         self.names.refill(now);
@@ -309,7 +313,8 @@ impl Paths {
         may_probe(address, kind, remote, local, &self.local_host)
     }
 
-    /// Data came by another path than the one in use: did the peer move there, or is the packet a copy?
+    /// Data came by another path than the one in use: did the peer move there, or is the packet a
+    /// copy?
     fn check_roaming(&mut self, now: Instant, source: PathKey) {
         let Some(active) = self.active.filter(|active| *active != source) else {
             return;

@@ -1,5 +1,6 @@
-//! The words in which a peer's paths are spoken of: routes, keys, what is told and what comes back.
-//! Plain data only; the parent translates relay numbers into node ids (docs/protocol.md §9.1).
+//! The words in which a peer's paths are spoken of: routes, keys, what is told and what comes
+//! back. Plain data only; the parent translates relay numbers into node ids (docs/protocol.md
+//! §9.1).
 
 use core::net::SocketAddr;
 
@@ -44,7 +45,8 @@ impl Route {
     }
 }
 
-/// Names one path for recovery and congestion control; a path that was dropped and comes back has a new key.
+/// Names one path for recovery and congestion control; a path that was dropped and comes back has
+/// a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathKey(pub u32);
 
@@ -119,7 +121,8 @@ pub enum PathEvent {
     },
     /// A path is gone; whatever recovery keeps for it may be forgotten.
     PathDropped(PathKey),
-    /// Nothing was heard on any path for `limits::PEER_TIMEOUT`: the connection is over. Told once.
+    /// Nothing was heard on any path for `limits::PEER_TIMEOUT`: the connection is over. Told
+    /// once.
     AllPathsLost,
 }
 

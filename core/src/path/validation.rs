@@ -1,8 +1,9 @@
-//! Proves that an address is the peer's and can be reached: when to send challenges, and which echo belongs to
-//! which. A schedule is a fixed list of offsets, so that a round of probes has an end by construction.
+//! Proves that an address is the peer's and can be reached: when to send challenges, and which
+//! echo belongs to which. A schedule is a fixed list of offsets, so that a round of probes has an
+//! end by construction.
 //!
-//! Told: the time and the echoed bytes. Returns: when the next probe is due, and when a challenge was sent
-//! (docs/protocol.md §9.2, RFC 9000 §8.2).
+//! Told: the time and the echoed bytes. Returns: when the next probe is due, and when a challenge
+//! was sent (docs/protocol.md §9.2, RFC 9000 §8.2).
 
 use std::collections::VecDeque;
 
@@ -103,7 +104,8 @@ impl Challenges {
         self.sent.push_back((bytes, now));
     }
 
-    /// The round-trip time where `bytes` echo a challenge; forgets it, so that an echo counts once.
+    /// The round-trip time where `bytes` echo a challenge; forgets it, so that an echo counts
+    /// once.
     pub(super) fn on_response(&mut self, now: Instant, bytes: [u8; 8]) -> Option<Duration> {
         let place = self.sent.iter().position(|(sent, _)| *sent == bytes)?;
         let (_, at) = self.sent.remove(place)?;
@@ -112,7 +114,8 @@ impl Challenges {
     }
 }
 
-/// When rounds of probes to all candidates begin: at once, after 5, 15, 60 and 300 s, then each 600 s.
+/// When rounds of probes to all candidates begin: at once, after 5, 15, 60 and 300 s, then each
+/// 600 s.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rounds {
     began: Option<Instant>,

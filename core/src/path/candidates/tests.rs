@@ -201,9 +201,11 @@ fn one_address_has_one_spelling() {
 quickcheck! {
     fn the_answer_does_not_depend_on_the_spelling(ip: u32, port: u16) -> bool {
         let ip = Ipv4Addr::from_bits(ip);
-        let (plain, mapped) = (SocketAddr::from((ip, port)), SocketAddr::from((ip.to_ipv6_mapped(), port)));
+        let plain = SocketAddr::from((ip, port));
+        let mapped = SocketAddr::from((ip.to_ipv6_mapped(), port));
         let s = strangers();
-        let ask = |candidate| may_probe(candidate, CandidateKind::Host, &s.remote, &s.local, &s.host);
+        let kind = CandidateKind::Host;
+        let ask = |candidate| may_probe(candidate, kind, &s.remote, &s.local, &s.host);
         ask(plain) == ask(mapped)
     }
 

@@ -115,6 +115,57 @@ fn the_nodes_budget_puts_probes_off_without_losing_them() {
 }
 
 #[test]
+fn without_direct_paths_no_address_is_probed_or_answered() {
+    let mut paths = Paths::new(Rng::from_seed([6; 32]), false, Instant::EPOCH);
+    let relay = Route::Relay {
+        relay: 1,
+        channel: 1,
+    };
+    paths.on_relay_route(Instant::EPOCH, relay);
+    paths.on_remote_candidates(Instant::EPOCH, &[(victim(1), CandidateKind::Host)]);
+    let source = Route::Direct(victim(2));
+    let packet = Received {
+        bytes: 43,
+        is_newest: true,
+        is_probing: true,
+    };
+    let outcome = paths.on_packet_received(Instant::EPOCH, source, packet);
+    assert!(matches!(outcome, PacketOutcome::Ignored(_)));
+    paths.on_challenge_received(Instant::EPOCH, source, [1; 8]);
+    assert_eq!(paths.poll_response(), None);
+    assert!(run(&mut paths, Instant::EPOCH, Instant::from_millis(900_000)).is_empty());
+    assert_eq!(paths.attempts().len(), 1);
+    assert!(
+        paths
+            .attempts()
+            .iter()
+            .all(|attempt| attempt.skipped.is_some())
+    );
+}
+
+#[test]
+fn two_nodes_on_one_host_meet_over_loopback() {
+    let mut paths = Paths::new(Rng::from_seed([7; 32]), true, Instant::EPOCH);
+    let (ours, theirs) = (
+        "127.0.0.1:7001".parse().unwrap(),
+        "127.0.0.1:7002".parse().unwrap(),
+    );
+    paths.on_local_addresses(&[ours], &[ours]);
+    paths.on_established(
+        Instant::EPOCH,
+        Route::Relay {
+            relay: 1,
+            channel: 1,
+        },
+    );
+    paths.on_remote_candidates(Instant::EPOCH, &[(theirs, CandidateKind::Host)]);
+    let probe = paths.poll_probe(Instant::EPOCH, true).unwrap();
+    assert_eq!(probe.route, Route::Direct(theirs));
+    paths.on_response_received(Instant::from_millis(1), probe.route, probe.challenge);
+    assert_eq!(paths.active(), Some((probe.path, probe.route)));
+}
+
+#[test]
 fn an_answer_proves_the_address_it_was_sent_to_and_only_once() {
     let mut paths = paths();
     let now = Instant::EPOCH;
@@ -209,7 +260,10 @@ quickcheck! {
                 }
                 3 => paths.on_probe_timeouts(now, PathKey(ip % 20), 2),
                 4 => paths.on_send_error(now, route),
-                _ => paths.on_remote_candidates(now, &[(victim(ip % 9), CandidateKind::ServerReflexive)]),
+                _ => {
+                    let named = [(victim(ip % 9), CandidateKind::ServerReflexive)];
+                    paths.on_remote_candidates(now, &named);
+                }
             }
             let end = now + Duration::from_millis(u64::from(bytes) * 10);
             probed.extend(run(&mut paths, now, end));

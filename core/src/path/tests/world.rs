@@ -1,5 +1,6 @@
-//! Two peers behind model NATs (RFC 4787's words) with a relay between them: 20 ms directly, 40 ms through the
-//! relay. Plays what both sides want to send, in order of time; no protocol of its own.
+//! Two peers behind model NATs (RFC 4787's words) with a relay between them: 20 ms directly, 40 ms
+//! through the relay. Plays what both sides want to send, in order of time; no protocol of its
+//! own.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;
@@ -118,7 +119,8 @@ pub struct World {
     pub sides: [Side; 2],
     pub direct_is_cut: bool,
     pub relay_is_cut: bool,
-    /// Copies packets for side 1 that come from side 0 directly, and sends them from here, 10 ms earlier.
+    /// Copies packets for side 1 that come from side 0 directly, and sends them from here, 10 ms
+    /// earlier.
     pub copier: Option<SocketAddr>,
     in_flight: BTreeMap<(Instant, u64), Packet>,
     count: u64,
