@@ -1,5 +1,6 @@
 //! BLAKE2s (RFC 7693) as the protocol uses it: plain with 32 bytes of output, keyed with 16 or 32.
-//! Every use in docs/protocol.md begins its input with a label of its own, so that no output serves twice.
+//! Every use in docs/protocol.md begins its input with a label of its own, so that no output serves
+//! twice.
 
 use blake2::digest::consts::{U16, U32};
 use blake2::digest::{FixedOutput, KeyInit, Mac, Update};

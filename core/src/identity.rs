@@ -1,8 +1,9 @@
-//! Who a node is (protocol §2): an Ed25519 identity key, an X25519 static key for handshakes, and the signed records
-//! that bind the static key and names to the identity.
+//! Who a node is (protocol §2): an Ed25519 identity key, an X25519 static key for handshakes, and
+//! the signed records that bind the static key and names to the identity.
 //!
-//! Told seeds and network bytes; returns keys and records that are verified by construction: a [`KeyRecord`] or
-//! [`NameRecord`] exists only after its signature was checked or made. Secrets are wiped on drop and never printed.
+//! Told seeds and network bytes; returns keys and records that are verified by construction: a
+//! [`KeyRecord`] or [`NameRecord`] exists only after its signature was checked or made. Secrets are
+//! wiped on drop and never printed.
 
 use core::fmt;
 
@@ -68,10 +69,12 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Derives the keys; the static key is used as `static_seed` clamped (RFC 7748), and its record signed with `sequence`.
+    /// Derives the keys; the static key is used as `static_seed` clamped (RFC 7748), and its record
+    /// signed with `sequence`.
     ///
     /// # Errors
-    /// [`InvalidSeed`] where the library refuses a key, which no seed of 32 bytes is known to cause.
+    /// [`InvalidSeed`] where the library refuses a key, which no seed of 32 bytes is known to
+    /// cause.
     pub fn from_seeds(
         identity_seed: &[u8; 32],
         static_seed: &[u8; 32],
@@ -189,8 +192,8 @@ impl KeyRecord {
         bytes
     }
 
-    /// Reads a record and verifies its signature against the id inside; whether that id is the wanted one is the caller's
-    /// to check.
+    /// Reads a record and verifies its signature against the id inside; whether that id is the
+    /// wanted one is the caller's to check.
     ///
     /// # Errors
     /// [`RecordError`] for a wrong length, version or signature.

@@ -1,6 +1,6 @@
-//! The 256 two-syllable words of the PGP word list (even positions), in lower case: picked to be told apart
-//! over a bad line. Their order is part of the protocol (protocol §2.1).
-//! One word stands for one byte of a fingerprint.
+//! The 256 two-syllable words of the PGP word list (even positions), in lower case: picked to be
+//! told apart over a bad line. Their order is part of the protocol (protocol §2.1). One word stands
+//! for one byte of a fingerprint.
 
 /// Word `n` stands for the byte `n`.
 #[rustfmt::skip]

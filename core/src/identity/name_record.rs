@@ -1,7 +1,7 @@
 //! Names and the records that bind them to an identity at introducers (protocol §2.3).
 //!
-//! Told text or network bytes; returns a verdict on a name, or a record whose signature has been verified. Which of
-//! two claims to a name wins is the directory's decision.
+//! Told text or network bytes; returns a verdict on a name, or a record whose signature has been
+//! verified. Which of two claims to a name wins is the directory's decision.
 
 use core::fmt;
 
@@ -13,7 +13,8 @@ use crate::limits::NAME_BYTES;
 
 const NAME_RECORD_LABEL: &[u8] = b"p2p name record v1";
 
-/// The text is no name: empty, longer than 64 bytes, or with a control character, white space, `@` or `/`.
+/// The text is no name: empty, longer than 64 bytes, or with a control character, white space, `@`
+/// or `/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidName;
 
@@ -25,7 +26,8 @@ impl fmt::Display for InvalidName {
 
 impl core::error::Error for InvalidName {}
 
-/// Checks a name against protocol §2.3; characters that reorder or hide text count as control characters.
+/// Checks a name against protocol §2.3; characters that reorder or hide text count as control
+/// characters.
 ///
 /// # Errors
 /// [`InvalidName`].
@@ -40,7 +42,8 @@ pub fn validate_name(name: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// Format characters that make two different names look the same: zero-width, bidirectional controls, byte-order mark.
+/// Format characters that make two different names look the same: zero-width, bidirectional
+/// controls, byte-order mark.
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')

@@ -1,8 +1,10 @@
-//! How long a session may live (protocol §4.5): when it is to be replaced, when its keys step, when it is over.
+//! How long a session may live (protocol §4.5): when it is to be replaced, when its keys step, when
+//! it is over.
 //!
-//! Told the time it came up, what went through it and when its sealing keys stepped; says its [`Age`] and when that may
-//! change next. A session that carries data is young only for two minutes after fresh keys; one that carries only
-//! control makes itself fresh keys for hours, because an introducer with a million of them cannot shake hands so often.
+//! Told the time it came up, what went through it and when its sealing keys stepped; says its
+//! [`Age`] and when that may change next. A session that carries data is young only for two minutes
+//! after fresh keys; one that carries only control makes itself fresh keys for hours, because an
+//! introducer with a million of them cannot shake hands so often.
 
 use core::time::Duration;
 
@@ -97,7 +99,8 @@ impl Lifetime {
         }
     }
 
-    /// When [`Self::age`] changes next unless it is told something before; `None` once the session has expired.
+    /// When [`Self::age`] changes next unless it is told something before; `None` once the session
+    /// has expired.
     #[must_use]
     pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let step_at = (!self.carried_data).then_some(self.step_at);

@@ -1,12 +1,14 @@
-//! Sessions: handshakes that agree keys with an identity (protocol §3), and the protection of data packets under those
-//! keys (protocol §4).
+//! Sessions: handshakes that agree keys with an identity (protocol §3), and the protection of data
+//! packets under those keys (protocol §4).
 //!
-//! A handshake is a value that gives datagrams and takes datagrams; it ends in a [`Session`], which seals and opens
-//! packets in place. Nothing here knows addresses beyond cookies, sends, or looks at a clock: which handshake to
-//! start, answer or forget, and when, is decided by the caller with the facts from [`Lifetime`].
+//! A handshake is a value that gives datagrams and takes datagrams; it ends in a [`Session`], which
+//! seals and opens packets in place. Nothing here knows addresses beyond cookies, sends, or looks
+//! at a clock: which handshake to start, answer or forget, and when, is decided by the caller with
+//! the facts from [`Lifetime`].
 //!
-//! Everything that an attacker can send is refused as early and as cheaply as its contents allow: length and type,
-//! then `mac1`, then (under load) `mac2`, and only then Diffie-Hellman and signatures.
+//! Everything that an attacker can send is refused as early and as cheaply as its contents allow:
+//! length and type, then `mac1`, then (under load) `mac2`, and only then Diffie-Hellman and
+//! signatures.
 
 mod handshake;
 mod lifetime;

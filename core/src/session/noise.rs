@@ -1,6 +1,6 @@
-//! The primitives behind `snow`: X25519 and ChaCha20-Poly1305 by aws-lc, BLAKE2s by the blake2 crate, and ephemeral keys
-//! from a seed that was drawn from the engine's own generator, so that a handshake is a function of its inputs
-//! (Noise revision 34 §12).
+//! The primitives behind `snow`: X25519 and ChaCha20-Poly1305 by aws-lc, BLAKE2s by the blake2
+//! crate, and ephemeral keys from a seed that was drawn from the engine's own generator, so that a
+//! handshake is a function of its inputs (Noise revision 34 §12).
 
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
@@ -53,7 +53,8 @@ impl Random for SeededRandom {
     }
 }
 
-/// X25519. `agree` fails where the shared secret is all zero (RFC 7748 §6.1), so low-order points go nowhere.
+/// X25519. `agree` fails where the shared secret is all zero (RFC 7748 §6.1), so low-order points
+/// go nowhere.
 #[derive(Default)]
 struct X25519Dh {
     secret: Zeroizing<[u8; 32]>,

@@ -1,7 +1,7 @@
 //! Stateless resets (protocol §4.6): how a node that has lost a session says so.
 //!
-//! Told indexes and datagrams; returns tokens, resets, and whether a datagram is the reset of a session. How many resets may leave
-//! each second is the caller's to count.
+//! Told indexes and datagrams; returns tokens, resets, and whether a datagram is the reset of a
+//! session. How many resets may leave each second is the caller's to count.
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -36,7 +36,8 @@ impl ResetKey {
     }
 }
 
-/// Builds the reset that answers a data packet of `trigger_bytes`; `None` where that is too short to be answered.
+/// Builds the reset that answers a data packet of `trigger_bytes`; `None` where that is too short
+/// to be answered.
 #[must_use]
 pub fn build_reset(trigger_bytes: usize, token: &[u8; 16], rng: &mut Rng) -> Option<Vec<u8>> {
     if trigger_bytes < TRIGGER_BYTES_MIN {

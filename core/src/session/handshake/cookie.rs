@@ -1,7 +1,8 @@
-//! Cookies (protocol §3.5): under load, who wants an answer first shows that it receives at its source address.
+//! Cookies (protocol §3.5): under load, who wants an answer first shows that it receives at its
+//! source address.
 //!
-//! Told initiations whose `mac1` is right, and sources; returns verdicts on `mac2` and replies. The jar keeps two secrets
-//! and nothing for any source.
+//! Told initiations whose `mac1` is right, and sources; returns verdicts on `mac2` and replies. The
+//! jar keeps two secrets and nothing for any source.
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -74,7 +75,8 @@ impl CookieJar {
         fits(&self.secret) || self.previous.as_ref().is_some_and(fits)
     }
 
-    /// The cookie reply to an initiation whose `mac1` was checked; `None` where it is no initiation.
+    /// The cookie reply to an initiation whose `mac1` was checked; `None` where it is no
+    /// initiation.
     #[must_use]
     pub fn reply(&self, bytes: &[u8], from: SocketAddr, rng: &mut Rng) -> Option<Vec<u8>> {
         let is_initiation = matches!(

@@ -1,7 +1,8 @@
 //! The side that opens a handshake (protocol §3).
 //!
-//! Told answers and cookie replies; gives the datagram to send now, and in the end [`Established`]. Holds the seed of its
-//! ephemeral key until it is dropped, because a forged answer spoils a Noise state and a new one must equal it.
+//! Told answers and cookie replies; gives the datagram to send now, and in the end [`Established`].
+//! Holds the seed of its ephemeral key until it is dropped, because a forged answer spoils a Noise
+//! state and a new one must equal it.
 
 use snow::HandshakeState;
 use zeroize::Zeroizing;
@@ -35,7 +36,8 @@ impl Initiator {
     /// Opens a handshake with an identity whose key record is known.
     ///
     /// # Errors
-    /// [`HandshakeError::Crypto`] for a static key that is a low-order point; [`HandshakeError::Malformed`] for a zero association.
+    /// [`HandshakeError::Crypto`] for a static key that is a low-order point;
+    /// [`HandshakeError::Malformed`] for a zero association.
     pub fn new_ik(
         identity: &Identity,
         network: &str,
@@ -151,7 +153,8 @@ impl Initiator {
     /// Takes a cookie reply: from now on [`Self::datagram`] carries a `mac2`.
     ///
     /// # Errors
-    /// [`HandshakeError`] for a reply that does not belong to the datagram sent; nothing changes then.
+    /// [`HandshakeError`] for a reply that does not belong to the datagram sent; nothing changes
+    /// then.
     pub fn on_cookie(&mut self, bytes: &[u8]) -> Result<(), HandshakeError> {
         let mac1 = layout::mac1(&self.datagram).ok_or(HandshakeError::Malformed)?;
         let cookie = cookie::open(bytes, self.local.index, &self.remote, mac1)?;

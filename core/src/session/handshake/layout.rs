@@ -1,7 +1,7 @@
 //! Frames of handshake datagrams (protocol §3.1) and the macs over them (§3.4, §3.5).
 //!
-//! Told whole datagrams; returns their fields, or an error before any costly step. Each datagram type has exactly one
-//! length, chosen such that no answer is longer than what asked for it.
+//! Told whole datagrams; returns their fields, or an error before any costly step. Each datagram
+//! type has exactly one length, chosen such that no answer is longer than what asked for it.
 
 use subtle::ConstantTimeEq;
 
@@ -37,7 +37,8 @@ pub(super) struct Frame<'a> {
     pub noise: &'a [u8],
 }
 
-/// Takes a datagram of type `kind` apart: exact length, version, zero padding. Macs are not checked here.
+/// Takes a datagram of type `kind` apart: exact length, version, zero padding. Macs are not checked
+/// here.
 pub(super) fn parse(kind: u8, bytes: &[u8]) -> Result<Frame<'_>, HandshakeError> {
     let (noise_bytes, total, has_receiver) = shape(kind).ok_or(HandshakeError::Malformed)?;
     if bytes.len() != total {
@@ -123,7 +124,8 @@ pub(super) fn build(
     bytes
 }
 
-/// The receiver index of a handshake answer, final or cookie reply; `None` where the datagram has none.
+/// The receiver index of a handshake answer, final or cookie reply; `None` where the datagram has
+/// none.
 #[must_use]
 pub fn receiver_index(bytes: &[u8]) -> Option<u32> {
     let offset = match bytes.first()? {
@@ -168,7 +170,8 @@ impl MacKey {
         Self(blake2s_256(&[b"p2p mac1", responder.as_bytes()]))
     }
 
-    /// Whether `bytes` is an initiator's datagram of exact length with a correct `mac1`; one hash, no allocation.
+    /// Whether `bytes` is an initiator's datagram of exact length with a correct `mac1`; one hash,
+    /// no allocation.
     #[must_use]
     pub fn check_mac1(&self, bytes: &[u8]) -> bool {
         let length_fits = bytes.first().is_some_and(|kind| {

@@ -1,4 +1,5 @@
-//! Handshakes (protocol §3): `Noise_IKpsk2` where the remote key record is known, `Noise_XX` where only its id is.
+//! Handshakes (protocol §3): `Noise_IKpsk2` where the remote key record is known, `Noise_XX` where
+//! only its id is.
 //!
 //! ```text
 //! IK   Initiator::new_ik  ── 0x80 ──▶  read_ik, IkRequest::accept     (offer, initiator's record)
@@ -8,10 +9,10 @@
 //!                         ── 0x84 ──▶  XxResponder::on_final          (initiator's record, offer)
 //! ```
 //!
-//! A datagram that is not authentic leaves every state as it was: whoever can inject cannot stop a handshake that he
-//! cannot stop by dropping datagrams. Noise states that a failed read has spoilt are rebuilt from their seed.
-//! Everything agreed is inside the transcript: the initiator's index is part of the prologue, the responder's is
-//! repeated in its sealed payload.
+//! A datagram that is not authentic leaves every state as it was: whoever can inject cannot stop a
+//! handshake that he cannot stop by dropping datagrams. Noise states that a failed read has spoilt
+//! are rebuilt from their seed. Everything agreed is inside the transcript: the initiator's index
+//! is part of the prologue, the responder's is repeated in its sealed payload.
 
 mod cookie;
 mod initiator;
@@ -37,7 +38,8 @@ use crate::identity::{KeyRecord, RecordError};
 pub struct LocalOffer {
     /// Index under which this side will know the session.
     pub index: u32,
-    /// The association (protocol §3.7); not zero. An `XX` initiator's is ignored: there the responder proposes it.
+    /// The association (protocol §3.7); not zero. An `XX` initiator's is ignored: there the
+    /// responder proposes it.
     pub association: u64,
     /// Token of this side's index (protocol §4.6).
     pub reset_token: [u8; 16],
@@ -55,7 +57,8 @@ pub struct Established {
     pub association: u64,
     /// What the other side can do.
     pub capabilities: u32,
-    /// For an `XX` initiator: the third datagram, to be sent until a packet of the session was opened.
+    /// For an `XX` initiator: the third datagram, to be sent until a packet of the session was
+    /// opened.
     pub final_datagram: Option<Vec<u8>>,
 }
 

@@ -49,7 +49,8 @@ impl Setting<'_> {
         bytes
     }
 
-    /// A state at its beginning; `remote_static` where an `IK` initiator knows it, and nowhere else.
+    /// A state at its beginning; `remote_static` where an `IK` initiator knows it, and nowhere
+    /// else.
     pub(super) fn state(
         &self,
         is_initiator: bool,

@@ -1,8 +1,9 @@
 //! The side that answers a handshake (protocol §3).
 //!
-//! `IK` in two steps, because which association goes on is decided by the caller between them: [`read_ik`] tells who
-//! calls and with which association, [`IkRequest::accept`] answers. `XX` likewise in [`answer_xx`] and
-//! [`XxResponder::on_final`]; before the latter the caller is anonymous.
+//! `IK` in two steps, because which association goes on is decided by the caller between them:
+//! [`read_ik`] tells who calls and with which association, [`IkRequest::accept`] answers. `XX`
+//! likewise in [`answer_xx`] and [`XxResponder::on_final`]; before the latter the caller is
+//! anonymous.
 
 use snow::HandshakeState;
 use zeroize::Zeroizing;
@@ -15,8 +16,8 @@ use crate::identity::{Identity, KeyRecord};
 use crate::rng::Rng;
 use crate::session::protection::{Agreed, Session, Suite};
 
-/// An authentic `IK` initiation that waits for the decision to answer it. It may be a replay: the session that comes of it is
-/// provisional until a packet was opened with it.
+/// An authentic `IK` initiation that waits for the decision to answer it. It may be a replay: the
+/// session that comes of it is provisional until a packet was opened with it.
 pub struct IkRequest {
     /// Who calls.
     pub remote: KeyRecord,
@@ -71,8 +72,8 @@ impl IkRequest {
     /// Answers; `local.association` is the caller's where it goes on, else a fresh one.
     ///
     /// # Errors
-    /// [`HandshakeError::Malformed`] for a zero association, [`HandshakeError::Crypto`] for a caller's key that is a
-    /// low-order point.
+    /// [`HandshakeError::Malformed`] for a zero association, [`HandshakeError::Crypto`] for a
+    /// caller's key that is a low-order point.
     pub fn accept(mut self, local: LocalOffer) -> Result<Responded, HandshakeError> {
         if local.association == 0 {
             return Err(HandshakeError::Malformed);
@@ -117,7 +118,8 @@ pub struct XxResponder {
 /// Answers the first datagram of `XX`, which shows this node's key record to whoever knows its id.
 ///
 /// # Errors
-/// [`HandshakeError`] where nothing may be answered; [`HandshakeError::Malformed`] also for a zero association.
+/// [`HandshakeError`] where nothing may be answered; [`HandshakeError::Malformed`] also for a zero
+/// association.
 pub fn answer_xx(
     identity: &Identity,
     network: &str,
@@ -192,7 +194,8 @@ impl XxResponder {
         if frame.receiver != self.local.index || frame.sender != self.remote_index {
             return Err(HandshakeError::Index);
         }
-        // Taken out: on any error below it is not put back, and the next datagram meets a fresh one.
+        // Taken out: on any error below it is not put back, and the next datagram meets a fresh
+        // one.
         let mut state = match self.state.take() {
             Some(state) => state,
             None => self.begin(identity)?.0,

@@ -1,5 +1,5 @@
-//! The keys of one direction (protocol §4.2, §4.3), by suite.
-//! Told secrets; returns sealed and opened bytes in place. A secret steps forward by a one-way function, and is wiped.
+//! The keys of one direction (protocol §4.2, §4.3), by suite. Told secrets; returns sealed and
+//! opened bytes in place. A secret steps forward by a one-way function, and is wiped.
 
 use aws_lc_rs::aead::quic::{AES_256, CHACHA20, HeaderProtectionKey};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
@@ -55,8 +55,8 @@ impl Suite {
     }
 }
 
-/// The sealing key of one direction and phase. `None` stands for a key that the library refused, which does not happen with keys
-/// of the right length: such a key seals and opens nothing.
+/// The sealing key of one direction and phase. `None` stands for a key that the library refused,
+/// which does not happen with keys of the right length: such a key seals and opens nothing.
 pub(super) struct PhaseKey {
     secret: Zeroizing<[u8; 32]>,
     key: Option<LessSafeKey>,
@@ -126,8 +126,8 @@ impl HeaderKey {
         Self(HeaderProtectionKey::new(algorithm, key.as_slice()).ok())
     }
 
-    /// Puts header protection on (`pn_len` known) or takes it off (read from the first byte); returns the length of the packet
-    /// number in bytes.
+    /// Puts header protection on (`pn_len` known) or takes it off (read from the first byte);
+    /// returns the length of the packet number in bytes.
     #[inline]
     pub(super) fn toggle(&self, packet: &mut [u8], pn_len: Option<usize>) -> Option<usize> {
         let (head, rest) = packet.split_first_chunk_mut::<HEADER_MIN>()?;

@@ -1,12 +1,13 @@
 //! Protection of data packets (protocol §4): sealing and opening in place under a session's keys.
 //!
-//! A packet is `header | frames | 16 bytes for the tag` in one buffer. [`Session::write_header`] writes the first part,
-//! the caller the second, [`Session::seal`] the third and the header protection; nothing is copied or allocated.
-//! [`Session::open`] goes the other way and decides before unsealing, by the replay window, whether it is worth it; only
-//! an authentic packet changes anything but a counter.
+//! A packet is `header | frames | 16 bytes for the tag` in one buffer. [`Session::write_header`]
+//! writes the first part, the caller the second, [`Session::seal`] the third and the header
+//! protection; nothing is copied or allocated. [`Session::open`] goes the other way and decides
+//! before unsealing, by the replay window, whether it is worth it; only an authentic packet changes
+//! anything but a counter.
 //!
-//! Each direction has a key phase of its own: a sender steps its own, and a receiver follows the bit with the one key
-//! that the packet number allows. So both sides may step at once.
+//! Each direction has a key phase of its own: a sender steps its own, and a receiver follows the
+//! bit with the one key that the packet number allows. So both sides may step at once.
 
 mod header;
 mod keys;
@@ -63,7 +64,8 @@ impl fmt::Display for OpenError {
 
 impl core::error::Error for OpenError {}
 
-/// The buffer does not hold what a packet needs: a header of this session, 4 bytes from the packet number on, and room for the tag.
+/// The buffer does not hold what a packet needs: a header of this session, 4 bytes from the packet
+/// number on, and room for the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealError;
 
@@ -178,7 +180,8 @@ impl Session {
         self.suite
     }
 
-    /// Whether a packet was opened: only then is the other side known to hold the keys (protocol §3.6).
+    /// Whether a packet was opened: only then is the other side known to hold the keys (protocol
+    /// §3.6).
     #[must_use]
     pub const fn is_confirmed(&self) -> bool {
         self.opening.replay.largest().is_some()
@@ -196,14 +199,14 @@ impl Session {
         self.opening.forgeries >= FORGERIES_REKEY
     }
 
-    /// Tells the largest packet number that the association has received in sessions before this one, so that truncated
-    /// numbers are restored from there.
+    /// Tells the largest packet number that the association has received in sessions before this
+    /// one, so that truncated numbers are restored from there.
     pub fn resume_after(&mut self, largest_received: Option<u64>) {
         self.opening.resumed_after = self.opening.resumed_after.max(largest_received);
     }
 
-    /// Writes the header of packet `pn` to the front of `buffer`; returns its length in bytes, or `None` where `buffer` is
-    /// shorter than it. `largest_acked` is the association's.
+    /// Writes the header of packet `pn` to the front of `buffer`; returns its length in bytes, or
+    /// `None` where `buffer` is shorter than it. `largest_acked` is the association's.
     #[must_use]
     pub fn write_header(
         &self,
@@ -221,11 +224,13 @@ impl Session {
         header::write(buffer, FIRST_BYTE | phase, self.remote_index, pn, pn_len)
     }
 
-    /// Seals a packet in place: `packet` is the header of `header_len` bytes that [`Self::write_header`] wrote for `pn`, the
-    /// frames, and 16 bytes of any content for the tag. A packet number must never be sealed twice.
+    /// Seals a packet in place: `packet` is the header of `header_len` bytes that
+    /// [`Self::write_header`] wrote for `pn`, the frames, and 16 bytes of any content for the tag.
+    /// A packet number must never be sealed twice.
     ///
     /// # Errors
-    /// [`SealError`] where the packet is shorter than protocol §4.1 demands; nothing was sealed then.
+    /// [`SealError`] where the packet is shorter than protocol §4.1 demands; nothing was sealed
+    /// then.
     #[inline]
     pub fn seal(&mut self, packet: &mut [u8], header_len: usize, pn: u64) -> Result<(), SealError> {
         let pn_len = header_len.checked_sub(header::PN_OFFSET).ok_or(SealError)?;
@@ -282,8 +287,8 @@ impl Session {
         })
     }
 
-    /// Steps the key phase of what this side seals (protocol §4.5). Refused (`false`) until the peer has acknowledged a
-    /// packet of the present phase: it could not follow two steps at once.
+    /// Steps the key phase of what this side seals (protocol §4.5). Refused (`false`) until the
+    /// peer has acknowledged a packet of the present phase: it could not follow two steps at once.
     pub fn step_key_phase(&mut self, largest_acked: Option<u64>) -> bool {
         let sealing = &mut self.sealing;
         let is_followed = sealing
@@ -322,7 +327,7 @@ impl Opening {
             self.first_in_phase = Some(self.first_in_phase.map_or(pn, |first| first.min(pn)));
             return Ok(length);
         }
-        if self.first_in_phase.is_none_or(|first| pn < first) {
+        if self.first_in_phase.is_some_and(|first| pn < first) {
             let key = self.previous.as_ref().map(|(key, _)| key);
             let length = key.and_then(|key| key.open(pn, header, body));
             return length.ok_or_else(|| count_forgery(&mut self.forgeries));

@@ -56,7 +56,8 @@ fn every_flipped_bit_and_truncation_is_refused_and_the_genuine_packet_still_open
         let (mut a, mut b) = pair(suite);
         let packet = sealed(&mut a, 0, None, b"some frames");
         for bit in 0..packet.len() * 8 {
-            // The index picks the session and the two top bits the kind: both are sealed all the same.
+            // The index picks the session and the two top bits the kind: both are sealed all the
+            // same.
             let mut flipped = packet.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(opened(&mut b, flipped).is_err(), "{suite:?} bit {bit}");
@@ -130,6 +131,15 @@ fn both_sides_step_their_phases_at_once_and_reordered_packets_still_open() {
     assert!(a.step_key_phase(Some(2)));
     let third = sealed(&mut a, 3, Some(2), b"third");
     assert_eq!(opened(&mut b, third).unwrap().1, b"third");
+}
+
+#[test]
+fn a_step_is_followed_even_where_nothing_of_the_phase_before_came_in() {
+    let (mut a, mut b) = pair(Suite::Aes256Gcm);
+    drop(sealed(&mut a, 0, None, b"lost"));
+    assert!(a.step_key_phase(Some(0)));
+    let first = sealed(&mut a, 1, Some(0), b"first");
+    assert_eq!(opened(&mut b, first).unwrap().1, b"first");
 }
 
 #[test]
