@@ -242,3 +242,24 @@ fn low_order_points_are_refused() {
     let call = Initiator::new_ik(&anna, NETWORK, &record, offer(1, 1), &mut rng(1));
     assert_eq!(call.err(), Some(HandshakeError::Crypto));
 }
+
+#[test]
+fn a_node_answers_nobody_with_its_own_identity() {
+    // A second process with the same keys, which does not know that it calls itself.
+    let (twin, bob) = (identity(2), identity(2));
+    let setting = pattern::Setting {
+        pattern: pattern::Pattern::Ik,
+        network: NETWORK,
+        responder: bob.node_id(),
+        initiator_index: 1,
+    };
+    let seed = zeroize::Zeroizing::new([4; 32]);
+    let mut state = setting
+        .state(true, twin.static_secret(), Some(bob.static_public()), &seed)
+        .unwrap();
+    let own = payload::Offer::write(twin.record(), 5, &offer(1, 5));
+    let noise = pattern::write(&mut state, &own, layout::IK_FIRST_NOISE).unwrap();
+    let key = MacKey::of(&bob.node_id());
+    let call = layout::build(TYPE_IK_INITIATION, 1, 0, &noise, Some(&key));
+    assert_eq!(read(&bob, &call).err(), Some(HandshakeError::Identity));
+}
