@@ -1,1 +1,22 @@
+//! The state directory of a node: keys, token, known peers and settings, one process at a time.
+//!
+//! Decides how files are named, protected and replaced; told paths and bytes, returns values or a [`StateError`]
+//! that says what failed, why, and what to do about it. A key file that cannot be read is never replaced.
 
+mod directory;
+mod error;
+mod files;
+mod keys;
+mod peers;
+mod settings;
+mod token;
+
+pub use directory::{StateDirectory, default_path};
+pub use error::{StateError, StateErrorKind};
+pub use keys::NodeKeys;
+pub use peers::{PeerBook, PeerRecord, Snapshot};
+pub use settings::{Settings, parse_roles};
+pub use token::{SecretText, TOKEN_FILE, read_token};
+
+#[cfg(test)]
+mod tests;
