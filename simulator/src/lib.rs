@@ -8,9 +8,9 @@ mod app;
 mod engine;
 pub mod link;
 pub mod nat;
-
+pub mod ops;
 pub mod oracle;
-
+pub mod scenarios;
 mod trace;
 mod world;
 

@@ -200,6 +200,12 @@ impl World {
         self.hosts[who.0].traffic
     }
 
+    /// Bytes that a host has sent to strangers since it started.
+    #[must_use]
+    pub fn sent_to_strangers(&self, who: Who) -> u64 {
+        self.hosts[who.0].strangers.values().map(|s| s[1]).sum()
+    }
+
     /// How often faults were applied on a host's link, up and down.
     #[must_use]
     pub fn link_counters(&self, who: Who) -> [LinkCounters; 2] {
@@ -210,6 +216,12 @@ impl World {
     /// Starts to keep copies of datagrams as they are delivered, and gives those kept until now.
     pub fn capture(&mut self) -> Vec<(SocketAddr, SocketAddr, Vec<u8>)> {
         self.captured.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Datagrams captured so far.
+    #[must_use]
+    pub fn captured_len(&self) -> usize {
+        self.captured.as_ref().map_or(0, Vec::len)
     }
 
     /// Lets a datagram with any source appear in the open internet.

@@ -1,0 +1,191 @@
+//! The command line as a value: a command, perhaps a word, and options with numbers.
+
+use std::collections::BTreeMap;
+
+use p2p_simulator::ops::Faults;
+
+/// What to print for `--help` and after a wrong command line.
+pub const USAGE: &str = "\
+Usage: p2p-sim <command> [options]
+
+  run                 Plays one random plot and prints its trace hash.
+                      --seed N (1)  --nodes N (10)  --seconds N (30)  --faults none|links|mixed (mixed)
+                      --print: prints the plot as well
+  campaign mixed      Plays many random plots; ends at the first broken promise and prints it, shortened.
+                      --seeds N (1000)  --first N (1)  --nodes N (10)  --seconds N (30)  --faults as above
+  campaign lossy      A 10 MiB stream and a 1 MiB message at 20 % loss, with reordering and duplication.
+                      --seeds N (200)  --first N (1)
+  nat-matrix          Every pair of address translators: direct or relayed, against the oracle.  --seed N (1)
+  garbage             Random datagrams into a live node.  --count N (1000000)  --seed N (1)
+  goodput             Goodput of every level at several rates of loss.
+";
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Print the usage.
+    Help,
+    /// One plot.
+    Run { seed: u64, plot: Plot, print: bool },
+    /// Many plots.
+    Mixed { first: u64, seeds: u64, plot: Plot },
+    /// Many bad links.
+    Lossy { first: u64, seeds: u64 },
+    /// All pairs of boxes.
+    NatMatrix { seed: u64 },
+    /// A flood.
+    Garbage { seed: u64, count: u64 },
+    /// The table.
+    Goodput,
+}
+
+/// What a plot is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plot {
+    /// Nodes in the world.
+    pub nodes: usize,
+    /// Virtual seconds.
+    pub seconds: u64,
+    /// What may break.
+    pub faults: Faults,
+}
+
+struct Options(BTreeMap<String, String>);
+
+impl Options {
+    fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    fn number(&mut self, name: &str, default: u64, most: u64) -> Result<u64, String> {
+        let Some(text) = self.take(name) else {
+            return Ok(default);
+        };
+        let number = text.parse().ok().filter(|n| *n <= most);
+        number.ok_or(format!("--{name} {text}: expected a number up to {most}"))
+    }
+
+    fn plot(&mut self) -> Result<Plot, String> {
+        let nodes = self.number("nodes", 10, 200)?;
+        if nodes < 3 {
+            return Err(format!("--nodes {nodes}: a plot needs at least 3"));
+        }
+        let faults = match self.take("faults").as_deref() {
+            None | Some("mixed") => Faults::Mixed,
+            Some("links") => Faults::Links,
+            Some("none") => Faults::None,
+            Some(other) => return Err(format!("--faults {other}: expected none, links or mixed")),
+        };
+        Ok(Plot {
+            nodes: nodes as usize,
+            seconds: self.number("seconds", 30, 86_400)?,
+            faults,
+        })
+    }
+}
+
+/// Reads a command line without the program's name.
+///
+/// # Errors
+/// What is wrong with it, as a sentence for people.
+pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut words = Vec::new();
+    let mut options = BTreeMap::new();
+    let mut arguments = arguments.peekable();
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix("--") {
+            Some(name @ ("help" | "print")) => {
+                options.insert(name.to_owned(), String::new());
+            }
+            Some(name) => {
+                let (name, value) = match name.split_once('=') {
+                    Some((name, value)) => (name, value.to_owned()),
+                    None => {
+                        let value = arguments.next();
+                        (name, value.ok_or(format!("--{name} needs a value"))?)
+                    }
+                };
+                if options.insert(name.to_owned(), value).is_some() {
+                    return Err(format!("--{name} is given twice"));
+                }
+            }
+            None => words.push(argument),
+        }
+    }
+    let mut options = Options(options);
+    if options.take("help").is_some() {
+        return Ok(Command::Help);
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let command = match words.as_slice() {
+        [] | ["help"] => Command::Help,
+        ["run"] => Command::Run {
+            seed: options.number("seed", 1, u64::MAX)?,
+            plot: options.plot()?,
+            print: options.take("print").is_some(),
+        },
+        ["campaign", "mixed"] => Command::Mixed {
+            first: options.number("first", 1, u64::MAX / 2)?,
+            seeds: options.number("seeds", 1_000, u64::MAX / 2)?,
+            plot: options.plot()?,
+        },
+        ["campaign", "lossy"] => Command::Lossy {
+            first: options.number("first", 1, u64::MAX / 2)?,
+            seeds: options.number("seeds", 200, u64::MAX / 2)?,
+        },
+        ["campaign"] => return Err("campaign needs a kind: mixed or lossy".to_owned()),
+        ["nat-matrix"] => Command::NatMatrix {
+            seed: options.number("seed", 1, u64::MAX)?,
+        },
+        ["garbage"] => Command::Garbage {
+            seed: options.number("seed", 1, u64::MAX)?,
+            count: options.number("count", 1_000_000, 1_000_000_000)?,
+        },
+        ["goodput"] => Command::Goodput,
+        other => return Err(format!("there is no command {:?}", other.join(" "))),
+    };
+    match options.0.keys().next() {
+        Some(name) => Err(format!("{} has no option --{name}", words.join(" "))),
+        None => Ok(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_have_defaults_and_two_spellings() {
+        let plot = Plot {
+            nodes: 10,
+            seconds: 30,
+            faults: Faults::Mixed,
+        };
+        let run = |seed| Command::Run {
+            seed,
+            plot,
+            print: false,
+        };
+        assert_eq!(parsed("run"), Ok(run(1)));
+        assert_eq!(parsed("run --seed 7"), Ok(run(7)));
+        assert_eq!(parsed("run --seed=7"), Ok(run(7)));
+        assert_eq!(parsed("run --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let wrong = |line: &str| parsed(line).expect_err(line);
+        assert_eq!(wrong("fly"), "there is no command \"fly\"");
+        assert!(wrong("run --seed x").contains("--seed x"));
+        assert!(wrong("run --seed").contains("needs a value"));
+        assert!(wrong("run --nodes 2").contains("at least 3"));
+        assert!(wrong("goodput --seed 3").contains("no option --seed"));
+        assert!(wrong("campaign").contains("mixed or lossy"));
+        assert!(wrong("run --faults all").contains("none, links or mixed"));
+        assert!(wrong("run --seed 1 --seed 2").contains("twice"));
+    }
+}

@@ -1,0 +1,346 @@
+//! Plays a plot: each operation in turn, promises judged all along, then peace, liveness and one more round of
+//! talk. Commands that the engine refuses (nobody connected, limits) are no fault.
+
+use core::time::Duration;
+
+use p2p_core::api::{Command, RequestOutcome};
+use p2p_core::limits;
+use p2p_core::rng::Rng;
+
+use super::cast::Cast;
+use super::{Failure, Op};
+use crate::link::{Burst, Link, percent};
+use crate::oracle::{MARKER, Violation, liveness};
+use crate::trace::TraceHash;
+use crate::world::{Who, World};
+use crate::{ms, secs};
+
+/// What came of a plot that kept all promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Hash of everything that happened.
+    pub hash: Option<TraceHash>,
+    /// Things that happened.
+    pub steps: u64,
+    /// Virtual time.
+    pub virtual_time: Duration,
+    /// Datagrams sent.
+    pub datagrams: u64,
+    /// Events told to applications.
+    pub events: u64,
+    /// Commands accepted and refused.
+    pub commands: [u64; 2],
+    /// Connections at the end, each counted at both ends.
+    pub connections: u64,
+    /// Of those, direct ones.
+    pub direct: u64,
+}
+
+/// Captured datagrams kept for replays.
+const CAPTURED_MAX: usize = 4_096;
+
+struct Play {
+    world: World,
+    cast: Cast,
+    rng: Rng,
+    unique: u64,
+    commands: [u64; 2],
+    stranger: Who,
+}
+
+/// Plays `ops` in a world of `nodes` nodes.
+///
+/// # Errors
+/// The first broken promise, with everything needed to see it again.
+pub fn check(seed: u64, nodes: usize, ops: &[Op]) -> Result<Outcome, Failure> {
+    let failure = |at: usize, violation: Violation| Failure {
+        seed,
+        nodes,
+        ops: ops.to_vec(),
+        at,
+        violation,
+    };
+    let mut world = World::seeded(seed).latency(ms(40));
+    world.lenient = true;
+    world.watch_markers = true;
+    world.capture();
+    let cast = Cast::enter(&mut world, nodes);
+    let stranger = world.stranger("stranger");
+    let rng = world.rng("plot");
+    let mut play = Play {
+        world,
+        cast,
+        rng,
+        unique: 0,
+        commands: [0; 2],
+        stranger,
+    };
+    for (at, op) in ops.iter().enumerate() {
+        play.apply(*op);
+        play.safety().map_err(|v| failure(at, v))?;
+    }
+    play.apply(Op::Heal);
+    let end = |play: &mut Play| {
+        liveness(&mut play.world)?;
+        play.talk()
+    };
+    end(&mut play).map_err(|v| failure(ops.len(), v))?;
+    Ok(play.outcome())
+}
+
+impl Play {
+    /// Promises broken so far, and whether nodes hold no more than they may.
+    fn safety(&self) -> Result<(), Violation> {
+        if let Some(violation) = self.world.violations.first() {
+            return Err(violation.clone());
+        }
+        for who in &self.cast.introducers {
+            let Some(status) = self.world.status(*who) else {
+                continue;
+            };
+            let peers = self.cast.peers.len();
+            let entries = status.directory_entries;
+            if entries > peers + self.cast.introducers.len() {
+                return Err(format!("{entries} directory entries for {peers} peers"));
+            }
+            let most = peers * limits::RELAY_CHANNELS_PER_PEER;
+            if status.relay_channels > most {
+                return Err(format!("{} relay channels", status.relay_channels));
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Advance(millis) => {
+                self.world.run_for(ms(millis.into()));
+                self.trim_capture();
+            }
+            Op::Connect(..)
+            | Op::Disconnect(..)
+            | Op::Datagram(..)
+            | Op::Request(..)
+            | Op::Message(..)
+            | Op::Stream(..)
+            | Op::ResetStream(..) => self.talk_about(op),
+            Op::Crash(n) => self.world.crash(self.cast.anybody(n)),
+            Op::Restart(n) => self.world.restart(self.cast.anybody(n)),
+            Op::Pause(n, millis) => {
+                let who = self.cast.anybody(n);
+                self.world.pause(who, ms(millis.into()));
+            }
+            Op::RebootNat(n) => self.world.reboot_nat(self.cast.anybody(n)),
+            Op::RenumberNat(n) => self.world.renumber_nat(self.cast.anybody(n)),
+            Op::Roam(n, noticed) => {
+                let who = self.cast.peer(n);
+                self.world.change_address(who, noticed);
+            }
+            Op::Partition(a, b) => {
+                let (a, b) = (self.cast.anybody(a), self.cast.anybody(b));
+                self.world.partition(a, b);
+            }
+            Op::Block(a, b) => {
+                let (a, b) = (self.cast.anybody(a), self.cast.anybody(b));
+                self.world.block(a, b);
+            }
+            Op::Rejoin(a, b) => {
+                let (a, b) = (self.cast.anybody(a), self.cast.anybody(b));
+                self.world.rejoin(a, b);
+            }
+            Op::Garbage(n, count) => self.garbage(self.cast.anybody(n), count),
+            Op::Replay(n) => self.replay(n),
+            Op::Heal => self.world.heal(),
+            _ => self.spoil_link(op),
+        }
+    }
+
+    fn spoil_link(&mut self, op: Op) {
+        let (n, change): (u8, Box<dyn Fn(&mut Link)>) = match op {
+            Op::Loss(n, p) => (n, Box::new(move |l| l.loss = percent(p.into()))),
+            Op::Burst(n) => (n, Box::new(|l| l.burst = Some(BURST))),
+            Op::Duplicate(n, p) => (n, Box::new(move |l| l.duplicate = percent(p.into()))),
+            Op::Reorder(n, p) => (n, Box::new(move |l| l.reorder = percent(p.into()))),
+            Op::Corrupt(n, p) => (n, Box::new(move |l| l.corrupt = percent(p.into()))),
+            Op::Truncate(n, p) => (n, Box::new(move |l| l.truncate = percent(p.into()))),
+            Op::Delay(n, t) => (n, Box::new(move |l| l.latency = ms(t.into()))),
+            Op::Jitter(n, t) => (n, Box::new(move |l| l.jitter = ms(t.into()))),
+            Op::Rate(n, r) => {
+                let rate = u64::from(r.max(8)) << 10;
+                (n, Box::new(move |l| l.rate_bytes_per_s = Some(rate)))
+            }
+            Op::Mtu(n, mtu) => {
+                let mtu = usize::from(mtu).max(limits::BASE_DATAGRAM_BYTES);
+                (n, Box::new(move |l| l.mtu_bytes = mtu))
+            }
+            Op::Mute(n, up) => {
+                let who = self.cast.anybody(n);
+                let [upward, downward] = self.world.links_mut(who);
+                if up { upward } else { downward }.up = false;
+                return;
+            }
+            Op::Calm(n) => (n, Box::new(|l| *l = Link::with_latency(l.latency))),
+            _ => return,
+        };
+        let who = self.cast.anybody(n);
+        self.world.change_link(who, change);
+    }
+
+    fn talk_about(&mut self, op: Op) {
+        let (Op::Connect(a, b)
+        | Op::Disconnect(a, b)
+        | Op::Datagram(a, b, _)
+        | Op::Request(a, b, _)
+        | Op::Message(a, b, _)
+        | Op::Stream(a, b, _)
+        | Op::ResetStream(a, b, _)) = op
+        else {
+            return;
+        };
+        let Some((a, b)) = self.cast.pair(a, b) else {
+            return;
+        };
+        if !self.world.is_running(a) || self.world.is_paused(a) {
+            return;
+        }
+        let accepted = match op {
+            Op::Connect(..) => self.world.try_connect(a, b).is_ok(),
+            Op::Disconnect(..) => {
+                let peer = self.world.id(b);
+                let done = self.world.command(a, Command::Disconnect(peer));
+                done.is_ok()
+            }
+            Op::Datagram(_, _, len) => {
+                let data = self.payload(len.into());
+                self.world.send_datagram(a, b, data).is_ok()
+            }
+            Op::Request(_, _, len) => {
+                let data = self.payload(len.into());
+                let deadline = secs(1 + self.rng.below(20));
+                self.world.send_request(a, b, data, deadline).is_ok()
+            }
+            Op::Message(_, _, len) => {
+                let data = self.payload(len as usize);
+                self.world.send_message(a, b, 1, data).is_ok()
+            }
+            Op::Stream(_, _, len) => self.stream(a, b, len as usize, false),
+            _ => {
+                let (Op::ResetStream(_, _, len)) = op else {
+                    return;
+                };
+                self.stream(a, b, len as usize, true)
+            }
+        };
+        self.commands[usize::from(!accepted)] += 1;
+    }
+
+    fn stream(&mut self, a: Who, b: Who, len: usize, reset: bool) -> bool {
+        let Ok(stream) = self.world.try_open_stream(a, b) else {
+            return false;
+        };
+        let data = self.payload(len);
+        self.world.write(a, stream, &data);
+        if reset {
+            self.world.reset_stream(a, stream, 7);
+        } else {
+            self.world.finish(a, stream);
+        }
+        true
+    }
+
+    /// Unique content of `len` bytes, the marker and a number at least.
+    fn payload(&mut self, len: usize) -> Vec<u8> {
+        self.unique += 1;
+        let mut data = MARKER.to_vec();
+        data.extend_from_slice(&self.unique.to_be_bytes());
+        let head = data.len();
+        data.resize(len.max(head), 0);
+        self.rng.fill(&mut data[head..]);
+        data
+    }
+
+    fn garbage(&mut self, to: Who, count: u8) {
+        let address = self.world.address(to);
+        for _ in 0..count {
+            let bytes = crate::scenarios::garbage_datagram(&mut self.rng);
+            self.world.send_raw(self.stranger, address, &bytes);
+        }
+    }
+
+    fn replay(&mut self, n: u8) {
+        let captured = self.world.capture();
+        if captured.is_empty() {
+            return;
+        }
+        let to = self.cast.anybody(n);
+        let address = self.world.address(to);
+        let own: Vec<_> = captured.iter().filter(|c| c.1 == address).collect();
+        for _ in 0..20.min(own.len()) {
+            let (from, to, bytes) = own[self.rng.below(own.len() as u64) as usize];
+            self.world.inject(*from, *to, bytes.clone());
+        }
+    }
+
+    /// Forgets what was captured before it grows large.
+    fn trim_capture(&mut self) {
+        if self.world.captured_len() > CAPTURED_MAX {
+            self.world.capture();
+        }
+    }
+
+    /// After everything was healed and came to rest, anybody reaches anybody.
+    fn talk(&mut self) -> Result<(), Violation> {
+        for _ in 0..3 {
+            let (a, b) = (self.rng.below(250) as u8, self.rng.below(250) as u8);
+            let Some((a, b)) = self.cast.pair(a, b) else {
+                continue;
+            };
+            let names = format!("{} and {}", self.world.name(a), self.world.name(b));
+            let operation = self.world.try_connect(a, b);
+            operation.map_err(|e| format!("{names} at peace: {e}"))?;
+            let took = self
+                .world
+                .run_until(|w| w.is_connected(a, b) && w.is_connected(b, a))
+                .or_after(secs(20));
+            took.ok_or(format!("{names} do not connect at peace"))?;
+            let body = self.payload(40);
+            let request = self.world.send_request(a, b, body, secs(10));
+            let request = request.map_err(|e| format!("{names} at peace: {e}"))?;
+            self.world.run_for(secs(5));
+            match self.world.app(a).requests.get(&request) {
+                Some(RequestOutcome::Answered(_)) => {}
+                other => return Err(format!("{names}: no answer at peace, {other:?}")),
+            }
+        }
+        self.safety()
+    }
+
+    fn outcome(&self) -> Outcome {
+        let world = &self.world;
+        let everybody = || world.everybody();
+        let links =
+            everybody().flat_map(|who| world.app(who).connected.keys().map(move |p| (who, p)));
+        let links: Vec<_> = links.collect();
+        let direct = links
+            .iter()
+            .filter_map(|(who, peer)| Some(world.is_direct(*who, world.who(peer)?)))
+            .filter(|d| *d)
+            .count();
+        Outcome {
+            hash: Some(world.trace_hash()),
+            steps: world.steps(),
+            virtual_time: world.now().saturating_since(p2p_core::time::Instant::EPOCH),
+            datagrams: everybody().map(|w| world.traffic(w).datagrams_sent).sum(),
+            events: everybody().map(|w| world.app(w).events.len() as u64).sum(),
+            commands: self.commands,
+            connections: links.len() as u64,
+            direct: direct as u64,
+        }
+    }
+}
+
+const BURST: Burst = Burst {
+    enter: percent(2),
+    leave: percent(20),
+    loss: percent(80),
+};

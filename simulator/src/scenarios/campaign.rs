@@ -1,0 +1,62 @@
+//! Many random plots, one seed after the other: totals over all of them, or the first that broke a promise.
+
+use core::time::Duration;
+
+use crate::ops::{Failure, Faults, Outcome, check, generate};
+
+/// What to play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// Nodes in each world.
+    pub nodes: usize,
+    /// Virtual seconds of plot.
+    pub seconds: u64,
+    /// What may break.
+    pub faults: Faults,
+}
+
+/// Sums over worlds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Worlds played.
+    pub worlds: u64,
+    /// Virtual time in all of them, rests included.
+    pub virtual_time: Duration,
+    /// Things that happened.
+    pub steps: u64,
+    /// Datagrams sent.
+    pub datagrams: u64,
+    /// Events told to applications.
+    pub events: u64,
+    /// Commands accepted and refused.
+    pub commands: [u64; 2],
+    /// Connections at the end, and direct ones among them.
+    pub connections: [u64; 2],
+}
+
+impl Campaign {
+    /// Plays the world of one seed.
+    ///
+    /// # Errors
+    /// The promise that was broken.
+    pub fn play(&self, seed: u64) -> Result<Outcome, Failure> {
+        let ops = generate(seed, self.nodes, self.seconds, self.faults);
+        check(seed, self.nodes, &ops)
+    }
+}
+
+impl Totals {
+    /// Adds one world.
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.worlds += 1;
+        self.virtual_time += outcome.virtual_time;
+        self.steps += outcome.steps;
+        self.datagrams += outcome.datagrams;
+        self.events += outcome.events;
+        for (sum, count) in self.commands.iter_mut().zip(outcome.commands) {
+            *sum += count;
+        }
+        self.connections[0] += outcome.connections;
+        self.connections[1] += outcome.direct;
+    }
+}

@@ -1,0 +1,46 @@
+//! Longer plays that tests and `p2p-sim` share: every pair of boxes, bad links, floods of garbage, goodput tables
+//! and campaigns of random plots. Each returns data; nothing here prints.
+
+mod campaign;
+mod garbage;
+mod goodput;
+mod lossy;
+mod matrix;
+
+pub use campaign::{Campaign, Totals};
+pub use garbage::{GarbageReport, garbage, garbage_datagram};
+pub use goodput::goodput_table;
+pub use lossy::{LossyReport, lossy};
+pub use matrix::{Cell, SIDES, Side, cell, matrix_table};
+
+use crate::world::{Who, World};
+use crate::{ms, secs};
+
+/// Sets up an introducer and two nodes registered with it, behind the given boxes (inner first).
+#[must_use]
+pub fn trio(mut world: World, a: &[crate::Nat], b: &[crate::Nat]) -> (World, [Who; 3]) {
+    let introducer = world.public_node("introducer");
+    let known = |world: &mut World, name: &str, chain: &[crate::Nat]| {
+        let node = world.node(name).behind_chain(chain);
+        node.introducer(introducer).start()
+    };
+    let alice = known(&mut world, "alice", a);
+    let bob = known(&mut world, "bob", b);
+    world
+        .run_until(|w| w.is_registered(alice) && w.is_registered(bob))
+        .within(secs(10));
+    world.run_for(ms(200));
+    (world, [introducer, alice, bob])
+}
+
+/// Connects two nodes of a world and waits until both know it.
+///
+/// # Panics
+/// When they do not connect within ten virtual seconds.
+#[track_caller]
+pub fn meet(world: &mut World, a: Who, b: Who) {
+    world.connect(a, b);
+    world
+        .run_until(|w| w.is_connected(a, b) && w.is_connected(b, a))
+        .within(secs(10));
+}
