@@ -261,6 +261,12 @@ impl Assembler {
         self.read
     }
 
+    #[cfg(test)]
+    pub(super) fn held_capacity_bytes(&self) -> usize {
+        let pieces: usize = self.pieces.values().map(BytesMut::capacity).sum();
+        pieces + self.tail.capacity() + self.ready.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Whether a read would give bytes.
     #[must_use]
     pub fn is_readable(&self) -> bool {

@@ -179,6 +179,12 @@ impl<R> ReplyCache<R> {
         self.forget_ended(now);
     }
 
+    /// References held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Whether it holds nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {

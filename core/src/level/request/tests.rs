@@ -1,1 +1,215 @@
+//! Requests over a bad pipe: executed at most once, ended exactly once; bounds of the reply cache.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use quickcheck::quickcheck;
+
+use super::{Admission, ReplyCache, RequestPayload, Requests};
+use crate::level::test_pipe::{Arrival, Pipe};
+use crate::limits;
+use crate::rng::Rng;
+use crate::time::{Duration, Instant};
+
+#[derive(Clone)]
+enum Frame {
+    Request(u64, Bytes),
+    Answer(u64, u8),
+}
+
+fn app(body: &[u8]) -> RequestPayload {
+    RequestPayload::App {
+        service: "echo".to_owned(),
+        body: Bytes::copy_from_slice(body),
+    }
+}
+
+/// Asks 40 times; returns how often each was executed and how each ended.
+fn run(seed: u64) -> (BTreeMap<u8, u32>, BTreeMap<u8, Vec<Option<u8>>>) {
+    let mut pipe = Pipe::new(seed);
+    pipe.loss_percent = 10 + seed % 80;
+    let (mut requests, mut replies) = (Requests::default(), ReplyCache::default());
+    let (mut executed, mut ended) = (BTreeMap::new(), BTreeMap::<u8, Vec<_>>::new());
+    let mut working: Vec<(Instant, u64, u8)> = Vec::new();
+    for tick in 0..1_400_u64 {
+        let now = pipe.now;
+        if tick % 3 == 0 && tick < 120 {
+            let n = (tick / 3) as u8;
+            let reference = requests.unused_reference(&mut pipe.rng);
+            let deadline = now + Duration::from_millis(100 + pipe.rng.below(9_000));
+            requests
+                .start(reference, app(&[n]), n, deadline, now)
+                .unwrap();
+        }
+        for expired in requests.on_timeout(now) {
+            ended.entry(expired.owner).or_default().push(None);
+        }
+        while let Some(request) = requests.poll_send(1_200, now) {
+            let RequestPayload::App { body, .. } = &request.payload else {
+                unreachable!()
+            };
+            pipe.send(0, vec![Frame::Request(request.reference, body.clone())]);
+        }
+        working.retain(|(at, reference, n)| {
+            if *at <= now && replies.on_reply(*reference, *n, now) {
+                pipe.send(1, vec![Frame::Answer(*reference, *n)]);
+            }
+            *at > now
+        });
+        let until = now + Duration::from_millis(50);
+        while let Some(arrival) = pipe.next_arrival(until) {
+            match arrival {
+                Arrival::Packet { number, frames, .. } => {
+                    pipe.settle(number, true);
+                    for frame in frames {
+                        match frame {
+                            Frame::Request(reference, body) => {
+                                match replies.on_request(reference, pipe.now) {
+                                    Admission::Execute => {
+                                        *executed.entry(body[0]).or_default() += 1;
+                                        let work = Duration::from_millis(pipe.rng.below(700));
+                                        working.push((pipe.now + work, reference, body[0]));
+                                    }
+                                    Admission::Repeat(n) => {
+                                        let n = *n;
+                                        pipe.send(1, vec![Frame::Answer(reference, n)]);
+                                    }
+                                    _ => {}
+                                }
+                            }
+                            Frame::Answer(reference, n) => {
+                                if let Some(entry) = requests.on_answer(reference) {
+                                    ended.entry(entry.owner).or_default().push(Some(n));
+                                }
+                            }
+                        }
+                    }
+                }
+                Arrival::Acked { frames, .. } => {
+                    for frame in frames {
+                        if let Frame::Answer(reference, _) = frame {
+                            replies.on_reply_delivered(reference, pipe.now);
+                        }
+                    }
+                }
+                Arrival::Lost { .. } => {}
+            }
+        }
+    }
+    assert!(requests.is_empty() && requests.next_timeout().is_none());
+    (executed, ended)
+}
+
+quickcheck! {
+    fn executed_at_most_once_and_ended_exactly_once(seed: u64) -> bool {
+        let (executed, ended) = run(seed);
+        (0..40_u8).all(|n| {
+            let times = executed.get(&n).copied().unwrap_or(0);
+            let ends = ended.get(&n).map_or(&[][..], Vec::as_slice);
+            let right = match ends {
+                [Some(answer)] => *answer == n && times == 1,
+                [None] => true,
+                _ => false,
+            };
+            times <= 1 && right
+        })
+    }
+}
+
+#[test]
+fn repeats_follow_the_clock() {
+    let mut requests = Requests::default();
+    let start = Instant::from_millis(0);
+    let deadline = start + Duration::from_secs(10);
+    requests.start(7, app(b""), (), deadline, start).unwrap();
+    let mut sent = Vec::new();
+    let mut now = start;
+    loop {
+        while requests.poll_send(1_200, now).is_some() {
+            sent.push(now.as_nanos() / 1_000_000);
+        }
+        let Some(next) = requests.next_timeout() else {
+            break;
+        };
+        now = next;
+        if !requests.on_timeout(now).is_empty() {
+            break;
+        }
+    }
+    assert_eq!(sent, [0, 250, 750, 1_750, 3_750, 5_750, 7_750, 9_750]);
+    assert_eq!(now, deadline);
+}
+
+#[test]
+fn a_request_waits_for_room_and_a_cancelled_one_never_leaves() {
+    let mut requests = Requests::default();
+    let now = Instant::EPOCH;
+    let end = now + Duration::from_secs(1);
+    requests.start(1, app(&[0; 1_000]), (), end, now).unwrap();
+    assert!(requests.poll_send(1_016, now).is_none());
+    assert!(requests.has_data_to_send());
+    assert!(requests.cancel(1).is_some());
+    assert!(requests.poll_send(1_200, now).is_none());
+    assert!(requests.on_answer(1).is_none());
+}
+
+#[test]
+fn under_way_are_bounded() {
+    let mut requests = Requests::default();
+    let mut rng = Rng::from_seed([1; 32]);
+    let now = Instant::EPOCH;
+    let end = now + Duration::from_secs(1);
+    for _ in 0..limits::REQUESTS_PER_PEER {
+        let reference = requests.unused_reference(&mut rng);
+        assert!(requests.start(reference, app(b""), (), end, now).is_ok());
+    }
+    assert!(requests.start(1, app(b""), (), end, now).is_err());
+    assert_eq!(requests.take_all().len(), limits::REQUESTS_PER_PEER);
+}
+
+#[test]
+fn a_full_cache_refuses_instead_of_forgetting() {
+    let mut replies = ReplyCache::default();
+    let now = Instant::EPOCH;
+    for reference in 0..limits::REPLY_CACHE as u64 {
+        assert_eq!(replies.on_request(reference, now), Admission::Execute);
+        assert!(replies.on_reply(reference, reference, now));
+    }
+    assert_eq!(replies.on_request(9_999, now), Admission::Busy);
+    assert_eq!(replies.on_request(0, now), Admission::Repeat(&0));
+    replies.on_reply_delivered(5, now);
+    assert_eq!(replies.on_request(5, now), Admission::Settled);
+    assert_eq!(replies.on_request(9_999, now), Admission::Execute);
+    let later = now + limits::REPLY_LIFE;
+    assert_eq!(replies.on_request(10_000, later), Admission::Execute);
+}
+
+#[test]
+fn a_brisk_asker_is_served_and_memory_stays_bounded() {
+    let mut replies = ReplyCache::default();
+    let mut now = Instant::EPOCH;
+    for reference in 0..60_000 {
+        // 5,000 a second.
+        now += Duration::from_micros(200);
+        assert_eq!(replies.on_request(reference, now), Admission::Execute);
+        assert!(replies.on_reply(reference, (), now));
+        replies.on_reply_delivered(reference, now);
+        assert!(replies.len() <= limits::REQUESTS_SETTLED + limits::REPLY_CACHE);
+    }
+    replies.on_timeout(now + limits::REPLY_LIFE);
+    assert!(replies.is_empty());
+}
+
+#[test]
+fn work_that_never_ends_holds_its_place_only_for_a_while() {
+    let mut replies = ReplyCache::<()>::default();
+    let now = Instant::EPOCH;
+    for reference in 0..limits::REQUESTS_PER_PEER as u64 {
+        assert_eq!(replies.on_request(reference, now), Admission::Execute);
+    }
+    assert_eq!(replies.on_request(1_000, now), Admission::Busy);
+    assert_eq!(replies.on_request(0, now), Admission::InProgress);
+    let later = now + limits::REPLY_LIFE;
+    assert_eq!(replies.on_request(1_000, later), Admission::Execute);
+    assert!(!replies.on_reply(1, (), later), "nobody waits any more");
+}

@@ -1,0 +1,277 @@
+//! The receiver of messages (protocol §8.2). Decides what is kept, what is whole and what is given up; books
+//! credit. Memory grows with the bytes that arrive, never with the total that a frame declares.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+
+use super::{MessageEvent, WINDOW_BYTES};
+use crate::api::{ChannelId, MessageId};
+use crate::level::assembler::{Assembler, Inserted};
+use crate::level::ranges::RangeSet;
+use crate::level::{Received, Violation};
+use crate::limits;
+use crate::time::Instant;
+
+/// Most separate ranges of finished identifiers: an honest sender leaves at most one unfinished identifier
+/// between two of them, and holds no more than `MESSAGES_IN_FLIGHT` in all.
+const FINISHED_RANGES: usize = 2 * limits::MESSAGES_IN_FLIGHT;
+
+#[derive(Debug)]
+struct Partial {
+    channel: ChannelId,
+    total: u64,
+    assembler: Assembler,
+    progress_at: Instant,
+    check_at: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Incoming {
+    partial: BTreeMap<u64, Partial>,
+    whole: BTreeMap<u64, Bytes>,
+    /// Delivered, or given up by either side.
+    finished: RangeSet,
+    /// Given up by this side, with their totals; the peer has not acknowledged it yet.
+    abandoned: BTreeMap<u64, u64>,
+    abandons: BTreeSet<u64>,
+    /// When to look at each partial message; may be earlier than it needs, so that progress costs nothing.
+    checks: BTreeSet<(Instant, u64)>,
+    events: VecDeque<MessageEvent>,
+    begun_bytes: u64,
+    begun_messages: u64,
+    released_bytes: u64,
+    released_messages: u64,
+    told_bytes: u64,
+    told_messages: u64,
+    credit_needed: bool,
+}
+
+impl Default for Incoming {
+    fn default() -> Self {
+        Self {
+            partial: BTreeMap::new(),
+            whole: BTreeMap::new(),
+            finished: RangeSet::default(),
+            abandoned: BTreeMap::new(),
+            abandons: BTreeSet::new(),
+            checks: BTreeSet::new(),
+            events: VecDeque::new(),
+            begun_bytes: 0,
+            begun_messages: 0,
+            released_bytes: 0,
+            released_messages: 0,
+            told_bytes: WINDOW_BYTES,
+            told_messages: limits::MESSAGES_IN_FLIGHT as u64,
+            credit_needed: false,
+        }
+    }
+}
+
+impl Incoming {
+    pub(super) fn on_fragment(
+        &mut self,
+        id: u64,
+        channel: ChannelId,
+        total: u64,
+        offset: u64,
+        data: &[u8],
+        now: Instant,
+    ) -> Result<Received, Violation> {
+        if total > limits::MESSAGE_BYTES as u64 {
+            return Err(Violation::MessageLimit);
+        }
+        let end = offset.checked_add(data.len() as u64);
+        if end.is_none_or(|end| end > total) {
+            return Err(Violation::InconsistentData);
+        }
+        if self.abandoned.contains_key(&id) {
+            return Ok(Received::Refused);
+        }
+        if self.finished.contains(id) {
+            return Ok(Received::Accepted);
+        }
+        if !self.partial.contains_key(&id) {
+            self.begin(id, channel, total, now)?;
+        }
+        let Some(partial) = self.partial.get_mut(&id) else {
+            return Ok(Received::Refused);
+        };
+        if partial.total != total || partial.channel != channel {
+            return Err(Violation::InconsistentData);
+        }
+        let Inserted::Accepted { .. } = partial.assembler.insert(offset, data) else {
+            return Ok(Received::Refused);
+        };
+        if !data.is_empty() {
+            partial.progress_at = now;
+        }
+        if partial.assembler.ordered_offset() == total {
+            self.complete(id);
+        }
+        Ok(Received::Accepted)
+    }
+
+    fn begin(
+        &mut self,
+        id: u64,
+        channel: ChannelId,
+        total: u64,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        let (bytes, messages) = (self.begun_bytes + total, self.begun_messages + 1);
+        if bytes > self.told_bytes || messages > self.told_messages {
+            return Err(Violation::MessageLimit);
+        }
+        (self.begun_bytes, self.begun_messages) = (bytes, messages);
+        let check_at = now + limits::MESSAGE_PARTIAL_LIFE;
+        let partial = Partial {
+            channel,
+            total,
+            assembler: Assembler::whole(),
+            progress_at: now,
+            check_at,
+        };
+        self.partial.insert(id, partial);
+        self.checks.insert((check_at, id));
+        Ok(())
+    }
+
+    fn remove_partial(&mut self, id: u64) -> Option<Partial> {
+        let partial = self.partial.remove(&id)?;
+        self.checks.remove(&(partial.check_at, id));
+        Some(partial)
+    }
+
+    fn complete(&mut self, id: u64) {
+        if let Some(mut partial) = self.remove_partial(id) {
+            let data = partial.assembler.read(usize::MAX).unwrap_or_default();
+            self.events.push_back(MessageEvent::Ready {
+                id: MessageId(id),
+                channel: partial.channel,
+                len_bytes: data.len(),
+            });
+            self.whole.insert(id, data);
+            self.finished.insert(id, id.saturating_add(1));
+        }
+    }
+
+    pub(super) fn take(&mut self, id: u64) -> Option<Bytes> {
+        let data = self.whole.remove(&id)?;
+        self.release(data.len() as u64);
+        Some(data)
+    }
+
+    fn release(&mut self, total: u64) {
+        self.released_bytes += total;
+        self.released_messages += 1;
+        let (bytes, messages) = self.grantable();
+        let (more_bytes, more_messages) = (bytes - self.told_bytes, messages - self.told_messages);
+        // Where nothing is held, the slack lets the largest message begin even if this credit is not told.
+        let idle = self.released_messages == self.begun_messages;
+        self.credit_needed |= more_bytes >= WINDOW_BYTES / 2
+            || more_messages >= limits::MESSAGES_IN_FLIGHT as u64 / 2
+            || (idle && more_bytes >= limits::MESSAGE_WINDOW_SLACK_BYTES);
+    }
+
+    fn grantable(&self) -> (u64, u64) {
+        let messages = self.released_messages + limits::MESSAGES_IN_FLIGHT as u64;
+        (self.released_bytes + WINDOW_BYTES, messages)
+    }
+
+    /// The sender gave one of its messages up.
+    pub(super) fn on_abandon(&mut self, id: u64) -> Result<(), Violation> {
+        if self.finished.contains(id) {
+            return Ok(());
+        }
+        self.finished.insert(id, id.saturating_add(1));
+        if let Some(partial) = self.remove_partial(id) {
+            self.release(partial.total);
+        }
+        if self.finished.len() > FINISHED_RANGES {
+            return Err(Violation::MessageLimit);
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_timeout(&mut self, now: Instant) {
+        while let Some((at, id)) = self.checks.first().copied()
+            && at <= now
+        {
+            self.checks.pop_first();
+            let Some(partial) = self.partial.get_mut(&id) else {
+                continue;
+            };
+            let ends_at = partial.progress_at + limits::MESSAGE_PARTIAL_LIFE;
+            if ends_at > now {
+                partial.check_at = ends_at;
+                self.checks.insert((ends_at, id));
+                continue;
+            }
+            self.abandoned.insert(id, partial.total);
+            self.partial.remove(&id);
+            self.finished.insert(id, id.saturating_add(1));
+            self.abandons.insert(id);
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.checks.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn poll_abandon(&mut self) -> Option<u64> {
+        self.abandons.pop_first()
+    }
+
+    pub(super) fn on_abandon_delivered(&mut self, id: u64) {
+        self.abandons.remove(&id);
+        // Only now is the credit free: a peer that never acknowledges cannot make this side remember more.
+        if let Some(total) = self.abandoned.remove(&id) {
+            self.release(total);
+        }
+    }
+
+    pub(super) fn on_abandon_lost(&mut self, id: u64) {
+        if self.abandoned.contains_key(&id) {
+            self.abandons.insert(id);
+        }
+    }
+
+    pub(super) fn poll_credit(&mut self) -> Option<(u64, u64)> {
+        if !core::mem::take(&mut self.credit_needed) {
+            return None;
+        }
+        (self.told_bytes, self.told_messages) = self.grantable();
+        Some((self.told_bytes, self.told_messages))
+    }
+
+    pub(super) fn on_credit_lost(&mut self, total_bytes: u64, total_messages: u64) {
+        // A newer one is on its way otherwise.
+        let newest = total_bytes == self.told_bytes && total_messages == self.told_messages;
+        self.credit_needed |= newest;
+    }
+
+    pub(super) fn has_control(&self) -> bool {
+        self.credit_needed || !self.abandons.is_empty()
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<MessageEvent> {
+        self.events.pop_front()
+    }
+
+    #[cfg(test)]
+    pub(super) fn begun(&self) -> (u64, u64) {
+        (self.begun_bytes, self.begun_messages)
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.partial.len() + self.whole.len() + self.abandoned.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn held_capacity_bytes(&self) -> usize {
+        let partial = self.partial.values();
+        partial.map(|p| p.assembler.held_capacity_bytes()).sum()
+    }
+}

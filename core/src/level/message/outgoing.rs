@@ -1,0 +1,387 @@
+//! The sender of messages (protocol §8.2). Decides which fragment goes next, when a message may begin, and when
+//! it is delivered or given up. Messages under way take turns, a few at a time; the rest waits in order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+
+use super::{MessageEvent, MessagePiece, WINDOW_BYTES};
+use crate::api::{ApiMisuse, ChannelId, LimitReached, MessageFailure, MessageId};
+use crate::level::send_buffer::SendBuffer;
+use crate::level::{Violation, content_room, varint_len};
+use crate::limits;
+use crate::time::Instant;
+
+/// Messages that take turns at once: enough for small ones to pass a large one, few enough for each to progress.
+const CONCURRENT: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Waits for credit or its turn.
+    Queued,
+    /// Fragments flow.
+    Sending,
+    /// Given up, but the receiver may not know that it began.
+    Declaring,
+    /// Given up; the abandon is on its way.
+    Abandoning,
+}
+
+#[derive(Debug)]
+struct Entry {
+    channel: ChannelId,
+    total: u64,
+    buffer: SendBuffer,
+    deadline: Option<Instant>,
+    state: State,
+    /// An empty fragment is to be sent.
+    empty_needed: bool,
+    /// The receiver has seen some of it.
+    seen: bool,
+    /// In the turn queue.
+    queued: bool,
+}
+
+impl Entry {
+    fn is_sendable(&self) -> bool {
+        self.empty_needed
+            || (self.state == State::Sending && self.buffer.next_offset(u64::MAX).is_some())
+    }
+
+    fn is_delivered(&self) -> bool {
+        self.state == State::Sending && self.seen && self.buffer.is_all_acked()
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    entries: BTreeMap<u64, Entry>,
+    next_id: u64,
+    /// Bytes of messages not yet settled.
+    held_bytes: u64,
+    waiting: VecDeque<u64>,
+    turns: VecDeque<u64>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    abandons: BTreeSet<u64>,
+    events: VecDeque<MessageEvent>,
+    begun_bytes: u64,
+    begun_messages: u64,
+    credit_bytes: u64,
+    credit_messages: u64,
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            next_id: 0,
+            held_bytes: 0,
+            waiting: VecDeque::new(),
+            turns: VecDeque::new(),
+            deadlines: BTreeSet::new(),
+            abandons: BTreeSet::new(),
+            events: VecDeque::new(),
+            begun_bytes: 0,
+            begun_messages: 0,
+            credit_bytes: WINDOW_BYTES,
+            credit_messages: limits::MESSAGES_IN_FLIGHT as u64,
+        }
+    }
+}
+
+impl Outgoing {
+    pub(super) fn send(
+        &mut self,
+        channel: ChannelId,
+        data: Bytes,
+        deadline: Option<Instant>,
+    ) -> Result<MessageId, ApiMisuse> {
+        let limit_bytes = limits::MESSAGE_BYTES;
+        let total = data.len() as u64;
+        if data.len() > limit_bytes {
+            return Err(ApiMisuse::TooLarge { limit_bytes });
+        }
+        let reached = |limit, value| Err(ApiMisuse::Limit(LimitReached { limit, value }));
+        if self.entries.len() >= limits::MESSAGES_IN_FLIGHT {
+            return reached("MESSAGES_IN_FLIGHT", limits::MESSAGES_IN_FLIGHT as u64);
+        }
+        if self.held_bytes + total > WINDOW_BYTES {
+            return reached("MESSAGE_WINDOW_BYTES", limits::MESSAGE_WINDOW_BYTES);
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.held_bytes += total;
+        self.deadlines.extend(deadline.map(|at| (at, id)));
+        let mut buffer = SendBuffer::default();
+        buffer.push(data);
+        let entry = Entry {
+            channel,
+            total,
+            buffer,
+            deadline,
+            state: State::Queued,
+            empty_needed: false,
+            seen: false,
+            queued: false,
+        };
+        self.entries.insert(id, entry);
+        self.waiting.push_back(id);
+        self.begin_more();
+        Ok(MessageId(id))
+    }
+
+    /// Lets waiting messages begin while turns and credit last.
+    fn begin_more(&mut self) {
+        while self.turns.len() < CONCURRENT
+            && let Some(id) = self.waiting.front().copied()
+        {
+            // Given up while waiting: its credit was never used.
+            let Some(entry) = self
+                .entries
+                .get_mut(&id)
+                .filter(|e| e.state == State::Queued)
+            else {
+                self.waiting.pop_front();
+                continue;
+            };
+            let begun_bytes = self.begun_bytes + entry.total;
+            if begun_bytes > self.credit_bytes || self.begun_messages >= self.credit_messages {
+                return;
+            }
+            self.begun_bytes = begun_bytes;
+            self.begun_messages += 1;
+            entry.state = State::Sending;
+            entry.empty_needed = entry.total == 0;
+            entry.queued = true;
+            self.waiting.pop_front();
+            self.turns.push_back(id);
+        }
+    }
+
+    pub(super) fn on_credit(&mut self, total_bytes: u64, total_messages: u64) {
+        self.credit_bytes = self.credit_bytes.max(total_bytes);
+        self.credit_messages = self.credit_messages.max(total_messages);
+        self.begin_more();
+    }
+
+    /// Whether something can be sent now.
+    pub(super) fn has_data_to_send(&self) -> bool {
+        !self.turns.is_empty()
+    }
+
+    pub(super) fn poll_fragment(&mut self, room_bytes: usize) -> Option<MessagePiece> {
+        while let Some(id) = self.turns.front().copied() {
+            let Some(entry) = self.entries.get_mut(&id).filter(|e| e.is_sendable()) else {
+                self.leave_turns(id);
+                continue;
+            };
+            let offset = if entry.empty_needed {
+                0
+            } else {
+                entry.buffer.next_offset(u64::MAX)?
+            };
+            let (channel, total) = (entry.channel, entry.total);
+            let fixed = 1
+                + varint_len(id)
+                + varint_len(u64::from(channel))
+                + varint_len(total)
+                + varint_len(offset);
+            let room = content_room(room_bytes, fixed);
+            let data = if entry.empty_needed {
+                if room_bytes <= fixed {
+                    return None;
+                }
+                entry.empty_needed = false;
+                Bytes::new()
+            } else {
+                entry.buffer.next_range(room, u64::MAX)?.1
+            };
+            let again = entry.is_sendable();
+            self.leave_turns(id);
+            if again {
+                self.take_turn(id);
+            }
+            self.begin_more();
+            return Some(MessagePiece {
+                id: MessageId(id),
+                channel,
+                total,
+                offset,
+                data,
+            });
+        }
+        None
+    }
+
+    /// Takes the first of the queue out.
+    fn leave_turns(&mut self, id: u64) {
+        self.turns.pop_front();
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.queued = false;
+        }
+    }
+
+    fn take_turn(&mut self, id: u64) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && !entry.queued
+            && entry.is_sendable()
+        {
+            entry.queued = true;
+            self.turns.push_back(id);
+        }
+    }
+
+    pub(super) fn on_delivered(&mut self, id: u64, offset: u64, len_bytes: u32) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        entry.seen = true;
+        match entry.state {
+            State::Declaring => {
+                entry.state = State::Abandoning;
+                entry.empty_needed = false;
+                self.abandons.insert(id);
+            }
+            State::Sending => {
+                let end = offset + u64::from(len_bytes);
+                entry.buffer.on_acked(offset, end);
+                if entry.is_delivered() {
+                    self.remove(id);
+                    self.events
+                        .push_back(MessageEvent::Delivered(MessageId(id)));
+                }
+            }
+            State::Queued | State::Abandoning => {}
+        }
+    }
+
+    pub(super) fn on_lost(&mut self, id: u64, offset: u64, len_bytes: u32) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        match entry.state {
+            State::Declaring => entry.empty_needed = true,
+            State::Sending if len_bytes == 0 => entry.empty_needed = !entry.seen,
+            State::Sending => entry.buffer.on_lost(offset, offset + u64::from(len_bytes)),
+            State::Queued | State::Abandoning => return,
+        }
+        self.take_turn(id);
+    }
+
+    /// The receiver gave a message of ours up.
+    pub(super) fn on_abandon(&mut self, id: u64) -> Result<(), Violation> {
+        if id >= self.next_id {
+            return Err(Violation::InconsistentData);
+        }
+        match self.entries.get(&id).map(|e| e.state) {
+            // It cannot know a message that has not begun.
+            Some(State::Queued) => return Err(Violation::InconsistentData),
+            Some(State::Sending) => self.events.push_back(MessageEvent::Failed {
+                id: MessageId(id),
+                reason: MessageFailure::Abandoned,
+            }),
+            Some(State::Declaring | State::Abandoning) => {}
+            None => return Ok(()),
+        }
+        self.remove(id);
+        self.begin_more();
+        Ok(())
+    }
+
+    fn remove(&mut self, id: u64) {
+        self.abandons.remove(&id);
+        if let Some(entry) = self.entries.remove(&id) {
+            if matches!(entry.state, State::Queued | State::Sending) {
+                self.held_bytes -= entry.total;
+            }
+            if let Some(at) = entry.deadline {
+                self.deadlines.remove(&(at, id));
+            }
+            if entry.queued {
+                self.turns.retain(|t| *t != id);
+            }
+        }
+    }
+
+    fn give_up(&mut self, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        let begun = match entry.state {
+            State::Queued => false,
+            State::Sending => true,
+            State::Declaring | State::Abandoning => return,
+        };
+        self.held_bytes -= entry.total;
+        entry.buffer = SendBuffer::default();
+        entry.deadline = None;
+        entry.empty_needed = begun && !entry.seen;
+        if entry.empty_needed {
+            entry.state = State::Declaring;
+            self.take_turn(id);
+        } else {
+            entry.state = State::Abandoning;
+            self.abandons.insert(id);
+        }
+        self.events.push_back(MessageEvent::Failed {
+            id: MessageId(id),
+            reason: MessageFailure::TimedOut,
+        });
+    }
+
+    pub(super) fn on_timeout(&mut self, now: Instant) {
+        while let Some((at, id)) = self.deadlines.first().copied()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            self.give_up(id);
+        }
+        self.begin_more();
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn poll_abandon(&mut self) -> Option<u64> {
+        self.abandons.pop_first()
+    }
+
+    pub(super) fn has_abandon(&self) -> bool {
+        !self.abandons.is_empty()
+    }
+
+    pub(super) fn on_abandon_delivered(&mut self, id: u64) {
+        self.remove(id);
+    }
+
+    pub(super) fn on_abandon_lost(&mut self, id: u64) {
+        if self
+            .entries
+            .get(&id)
+            .is_some_and(|e| e.state == State::Abandoning)
+        {
+            self.abandons.insert(id);
+        }
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<MessageEvent> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn unfinished(&self) -> Vec<MessageId> {
+        let open = |e: &Entry| matches!(e.state, State::Queued | State::Sending);
+        let entries = self.entries.iter().filter(|(_, e)| open(e));
+        entries.map(|(id, _)| MessageId(*id)).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_settled(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn begun(&self) -> (u64, u64) {
+        (self.begun_bytes, self.begun_messages)
+    }
+}

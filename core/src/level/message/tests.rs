@@ -1,0 +1,325 @@
+//! Messages over a bad pipe: delivered once and byte-exact, or failed; hostile fragments; credit.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use quickcheck::quickcheck;
+
+use super::{MessageControl, MessageEvent, MessagePiece, MessageSent, Messages, WINDOW_BYTES};
+use crate::api::{ApiMisuse, MessageFailure, MessageId};
+use crate::level::test_pipe::{Arrival, Pipe};
+use crate::level::{Received, Violation};
+use crate::limits;
+use crate::time::{Duration, Instant};
+
+#[derive(Clone)]
+enum Frame {
+    Piece(MessagePiece),
+    Control(MessageControl),
+}
+
+impl Frame {
+    fn sent(&self) -> MessageSent {
+        match self {
+            Self::Piece(piece) => piece.sent(),
+            Self::Control(control) => MessageSent::Control(*control),
+        }
+    }
+}
+
+fn apply(to: &mut Messages, frame: &Frame, now: Instant) -> bool {
+    match frame {
+        Frame::Piece(p) => {
+            let id = (p.id, p.channel);
+            let got = to.on_fragment(id, p.total, p.offset, &p.data, now);
+            return got.unwrap() == Received::Accepted;
+        }
+        Frame::Control(MessageControl::Credit {
+            total_bytes,
+            total_messages,
+        }) => to.on_credit(*total_bytes, *total_messages),
+        Frame::Control(MessageControl::Abandon { wire_id }) => to.on_abandon(*wire_id).unwrap(),
+    }
+    true
+}
+
+fn poll(from: &mut Messages, room: usize) -> Option<Frame> {
+    let control = from.poll_control(room).map(Frame::Control);
+    control.or_else(|| from.poll_fragment(room).map(Frame::Piece))
+}
+
+/// Both sides with what they saw.
+struct World {
+    pipe: Pipe<Frame>,
+    sides: [Messages; 2],
+    sent: [BTreeMap<u64, Vec<u8>>; 2],
+    got: [BTreeMap<u64, Vec<u8>>; 2],
+    delivered: [Vec<u64>; 2],
+    failed: [Vec<(u64, MessageFailure)>; 2],
+    /// A side takes only every so many ticks.
+    lazy: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self {
+            pipe: Pipe::new(seed),
+            sides: Default::default(),
+            sent: Default::default(),
+            got: Default::default(),
+            delivered: Default::default(),
+            failed: Default::default(),
+            lazy: 1 + seed % 7,
+        }
+    }
+
+    fn send(&mut self, side: usize, len: usize, deadline: Option<Instant>) {
+        let mut data = vec![0; len];
+        self.pipe.rng.fill(&mut data);
+        let bytes = Bytes::from(data.clone());
+        if let Ok(id) = self.sides[side].send(3, bytes, deadline) {
+            assert!(self.sent[side].insert(id.0, data).is_none());
+        }
+    }
+
+    fn tick(&mut self, tick: u64) {
+        let now = self.pipe.now;
+        for side in 0..2 {
+            self.sides[side].on_timeout(now);
+            for _ in 0..12 {
+                let room = 100 + self.pipe.rng.below(1_100) as usize;
+                let Some(frame) = poll(&mut self.sides[side], room) else {
+                    break;
+                };
+                self.pipe.send(side, vec![frame]);
+            }
+        }
+        let until = now + Duration::from_millis(20);
+        while let Some(arrival) = self.pipe.next_arrival(until) {
+            match arrival {
+                Arrival::Packet { to, number, frames } => {
+                    let now = self.pipe.now;
+                    let mut fine = true;
+                    for frame in &frames {
+                        fine &= apply(&mut self.sides[to], frame, now);
+                    }
+                    self.pipe.settle(number, fine);
+                }
+                Arrival::Acked { side, frames } => {
+                    let side = &mut self.sides[side];
+                    frames.iter().for_each(|f| side.on_delivered(&f.sent()));
+                }
+                Arrival::Lost { side, frames } => {
+                    let side = &mut self.sides[side];
+                    frames.iter().for_each(|f| side.on_lost(&f.sent()));
+                }
+            }
+        }
+        if tick % self.lazy == 0 {
+            self.events();
+        }
+    }
+
+    fn events(&mut self) {
+        for side in 0..2 {
+            while let Some(event) = self.sides[side].poll_event() {
+                match event {
+                    MessageEvent::Ready { id, len_bytes, .. } => {
+                        let data = self.sides[side].take(id).unwrap();
+                        assert_eq!(data.len(), len_bytes);
+                        let twice = self.got[side].insert(id.0, data.to_vec());
+                        assert!(twice.is_none(), "delivered twice");
+                    }
+                    MessageEvent::Delivered(id) => self.delivered[side].push(id.0),
+                    MessageEvent::Failed { id, reason } => {
+                        self.failed[side].push((id.0, reason));
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        let ended = |s: usize| self.delivered[s].len() + self.failed[s].len();
+        (0..2).all(|s| ended(s) == self.sent[s].len() && self.sides[s].outgoing.is_settled())
+    }
+
+    fn check(&self) {
+        for side in 0..2 {
+            let got = &self.got[1 - side];
+            let mut ends = BTreeMap::new();
+            for id in &self.delivered[side] {
+                assert!(ends.insert(*id, true).is_none(), "two ends");
+                assert_eq!(got.get(id), self.sent[side].get(id), "delivered means there");
+            }
+            for (id, _) in &self.failed[side] {
+                assert!(ends.insert(*id, false).is_none(), "two ends");
+            }
+            assert_eq!(ends.len(), self.sent[side].len(), "every message ends");
+            for (id, data) in got {
+                assert!(self.sent[side].get(id) == Some(data), "byte-exact");
+            }
+            let (sender, receiver) = (&self.sides[side], &self.sides[1 - side]);
+            assert_eq!(sender.outgoing.begun(), receiver.incoming.begun(), "same books");
+            assert_eq!(receiver.incoming.held(), 0, "nothing is left behind");
+        }
+    }
+}
+
+quickcheck! {
+    fn delivered_once_and_whole_or_failed(seed: u64) -> bool {
+        let mut world = World::new(seed);
+        world.pipe.loss_percent = seed % 50;
+        let rounds = 60;
+        for tick in 0..20_000 {
+            if tick < rounds {
+                let side = world.pipe.rng.below(2) as usize;
+                let len = [0, 1, 700, 5_000, 40_000][world.pipe.rng.below(5) as usize];
+                let life = Duration::from_millis(world.pipe.rng.below(3_000));
+                let deadline = (world.pipe.rng.below(2) == 0).then(|| world.pipe.now + life);
+                world.send(side, len, deadline);
+            }
+            world.tick(tick);
+            if tick > rounds && world.is_quiet() {
+                break;
+            }
+        }
+        world.events();
+        world.check();
+        true
+    }
+}
+
+/// Moves everything at once, without loss, until nobody has anything to say.
+fn exchange(a: &mut Messages, b: &mut Messages, now: Instant) {
+    loop {
+        let mut quiet = true;
+        for forth in [true, false] {
+            let (from, to) = if forth { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
+            while let Some(frame) = poll(from, 1_200) {
+                quiet = false;
+                if apply(to, &frame, now) {
+                    from.on_delivered(&frame.sent());
+                } else {
+                    from.on_lost(&frame.sent());
+                }
+            }
+        }
+        if quiet {
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_largest_message_follows_a_small_one_at_once() {
+    let (mut a, mut b) = (Messages::default(), Messages::default());
+    let now = Instant::EPOCH;
+    for len in [1_000_000, limits::MESSAGE_BYTES, 5, limits::MESSAGE_BYTES] {
+        let id = a.send(1, Bytes::from(vec![9; len]), None).unwrap();
+        exchange(&mut a, &mut b, now);
+        assert_eq!(b.take(id).unwrap().len(), len);
+        exchange(&mut a, &mut b, now);
+        assert_eq!(a.poll_event(), Some(MessageEvent::Delivered(id)));
+    }
+}
+
+#[test]
+fn what_is_not_taken_holds_the_sender_back() {
+    let (mut a, mut b) = (Messages::default(), Messages::default());
+    let now = Instant::EPOCH;
+    let mut ids = Vec::new();
+    for _ in 0..limits::MESSAGES_IN_FLIGHT + 10 {
+        ids.push(a.send(1, Bytes::from_static(b"m"), None).unwrap());
+        exchange(&mut a, &mut b, now);
+    }
+    assert_eq!(b.incoming.held(), limits::MESSAGES_IN_FLIGHT);
+    for id in &ids[..limits::MESSAGES_IN_FLIGHT] {
+        assert!(b.take(*id).is_some());
+    }
+    exchange(&mut a, &mut b, now);
+    assert_eq!(b.incoming.held(), 10);
+}
+
+#[test]
+fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
+    let (mut a, mut b) = (Messages::default(), Messages::default());
+    let id = a.send(1, Bytes::from(vec![1; 2_000]), None).unwrap();
+    let first = a.poll_fragment(1_200).unwrap();
+    let second = a.poll_fragment(1_200).unwrap();
+    let now = Instant::EPOCH;
+    assert!(apply(&mut b, &Frame::Piece(first.clone()), now));
+    a.on_delivered(&first.sent());
+    let later = now + limits::MESSAGE_PARTIAL_LIFE;
+    assert_eq!(b.next_timeout(), Some(later));
+    b.on_timeout(later);
+    // The abandon is lost; the late fragment must not be acknowledged.
+    let abandon = b.poll_control(100).unwrap();
+    assert!(!apply(&mut b, &Frame::Piece(second.clone()), later));
+    b.on_lost(&MessageSent::Control(abandon));
+    a.on_lost(&second.sent());
+    exchange(&mut a, &mut b, later);
+    let reason = MessageFailure::Abandoned;
+    assert_eq!(a.poll_event(), Some(MessageEvent::Failed { id, reason }));
+    assert_eq!((a.poll_event(), b.poll_event()), (None, None));
+    assert!(a.outgoing.is_settled());
+}
+
+#[test]
+fn hostile_fragments_are_violations() {
+    let now = Instant::EPOCH;
+    let one = |id: u64, total: u64, offset: u64, data: &[u8]| {
+        Messages::default().on_fragment((MessageId(id), 1), total, offset, data, now)
+    };
+    let largest = limits::MESSAGE_BYTES as u64;
+    assert_eq!(one(0, largest + 1, 0, b"x"), Err(Violation::MessageLimit));
+    assert_eq!(one(0, 1 << 61, 0, b"x"), Err(Violation::MessageLimit));
+    assert_eq!(one(0, 10, 10, b"x"), Err(Violation::InconsistentData));
+    assert_eq!(one(0, 10, u64::MAX, b"x"), Err(Violation::InconsistentData));
+    assert_eq!(one((1 << 62) - 1, 1, 0, b"x"), Ok(Received::Accepted));
+    assert_eq!(one(u64::MAX, 1, 0, b"x"), Ok(Received::Accepted));
+
+    let mut messages = Messages::default();
+    let id = (MessageId(0), 1);
+    assert!(messages.on_fragment(id, 10, 0, b"x", now).is_ok());
+    let other_total = messages.on_fragment(id, 11, 1, b"x", now);
+    assert_eq!(other_total, Err(Violation::InconsistentData));
+    let other_channel = messages.on_fragment((MessageId(0), 2), 10, 1, b"x", now);
+    assert_eq!(other_channel, Err(Violation::InconsistentData));
+    assert_eq!(messages.on_abandon(1), Err(Violation::InconsistentData));
+}
+
+#[test]
+fn credit_is_enforced_and_declared_totals_cost_nothing() {
+    let mut messages = Messages::default();
+    let now = Instant::EPOCH;
+    let total = WINDOW_BYTES / 2;
+    for id in 0..2 {
+        let got = messages.on_fragment((MessageId(id), 1), total, 7, b"x", now);
+        assert_eq!(got, Ok(Received::Accepted));
+    }
+    let third = messages.on_fragment((MessageId(2), 1), 1, 0, b"x", now);
+    assert_eq!(third, Err(Violation::MessageLimit));
+    let held: usize = messages.incoming.held_capacity_bytes();
+    assert!(held < 10_000, "{held}");
+}
+
+#[test]
+fn scattered_abandons_end_the_connection_before_memory_does() {
+    let mut messages = Messages::default();
+    let violation = (0..1_000_000).find_map(|n| messages.on_abandon(n * 4).err());
+    assert_eq!(violation, Some(Violation::MessageLimit));
+}
+
+#[test]
+fn too_large_and_too_many_are_refused() {
+    let mut messages = Messages::default();
+    let large = Bytes::from(vec![0; limits::MESSAGE_BYTES + 1]);
+    let limit_bytes = limits::MESSAGE_BYTES;
+    assert_eq!(messages.send(1, large, None), Err(ApiMisuse::TooLarge { limit_bytes }));
+    for _ in 0..limits::MESSAGES_IN_FLIGHT {
+        assert!(messages.send(1, Bytes::new(), None).is_ok());
+    }
+    let refused = messages.send(1, Bytes::new(), None);
+    assert!(matches!(refused, Err(ApiMisuse::Limit(_))));
+}

@@ -1,0 +1,383 @@
+//! One stream: its sending and its receiving half, without credit over all streams (protocol §8.3,
+//! RFC 9000 §3). Decides when a half has ended and what a read gives.
+
+use crate::api::{ChannelId, StreamRead};
+use crate::level::Violation;
+use crate::level::assembler::{Assembler, Inserted};
+use crate::level::send_buffer::SendBuffer;
+use crate::limits;
+
+/// Both halves of a stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// `None` until OPEN arrives.
+    pub(super) channel: Option<ChannelId>,
+    pub(super) sending: Sending,
+    pub(super) receiving: Receiving,
+    /// Whether it stands in one of the queues.
+    pub(super) queued: bool,
+}
+
+impl Stream {
+    pub(super) fn local(channel: ChannelId) -> Self {
+        Self {
+            channel: Some(channel),
+            sending: Sending::new(true),
+            receiving: Receiving::new(),
+            queued: false,
+        }
+    }
+
+    pub(super) fn remote() -> Self {
+        Self {
+            channel: None,
+            sending: Sending::new(false),
+            receiving: Receiving::new(),
+            queued: false,
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        let opened = self.channel.is_some() && !self.sending.is_open_unacked();
+        opened && self.sending.has_ended() && self.receiving.has_ended
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SendState {
+    Open,
+    Finishing,
+    Reset { code: u64 },
+    Ended,
+}
+
+/// What a stream could send now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sendable {
+    Yes,
+    /// Only fresh bytes, and the connection's credit is used up.
+    Blocked,
+    No,
+}
+
+/// The sending half.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) buffer: SendBuffer,
+    pub(super) credit_bytes: u64,
+    pub(super) wants_writable: bool,
+    state: SendState,
+    is_opener: bool,
+    /// An OPEN frame must leave (again).
+    pub(super) open_needed: bool,
+    open_acked: bool,
+    /// The end must be told (again).
+    pub(super) fin_needed: bool,
+    fin_acked: bool,
+    /// The peer's stop came before its OPEN.
+    early_stop: Option<u64>,
+}
+
+impl Sending {
+    fn new(is_opener: bool) -> Self {
+        Self {
+            buffer: SendBuffer::default(),
+            credit_bytes: limits::STREAM_WINDOW_BYTES,
+            wants_writable: false,
+            state: SendState::Open,
+            is_opener,
+            open_needed: is_opener,
+            open_acked: false,
+            fin_needed: false,
+            fin_acked: false,
+            early_stop: None,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state == SendState::Open
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.state == SendState::Ended
+    }
+
+    pub(super) fn is_opener(&self) -> bool {
+        self.is_opener
+    }
+
+    fn is_open_unacked(&self) -> bool {
+        self.is_opener && !self.open_acked
+    }
+
+    /// Bytes that a write may add.
+    pub(super) fn place_bytes(&self) -> usize {
+        let used = usize::try_from(self.buffer.buffered_bytes()).unwrap_or(usize::MAX);
+        limits::STREAM_SEND_BUFFER_BYTES.saturating_sub(used)
+    }
+
+    /// Enough place for a writer to be woken.
+    pub(super) fn has_place(&self) -> bool {
+        self.place_bytes() >= limits::STREAM_SEND_BUFFER_BYTES / 4
+    }
+
+    /// Keeps a stop to be told once the channel is known.
+    pub(super) fn stop_early(&mut self, code: u64) {
+        self.early_stop = Some(code);
+    }
+
+    /// The stop that came before OPEN, once.
+    pub(super) fn take_early_stop(&mut self) -> Option<u64> {
+        self.early_stop.take()
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.state = SendState::Finishing;
+        self.fin_needed = true;
+    }
+
+    /// Abandons what is left; false where the half has ended.
+    pub(super) fn reset(&mut self, code: u64) -> bool {
+        if !matches!(self.state, SendState::Open | SendState::Finishing) {
+            return false;
+        }
+        self.state = SendState::Reset { code };
+        self.fin_needed = false;
+        self.wants_writable = false;
+        self.buffer.clear();
+        true
+    }
+
+    /// Code and final size, while a reset is to be told.
+    pub(super) fn reset_frame(&self) -> Option<(u64, u64)> {
+        match self.state {
+            SendState::Reset { code } => Some((code, self.buffer.fresh_offset())),
+            _ => None,
+        }
+    }
+
+    pub(super) fn on_reset_delivered(&mut self) {
+        if matches!(self.state, SendState::Reset { .. }) {
+            self.state = SendState::Ended;
+        }
+    }
+
+    pub(super) fn sendable(&self, connection_credit_bytes: u64) -> Sendable {
+        let buffer = &self.buffer;
+        let all_sent = buffer.fresh_offset() == buffer.end_offset();
+        if self.open_needed || buffer.has_lost() || (self.fin_needed && all_sent) {
+            Sendable::Yes
+        } else if buffer.next_offset(self.credit_bytes).is_none() {
+            Sendable::No
+        } else if connection_credit_bytes == 0 {
+            Sendable::Blocked
+        } else {
+            Sendable::Yes
+        }
+    }
+
+    /// The frame left; keeps what it told.
+    pub(super) fn on_sent(&mut self, open: bool, fin: bool) {
+        self.open_needed &= !open;
+        self.fin_needed &= !fin;
+    }
+
+    /// Whether bytes that end at `end` are the last ones.
+    pub(super) fn ends_at(&self, end: u64) -> bool {
+        self.state == SendState::Finishing && end == self.buffer.end_offset()
+    }
+
+    /// Returns whether everything, and the end, is now acknowledged.
+    pub(super) fn on_delivered(&mut self, start: u64, end: u64, fin: bool, open: bool) -> bool {
+        self.open_acked |= open;
+        self.open_needed &= !self.open_acked;
+        if !matches!(self.state, SendState::Open | SendState::Finishing) {
+            return false;
+        }
+        self.buffer.on_acked(start, end);
+        self.fin_acked |= fin;
+        self.fin_needed &= !self.fin_acked;
+        let done = self.fin_acked && self.buffer.is_all_acked();
+        if done {
+            self.state = SendState::Ended;
+        }
+        done
+    }
+
+    pub(super) fn on_lost(&mut self, start: u64, end: u64, fin: bool, open: bool) {
+        self.open_needed |= open && !self.open_acked;
+        if matches!(self.state, SendState::Open | SendState::Finishing) {
+            self.buffer.on_lost(start, end);
+            self.fin_needed |= fin && !self.fin_acked;
+        }
+    }
+}
+
+/// What a frame changed in the receiving half.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Arrival {
+    /// Bytes by which the highest offset grew.
+    pub(super) received_bytes: u64,
+    /// Bytes that nobody will read.
+    pub(super) thrown_away_bytes: u64,
+    /// The reassembly has no place; nothing else of the frame counts.
+    pub(super) is_refused: bool,
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    assembler: Assembler,
+    /// Highest offset seen.
+    highest: u64,
+    pub(super) final_size: Option<u64>,
+    pub(super) reset: Option<u64>,
+    pub(super) stopped: Option<u64>,
+    credit_told: u64,
+    /// Told readable, and no read has come up short since.
+    is_told_readable: bool,
+    /// Nothing more will be read.
+    pub(super) has_ended: bool,
+}
+
+impl Receiving {
+    fn new() -> Self {
+        Self {
+            assembler: Assembler::chunked(),
+            highest: 0,
+            final_size: None,
+            reset: None,
+            stopped: None,
+            credit_told: limits::STREAM_WINDOW_BYTES,
+            is_told_readable: false,
+            has_ended: false,
+        }
+    }
+
+    /// By how much the highest offset grows with a frame that ends at `end`.
+    pub(super) fn growth_to(&self, end: u64, is_final: bool) -> Result<u64, Violation> {
+        if end > self.credit_told {
+            return Err(Violation::FlowControl);
+        }
+        let beyond = self.final_size.is_some_and(|size| end > size);
+        let moved = is_final && self.final_size.is_some_and(|size| end != size);
+        if beyond || moved || (is_final && end < self.highest) {
+            return Err(Violation::FinalSize);
+        }
+        Ok(end.saturating_sub(self.highest))
+    }
+
+    /// Takes bytes in that [`Self::growth_to`] allowed.
+    pub(super) fn on_data(&mut self, offset: u64, data: &[u8], fin: bool) -> Arrival {
+        let end = offset + data.len() as u64;
+        let received_bytes = end.saturating_sub(self.highest);
+        let mut arrival = Arrival {
+            received_bytes,
+            ..Arrival::default()
+        };
+        let discards = self.stopped.is_some() || self.reset.is_some();
+        if discards {
+            arrival.thrown_away_bytes = received_bytes;
+        } else if self.assembler.insert(offset, data) == Inserted::Refused {
+            return Arrival {
+                is_refused: true,
+                ..Arrival::default()
+            };
+        }
+        self.highest = self.highest.max(end);
+        if fin {
+            self.final_size = Some(end);
+            self.has_ended |= discards;
+        }
+        arrival
+    }
+
+    /// The peer abandons its half; the size was checked with [`Self::growth_to`].
+    pub(super) fn on_reset(&mut self, code: u64, final_size: u64) -> Arrival {
+        let received_bytes = final_size.saturating_sub(self.highest);
+        let unread = if self.stopped.is_some() || self.reset.is_some() {
+            received_bytes
+        } else {
+            final_size - self.assembler.read_offset()
+        };
+        self.highest = final_size;
+        self.final_size = Some(final_size);
+        self.reset = Some(code);
+        self.has_ended = true;
+        self.assembler = Assembler::chunked();
+        Arrival {
+            received_bytes,
+            thrown_away_bytes: unread,
+            is_refused: false,
+        }
+    }
+
+    /// Whether all bytes up to the end have arrived.
+    pub(super) fn is_complete(&self) -> bool {
+        self.final_size == Some(self.assembler.ordered_offset())
+    }
+
+    /// Returns the bytes thrown away.
+    pub(super) fn stop(&mut self, code: u64) -> u64 {
+        let unread = self.highest - self.assembler.read_offset();
+        self.stopped = Some(code);
+        self.has_ended = self.final_size.is_some();
+        self.assembler = Assembler::chunked();
+        unread
+    }
+
+    /// Whether to tell the application that a read would give something.
+    pub(super) fn take_readable(&mut self) -> bool {
+        let readable = !self.has_ended
+            && self.stopped.is_none()
+            && (self.assembler.is_readable() || self.is_complete());
+        let tell = readable && !self.is_told_readable;
+        self.is_told_readable |= tell;
+        tell
+    }
+
+    pub(super) fn read(&mut self, max_bytes: usize) -> StreamRead {
+        if let Some(code) = self.reset {
+            return StreamRead::Reset(code);
+        }
+        if self.stopped.is_some() {
+            return StreamRead::Finished;
+        }
+        if let Some(data) = self.assembler.read(max_bytes) {
+            return StreamRead::Data(data);
+        }
+        if self.is_complete() && !self.assembler.is_readable() {
+            self.has_ended = true;
+            return StreamRead::Finished;
+        }
+        self.is_told_readable = self.assembler.is_readable();
+        StreamRead::Pending
+    }
+
+    fn grantable(&self) -> u64 {
+        self.assembler.read_offset() + limits::STREAM_WINDOW_BYTES
+    }
+
+    /// Whether enough was read to tell new credit.
+    pub(super) fn wants_credit(&self) -> bool {
+        let more = self.grantable().saturating_sub(self.credit_told);
+        self.can_use_credit() && more >= limits::STREAM_WINDOW_BYTES / 2
+    }
+
+    pub(super) fn can_use_credit(&self) -> bool {
+        self.final_size.is_none() && self.stopped.is_none()
+    }
+
+    pub(super) fn credit_told(&self) -> u64 {
+        self.credit_told
+    }
+
+    /// The newest credit, which counts as told.
+    pub(super) fn tell_credit(&mut self) -> Option<u64> {
+        if !self.can_use_credit() {
+            return None;
+        }
+        self.credit_told = self.credit_told.max(self.grantable());
+        Some(self.credit_told)
+    }
+}
