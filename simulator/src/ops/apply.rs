@@ -39,6 +39,9 @@ pub struct Outcome {
 /// Captured datagrams kept for replays.
 const CAPTURED_MAX: usize = 4_096;
 
+/// One change to a link.
+type LinkChange = Box<dyn Fn(&mut Link)>;
+
 struct Play {
     world: World,
     cast: Cast,
@@ -156,7 +159,7 @@ impl Play {
     }
 
     fn spoil_link(&mut self, op: Op) {
-        let (n, change): (u8, Box<dyn Fn(&mut Link)>) = match op {
+        let (n, change): (u8, LinkChange) = match op {
             Op::Loss(n, p) => (n, Box::new(move |l| l.loss = percent(p.into()))),
             Op::Burst(n) => (n, Box::new(|l| l.burst = Some(BURST))),
             Op::Duplicate(n, p) => (n, Box::new(move |l| l.duplicate = percent(p.into()))),
@@ -225,7 +228,7 @@ impl Play {
             }
             Op::Stream(_, _, len) => self.stream(a, b, len as usize, false),
             _ => {
-                let (Op::ResetStream(_, _, len)) = op else {
+                let Op::ResetStream(_, _, len) = op else {
                     return;
                 };
                 self.stream(a, b, len as usize, true)

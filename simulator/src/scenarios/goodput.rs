@@ -17,6 +17,9 @@ const RATE: u64 = 1_250_000;
 /// Loss each way, percent.
 const LOSSES: [u32; 4] = [0, 1, 5, 20];
 
+/// Keeps one level busy for the window; gives the bytes that came across.
+type Level = fn(&mut World, Who, Who) -> u64;
+
 /// The table: one line for each level, KiB a second to two significant digits.
 #[must_use]
 pub fn goodput_table() -> String {
@@ -28,7 +31,7 @@ pub fn goodput_table() -> String {
         let _ = write!(text, "{:>8}", format!("{loss} %"));
     }
     text.push('\n');
-    let levels: [(&str, fn(&mut World, Who, Who) -> u64); 4] = [
+    let levels: [(&str, Level); 4] = [
         ("datagram", datagrams),
         ("request", requests),
         ("message", messages),
@@ -55,7 +58,7 @@ fn two_digits(value: u64) -> u64 {
     (value + unit / 2) / unit * unit
 }
 
-fn measure(loss: u32, level: fn(&mut World, Who, Who) -> u64) -> u64 {
+fn measure(loss: u32, level: Level) -> u64 {
     let (mut world, [_, alice, bob]) = trio(World::seeded(1).latency(ms(20)), &[], &[]);
     meet(&mut world, alice, bob);
     let _ = world

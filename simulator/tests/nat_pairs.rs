@@ -1,0 +1,30 @@
+//! Two peers behind every pair of the classic translators always connect, and directly exactly where the oracle
+//! says that plain punching can.
+
+use p2p_simulator::Nat;
+use p2p_simulator::nat::direct_path_possible;
+use p2p_simulator::scenarios::{SIDES, cell};
+
+const CLASSIC: [&str; 6] = ["O", "E1", "E2", "E3", "PR", "CG"];
+
+#[test]
+fn classic_pairs_agree_with_the_oracle() {
+    let sides: Vec<_> = SIDES.iter().filter(|s| CLASSIC.contains(&s.name)).collect();
+    for a in &sides {
+        for b in &sides {
+            let cell = cell(11, a.chain, b.chain);
+            assert!(cell.is_as_expected(), "{} {}: {cell:?}", a.name, b.name);
+        }
+    }
+}
+
+#[test]
+fn a_direct_pair_is_direct_within_two_seconds() {
+    let nat = [Nat::port_restricted()];
+    assert!(direct_path_possible(&nat, &nat));
+    for seed in 0..10 {
+        let cell = cell(seed, &nat, &nat);
+        let after = cell.direct_after.expect("punched");
+        assert!(after.as_millis() < 2_000, "seed {seed}: {after:?}");
+    }
+}

@@ -1,0 +1,75 @@
+//! Random plots keep all promises, and plots that once broke one are kept here.
+
+use p2p_simulator::ops::{Faults, Op, check, generate};
+use quickcheck::{Arbitrary, Gen, QuickCheck};
+
+/// A plot that quickcheck makes and shortens.
+#[derive(Clone, Debug)]
+struct Plot {
+    seed: u64,
+    ops: Vec<Op>,
+}
+
+impl Arbitrary for Plot {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let seed = u64::arbitrary(g) % 1_000_000;
+        let seconds = 1 + u64::arbitrary(g) % 8;
+        Self {
+            seed,
+            ops: generate(seed, NODES, seconds, Faults::Mixed),
+        }
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        let (seed, ops) = (self.seed, self.ops.clone());
+        let halves = [ops.len() / 2, ops.len() / 4, 1];
+        let cuts = halves.into_iter().filter(|n| *n > 0).flat_map(move |n| {
+            let ops = ops.clone();
+            (0..ops.len()).step_by(n).map(move |start| {
+                let end = (start + n).min(ops.len());
+                [&ops[..start], &ops[end..]].concat()
+            })
+        });
+        Box::new(cuts.map(move |ops| Self { seed, ops }))
+    }
+}
+
+const NODES: usize = 5;
+
+#[test]
+fn random_plots_keep_their_promises() {
+    fn holds(plot: Plot) -> Result<bool, String> {
+        match check(plot.seed, NODES, &plot.ops) {
+            Ok(_) => Ok(true),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+    QuickCheck::new()
+        .tests(15)
+        .max_tests(15)
+        .quickcheck(holds as fn(Plot) -> Result<bool, String>);
+}
+
+#[test]
+fn worlds_without_faults_break_no_promise() {
+    for seed in 0..4 {
+        let ops = generate(seed, 6, 15, Faults::None);
+        check(seed, 6, &ops).unwrap_or_else(|f| panic!("{f}"));
+    }
+}
+
+#[test]
+fn worlds_with_bad_links_break_no_promise() {
+    for seed in 100..104 {
+        let ops = generate(seed, 6, 15, Faults::Links);
+        check(seed, 6, &ops).unwrap_or_else(|f| panic!("{f}"));
+    }
+}
+
+#[test]
+fn ten_nodes_with_mixed_faults_break_no_promise() {
+    for seed in 200..203 {
+        let ops = generate(seed, 10, 30, Faults::Mixed);
+        check(seed, 10, &ops).unwrap_or_else(|f| panic!("{f}"));
+    }
+}
