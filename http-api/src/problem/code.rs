@@ -1,0 +1,141 @@
+//! The table of error codes: name, status, title, what to do about it, whether the same request may succeed later.
+//! docs/errors.md carries the same rows; a test compares them.
+
+macro_rules! codes {
+    ($($name:ident, $text:literal, $status:literal, $retryable:literal, $title:literal, $hint:literal;)*) => {
+        /// Stable code of a problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Its row of the table.
+            #[must_use]
+            pub const fn row(self) -> Row {
+                match self {
+                    $(Self::$name => Row {
+                        text: $text,
+                        status: $status,
+                        retryable: $retryable,
+                        title: $title,
+                        hint: $hint,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+/// What the table says of one code.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The code as clients see it.
+    pub text: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Short summary, the same each time.
+    pub title: &'static str,
+    /// What to do about it, in one sentence.
+    pub hint: &'static str,
+}
+
+codes! {
+    NotLoopback, "not_loopback", 403, false, "Not from this machine",
+        "Connect from the machine the node runs on, or tunnel the port over ssh.";
+    HostNotAllowed, "host_not_allowed", 403, false, "Host not allowed",
+        "Use http://127.0.0.1, http://[::1] or http://localhost with the node's port.";
+    CrossSite, "cross_site", 403, false, "Request from another site",
+        "Open the page from the node's own address; other sites may not call it.";
+    BadTarget, "bad_target", 400, false, "Request target cannot be read",
+        "Send the path in origin form with valid percent-encoding.";
+    Unauthorized, "unauthorized", 401, false, "Token or log-in needed",
+        "Send the header Authorization: Bearer TOKEN (p2p token print), or open the page with p2p ui.";
+    LockedOut, "locked_out", 429, true, "Too many wrong tokens",
+        "Wait as long as Retry-After says, then send the right token.";
+    TicketInvalid, "ticket_invalid", 401, false, "Log-in ticket not valid",
+        "Tickets work once and for 60 seconds: run p2p ui again.";
+    CsrfRequired, "csrf_required", 403, false, "X-CSRF is missing or wrong",
+        "Send the csrf value that the log-in returned in the header X-CSRF.";
+    TokenRequired, "token_required", 403, false, "Only with the token",
+        "Send the header Authorization: Bearer TOKEN; a log-in is not enough here.";
+    NotFound, "not_found", 404, false, "No such resource",
+        "GET /v1/openapi.json lists all paths.";
+    MethodNotAllowed, "method_not_allowed", 405, false, "Method not allowed here",
+        "Use one of the methods in the header Allow.";
+    BodyTooLarge, "body_too_large", 413, false, "Body too large",
+        "Send less at once, or use a level that takes more: datagram, request, message, stream.";
+    UnsupportedMediaType, "unsupported_media_type", 415, false, "Wrong content type",
+        "Send Content-Type: application/json (or application/octet-stream where bytes are expected).";
+    MalformedJson, "malformed_json", 400, false, "Body is not JSON",
+        "Check quotes, commas and brackets at the position named.";
+    InvalidBody, "invalid_body", 422, false, "Body has a wrong value",
+        "Mend the fields listed in errors.";
+    UnknownField, "unknown_field", 422, false, "Body has an unknown field",
+        "Check the spelling of the fields listed in errors.";
+    InvalidParameter, "invalid_parameter", 422, false, "Parameter has a wrong value",
+        "Mend the parameters listed in errors.";
+    UnknownParameter, "unknown_parameter", 422, false, "Unknown query parameter",
+        "Check the spelling of the parameters listed in errors.";
+    PeerNotFound, "peer_not_found", 404, true, "No such peer",
+        "Search for the name, or give the full id; the peer may be offline.";
+    PeerAmbiguous, "peer_ambiguous", 409, false, "More than one peer fits",
+        "Give more characters of the id.";
+    OwnId, "own_id", 422, false, "That is this node itself",
+        "Give the id of another node.";
+    NotConnected, "not_connected", 409, true, "Peer not connected",
+        "POST /v1/peers/{peer}/connect first.";
+    IntroducerNotFound, "introducer_not_found", 404, false, "No such introducer",
+        "GET /v1/introducers lists those configured.";
+    NoIntroducer, "no_introducer", 409, false, "No introducer configured",
+        "Add one: POST /v1/introducers with {\"address\": \"p2p://ID@HOST:PORT\"}.";
+    IntroducerUnreachable, "introducer_unreachable", 503, true, "No introducer answers",
+        "Check the network and the introducer's address; it is tried again by itself.";
+    ConnectRefused, "connect_refused", 403, false, "The peer refused",
+        "Ask the peer's owner to accept connections from this id.";
+    ConnectTimedOut, "connect_timed_out", 504, true, "The peer did not answer in time",
+        "GET /v1/peers/{peer}/why tells what was tried.";
+    ConnectCancelled, "connect_cancelled", 409, true, "The attempt was ended here",
+        "Connect again if you still want to.";
+    KeyMismatch, "key_mismatch", 403, false, "The peer's keys do not fit its id",
+        "Do not go on: compare the fingerprint with the peer's owner over another channel.";
+    Throttled, "throttled", 429, true, "Too many requests to the introducer",
+        "Wait as long as Retry-After says.";
+    RequestTimedOut, "request_timed_out", 504, true, "No answer in time",
+        "The peer may or may not have carried it out; ask again with a longer timeout_ms.";
+    RequestCancelled, "request_cancelled", 409, true, "The request was given up here",
+        "Ask again if you still want to.";
+    Disconnected, "disconnected", 502, true, "The connection ended first",
+        "Connect again, then repeat.";
+    NoSuchService, "no_such_service", 404, false, "The peer has no such service",
+        "Ask its owner which services it offers; node.hello and echo are always there.";
+    ServiceRefused, "service_refused", 403, false, "The service refused",
+        "Ask the peer's owner for access, or try again later.";
+    ServiceFailed, "service_failed", 502, false, "The service answered with an error",
+        "answer_status and answer_base64 carry what it said.";
+    RequestNotFound, "request_not_found", 404, false, "No such open request",
+        "It was answered before, or its peer waits no longer.";
+    MessageNotFound, "message_not_found", 404, false, "No such message",
+        "States are kept for the newest messages of this run only.";
+    ItemNotFound, "item_not_found", 404, false, "No such inbox item",
+        "It was acknowledged or dropped; GET /v1/inbox lists what is there.";
+    StreamNotFound, "stream_not_found", 404, false, "No such stream",
+        "It ended, or the id is wrong.";
+    StreamBusy, "stream_busy", 409, false, "The stream is in use",
+        "One reader and one writer at a time.";
+    StreamStopped, "stream_stopped", 409, false, "The peer reads no more",
+        "What was sent after that is lost; agree with the peer on the end.";
+    ServiceNotRegistered, "service_not_registered", 404, false, "Service not registered",
+        "PUT /v1/services/{name} registers it.";
+    LimitReached, "limit_reached", 503, true, "A limit is reached",
+        "Wait until earlier work is done, or ask for less.";
+    Busy, "busy", 503, true, "The surface is full",
+        "Close unused connections, or wait as long as Retry-After says.";
+    ShutDown, "shut_down", 503, false, "The node is shutting down",
+        "Start the node again.";
+}

@@ -1,0 +1,140 @@
+//! What a handler answers: all at once, later, or bit by bit. Every response gets the same protective header fields.
+
+use bytes::Bytes;
+use p2p_core::api::{OperationId, RequestId};
+use p2p_core::id::NodeId;
+use p2p_core::time::Instant;
+use serde::Serialize;
+
+use crate::inbox::Filter;
+use crate::problem::Problem;
+
+/// The policy of every response: nothing inline, nothing from elsewhere, no frame, no form that leaves.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; object-src 'none'; frame-ancestors 'none'; \
+     base-uri 'none'; form-action 'none'";
+
+/// Header fields of every response.
+pub const PROTECTION: &[(&str, &str)] = &[
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+/// A complete response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Full {
+    /// Status.
+    pub status: u16,
+    /// Header fields besides the protective ones.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Full {
+    /// A JSON document.
+    pub fn json(status: u16, value: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(value).unwrap_or_default();
+        Self {
+            status,
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: body.into(),
+        }
+    }
+
+    /// Bytes of a content type.
+    pub fn bytes(status: u16, content_type: &str, body: Bytes) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type", content_type.to_owned())],
+            body,
+        }
+    }
+
+    /// No content.
+    pub const fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Adds a header field.
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl From<Problem> for Full {
+    fn from(problem: Problem) -> Self {
+        let body = serde_json::to_vec(&problem.body()).unwrap_or_default();
+        let mut headers = problem.all_headers();
+        headers.push(("content-type", "application/problem+json".to_owned()));
+        Self {
+            status: problem.status(),
+            headers,
+            body: body.into(),
+        }
+    }
+}
+
+/// What a parked request waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitFor {
+    /// The end of a connection attempt.
+    Connect(OperationId),
+    /// The end of a search.
+    Search(OperationId),
+    /// The next pong of a peer.
+    Pong(NodeId),
+    /// The peer's answer.
+    Answer(NodeId, RequestId),
+    /// The end of a message, by its number here.
+    Message(u64),
+    /// Something in the inbox.
+    Inbox {
+        /// After this number.
+        since: u64,
+        /// Of this sort.
+        filter: Filter,
+        /// At most so many.
+        limit: usize,
+    },
+}
+
+/// A parked request.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// What for.
+    pub what: WaitFor,
+    /// Until when at most.
+    pub until: Instant,
+}
+
+/// What a handler answers.
+pub enum Reply {
+    /// All at once.
+    Full(Full),
+    /// Later.
+    Wait(Wait),
+    /// Server-sent events from a position on.
+    Follow(crate::surface::Follower),
+    /// Bytes of a stream.
+    Stream(crate::surface::StreamExchange),
+}
+
+impl From<Full> for Reply {
+    fn from(full: Full) -> Self {
+        Self::Full(full)
+    }
+}

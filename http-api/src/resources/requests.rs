@@ -1,0 +1,54 @@
+//! Requests both ways: ask a peer's service, answer what a peer asked.
+
+use core::time::Duration;
+
+use p2p_core::api::{Accepted, Answer, Command};
+
+use super::resolve;
+use crate::call::Call;
+use crate::problem::{Code, Problem};
+use crate::reply::{Full, Reply, Wait, WaitFor};
+use crate::state::Turn;
+
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much later than the engine the surface gives up.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// `POST /v1/peers/{peer}/requests/{service}`
+pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+    let peer = resolve::peer(turn, call.param(0))?;
+    let deadline = call.duration_ms("timeout_ms").unwrap_or(REQUEST_TIMEOUT);
+    let accepted = turn.command(Command::SendRequest {
+        peer,
+        service: call.param(1).to_owned(),
+        body: call.body.clone(),
+        deadline,
+    })?;
+    let Accepted::Request(request) = accepted else {
+        let detail = "The request did not leave.";
+        return Err(Problem::new(Code::LimitReached, detail));
+    };
+    Ok(Reply::Wait(Wait {
+        what: WaitFor::Answer(peer, request),
+        until: turn.now + deadline + GRACE,
+    }))
+}
+
+/// `POST /v1/requests/{id}/answer`
+pub fn answer(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+    let number = turn.state.own_id(call.param(0), Code::RequestNotFound)?;
+    let status = call.query.number("status").unwrap_or(0);
+    let Some((peer, request)) = turn.state.services.take(turn.now, number) else {
+        let detail = "The request was answered before, or its sender waits no longer.";
+        return Err(Problem::new(Code::RequestNotFound, detail));
+    };
+    turn.command(Command::Answer {
+        peer,
+        request,
+        answer: Answer {
+            status: u16::try_from(status).unwrap_or(u16::MAX),
+            body: call.body.clone(),
+        },
+    })?;
+    Ok(Full::empty(204).into())
+}

@@ -1,0 +1,111 @@
+//! Whom a path means: `{peer}` is a full id, at least eight first characters of one, a known name, or
+//! `name@introducer`, where the introducer is given by id, first characters, or host.
+
+use p2p_core::Node;
+use p2p_core::api::{ConnectTarget, IntroducerStatus};
+use p2p_core::id::{NODE_ID_TEXT_LEN, NodeId};
+
+use crate::problem::{Code, Problem};
+use crate::state::Turn;
+
+/// Fewest characters of an id that may stand for it.
+const PREFIX_CHARACTERS_MIN: usize = 8;
+
+/// The peer that a text means; it must be known.
+pub fn peer(turn: &Turn<'_>, text: &str) -> Result<NodeId, Problem> {
+    let id = match text.parse::<NodeId>() {
+        Ok(id) => Some(id).filter(|id| turn.node.peer(turn.now, id).is_some()),
+        Err(_) => lookup(turn, text)?,
+    };
+    match id {
+        Some(id) => Ok(id),
+        None if text.parse() == Ok(turn.node.id()) => {
+            Err(Problem::new(Code::OwnId, "The id is this node's own."))
+        }
+        None => {
+            let detail = "No peer of this run has that id, first characters, or name.";
+            Err(Problem::new(Code::PeerNotFound, detail))
+        }
+    }
+}
+
+/// The same for a connection attempt: an id need not be known, and an unknown name is asked for.
+pub fn connect_target(
+    turn: &Turn<'_>,
+    text: &str,
+    via: Option<NodeId>,
+) -> Result<(ConnectTarget, Option<NodeId>), Problem> {
+    if let Ok(id) = text.parse() {
+        return Ok((ConnectTarget::Id(id), via));
+    }
+    let (name, via) = match text.rsplit_once('@') {
+        Some((name, place)) => (name, Some(introducer(turn.node, turn, place)?.id)),
+        None => (text, via),
+    };
+    if let Some(id) = lookup(turn, text)? {
+        return Ok((ConnectTarget::Id(id), via));
+    }
+    if name.is_empty() {
+        return Err(Problem::new(Code::PeerNotFound, "The name is empty."));
+    }
+    Ok((ConnectTarget::Name(name.to_owned()), via))
+}
+
+/// An introducer by id, first characters of its id, or host.
+pub fn introducer(node: &Node, turn: &Turn<'_>, text: &str) -> Result<IntroducerStatus, Problem> {
+    let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+    let fits = |i: &IntroducerStatus| {
+        let id = i.id.to_string();
+        let prefix = text.len() >= PREFIX_CHARACTERS_MIN && id.starts_with(text);
+        prefix || i.host == text || i.host == host
+    };
+    let mut found = node.status(turn.now).introducers.into_iter().filter(fits);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => {
+            let detail = "More than one introducer fits.";
+            Err(Problem::new(Code::PeerAmbiguous, detail))
+        }
+        (None, _) => {
+            let detail = "No configured introducer has that id, first characters, or host.";
+            Err(Problem::new(Code::IntroducerNotFound, detail))
+        }
+    }
+}
+
+/// A known peer that is not given by its full id.
+fn lookup(turn: &Turn<'_>, text: &str) -> Result<Option<NodeId>, Problem> {
+    if let Some((name, place)) = text.rsplit_once('@') {
+        let introducer = introducer(turn.node, turn, place)?;
+        if let Some(id) = turn.state.found(name, introducer.id) {
+            return Ok(Some(id));
+        }
+        return among(turn, |_, known| known == Some(name));
+    }
+    let prefix = (PREFIX_CHARACTERS_MIN..NODE_ID_TEXT_LEN).contains(&text.len());
+    among(turn, |id, known| {
+        known == Some(text) || prefix && id.to_string().starts_with(text)
+    })
+}
+
+fn among(
+    turn: &Turn<'_>,
+    fits: impl Fn(&NodeId, Option<&str>) -> bool,
+) -> Result<Option<NodeId>, Problem> {
+    let mut found = Vec::new();
+    for peer in turn.node.peers(turn.now) {
+        let known = peer.name.as_deref().or_else(|| turn.state.name(&peer.id));
+        if fits(&peer.id, known) {
+            found.push(peer.id);
+        }
+    }
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        many => {
+            let ids: Vec<String> = many.iter().take(10).map(ToString::to_string).collect();
+            let detail = "More than one peer has those first characters or that name.";
+            Err(Problem::new(Code::PeerAmbiguous, detail).with_member("candidates", ids))
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The router: a table (`table.rs`) of method, path pattern, who may ask, query, body, answer and handler. The
+//! OpenAPI document is made from the same table, so nothing can be served and not described.
+
+mod table;
+
+use crate::call::{Call, Param};
+use crate::encode::percent_decode;
+use crate::locks::Scope;
+use crate::openapi::SchemaOf;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::state::Turn;
+
+pub use table::ROUTES;
+
+/// Turns a call into an answer.
+pub type Handler = fn(&mut Turn<'_>, &Call) -> Result<Reply, Problem>;
+
+/// What a route takes as its body.
+#[derive(Clone, Copy)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// A JSON object of at most so many bytes.
+    Json(usize, SchemaOf),
+    /// So many bytes of anything.
+    Bytes(usize),
+    /// Bytes without end, handed on as they come.
+    Stream,
+}
+
+/// What a route answers when all went well.
+#[derive(Clone, Copy)]
+pub enum Answers {
+    /// A JSON document.
+    Json(u16, SchemaOf),
+    /// Bytes of a content type.
+    Bytes(u16, &'static str),
+    /// Nothing.
+    Empty(u16),
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// Method.
+    pub method: &'static str,
+    /// Path with `{name}` for parameters.
+    pub path: &'static str,
+    /// Who may ask.
+    pub scope: Scope,
+    /// Query parameters.
+    pub query: &'static [Param],
+    /// Body.
+    pub body: Body,
+    /// Answer.
+    pub answers: Answers,
+    /// What it does, as a sentence.
+    pub about: &'static str,
+    /// The path to use instead, where the route is kept for old clients only.
+    pub successor: Option<&'static str>,
+    /// What carries it out.
+    pub handler: Handler,
+}
+
+impl core::fmt::Debug for Route {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+impl Route {
+    const fn new(
+        method: &'static str,
+        path: &'static str,
+        handler: Handler,
+        answers: Answers,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            scope: Scope::Owner,
+            query: &[],
+            body: Body::None,
+            answers,
+            about,
+            successor: None,
+            handler,
+        }
+    }
+
+    const fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    const fn query(mut self, query: &'static [Param]) -> Self {
+        self.query = query;
+        self
+    }
+
+    const fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    const fn replaced_by(mut self, successor: &'static str) -> Self {
+        self.successor = Some(successor);
+        self
+    }
+}
+
+/// What a path and method lead to.
+pub enum Found {
+    /// A route with its path parameters.
+    Route(&'static Route, Vec<String>),
+    /// The path exists with other methods only.
+    OtherMethods(Vec<&'static str>, Scope),
+    /// No such path.
+    Nothing,
+}
+
+/// Looks a path up; `None` where it cannot be read. HEAD leads where GET does, for what anyone may read.
+pub fn find(method: &str, path: &str) -> Option<Found> {
+    let segments: Vec<String> = path
+        .strip_prefix('/')?
+        .split('/')
+        .map(|segment| percent_decode(segment, false))
+        .collect::<Option<_>>()?;
+    let clean = |s: &String| !s.chars().any(char::is_control) && s != "." && s != "..";
+    if !segments.iter().all(clean) {
+        return None;
+    }
+    let mut methods = Vec::new();
+    let mut scope = Scope::Owner;
+    for route in ROUTES {
+        let Some(params) = matches(route.path, &segments) else {
+            continue;
+        };
+        let head = method == "HEAD" && route.method == "GET" && route.scope == Scope::Public;
+        if route.method == method || head {
+            return Some(Found::Route(route, params));
+        }
+        if !methods.contains(&route.method) {
+            methods.push(route.method);
+        }
+        if route.scope == Scope::Public {
+            scope = Scope::Public;
+        }
+    }
+    Some(if methods.is_empty() {
+        Found::Nothing
+    } else {
+        Found::OtherMethods(methods, scope)
+    })
+}
+
+fn matches(pattern: &str, segments: &[String]) -> Option<Vec<String>> {
+    let pattern = pattern.strip_prefix('/')?;
+    let mut parts = pattern.split('/');
+    let mut params = Vec::new();
+    for segment in segments {
+        let part = parts.next()?;
+        if part.starts_with('{') && !segment.is_empty() {
+            params.push(segment.clone());
+        } else if part != segment {
+            return None;
+        }
+    }
+    parts.next().is_none().then_some(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn route(method: &str, path: &str) -> Option<(&'static str, Vec<String>)> {
+        match find(method, path)? {
+            Found::Route(route, params) => Some((route.path, params)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn paths_lead_where_they_should() {
+        let peer = vec!["al ice".to_owned()];
+        assert_eq!(route("GET", "/"), Some(("/", Vec::new())));
+        assert_eq!(route("HEAD", "/"), Some(("/", Vec::new())));
+        assert_eq!(
+            route("GET", "/v1/peers/al%20ice/why"),
+            Some(("/v1/peers/{peer}/why", peer))
+        );
+        for wrong in [
+            "",
+            "v1/node",
+            "/v1/peers//why",
+            "/v1/node/",
+            "/static/../x",
+            "/static/%2e%2e",
+        ] {
+            assert_eq!(route("GET", wrong), None, "{wrong}");
+        }
+        assert!(route("HEAD", "/v1/events").is_none(), "would never end");
+    }
+
+    #[test]
+    fn other_methods_are_named() {
+        let Some(Found::OtherMethods(methods, _)) = find("GET", "/peers/connect/bob@example")
+        else {
+            panic!("the path exists");
+        };
+        assert_eq!(methods, ["POST"]);
+    }
+
+    #[test]
+    fn the_table_has_no_row_twice_and_reads_never_take_bodies() {
+        let mut seen = BTreeSet::new();
+        for route in ROUTES {
+            assert!(seen.insert((route.method, route.path)), "{route:?} twice");
+            assert!(route.about.ends_with('.'), "{route:?} says what it does");
+            if route.method == "GET" {
+                assert!(matches!(route.body, Body::None), "{route:?}");
+            }
+            if route.successor.is_none() && route.scope != Scope::Public {
+                assert!(route.path.starts_with("/v1/"), "{route:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Every route of the surface, one row each.
+
+use p2p_core::limits::{DATAGRAM_BODY_BYTES, MESSAGE_BYTES, REQUEST_BODY_BYTES};
+
+use super::{Answers, Body, Route};
+use crate::call::{Kind, Param, WAIT_MAX_S};
+use crate::locks::Scope;
+use crate::openapi::schema_of;
+use crate::resources::{
+    auth, events, inbox, introducers, messages, node, page, peers, requests, search, services,
+    streams,
+};
+use crate::view;
+
+/// Bytes of a JSON body: all of ours have a few short fields.
+const JSON_BYTES: usize = 16 << 10;
+
+const fn text(name: &'static str, max: usize, about: &'static str) -> Param {
+    Param {
+        name,
+        kind: Kind::Text(max),
+        required: false,
+        about,
+    }
+}
+
+const fn number(name: &'static str, min: u64, max: u64, about: &'static str) -> Param {
+    Param {
+        name,
+        kind: Kind::Number(min, max),
+        required: false,
+        about,
+    }
+}
+
+const LIMIT: Param = number("limit", 1, 500, "Most items on the page; 50 if absent.");
+const CURSOR: Param = text("cursor", 2_048, "The next of the page before.");
+const CHANNEL: Param = number("channel", 0, 0xFFFF_FFFF, "Channel number; 0 if absent.");
+const ONLY_CHANNEL: Param = number("channel", 0, 0xFFFF_FFFF, "Only this channel.");
+const INTRODUCER: Param = text("introducer", 256, "Introducer to ask; all if absent.");
+const SEARCH: &[Param] = &[
+    Param {
+        name: "q",
+        kind: Kind::Text(256),
+        required: true,
+        about: "First characters of the name, three at least.",
+    },
+    INTRODUCER,
+    CURSOR,
+];
+const PEERS: &[Param] = &[
+    text(
+        "state",
+        16,
+        "Only connecting, connected or disconnected ones.",
+    ),
+    text("q", 256, "Part of the name, or first characters of the id."),
+    LIMIT,
+    CURSOR,
+];
+const INBOX: &[Param] = &[
+    ONLY_CHANNEL,
+    text("type", 16, "Only datagram, request, message or stream."),
+    text("since", 64, "Cursor: only items after it."),
+    number(
+        "wait",
+        0,
+        WAIT_MAX_S,
+        "Seconds to wait for the first item; 0 if absent.",
+    ),
+    LIMIT,
+];
+const EVENTS: &[Param] = &[
+    text("types", 256, "Only these kinds, separated by commas."),
+    ONLY_CHANNEL,
+    text(
+        "since",
+        64,
+        "Id to resume after, for clients without Last-Event-ID.",
+    ),
+];
+const DATAGRAM: &[Param] = &[
+    CHANNEL,
+    number("ttl_ms", 1, 60_000, "Drop it when it has waited so long."),
+];
+const MESSAGE: &[Param] = &[
+    CHANNEL,
+    number(
+        "timeout_ms",
+        100,
+        86_400_000,
+        "Give up after so long; never if absent.",
+    ),
+];
+const REQUEST: &[Param] = &[number(
+    "timeout_ms",
+    100,
+    50_000,
+    "How long to wait for the answer; 10000 if absent.",
+)];
+const ANSWER: &[Param] = &[number(
+    "status",
+    0,
+    65_535,
+    "0 success, 1 no such service, 2 refused, others are yours; 0 if absent.",
+)];
+
+use Answers::{Bytes, Empty, Json};
+const OCTETS: &str = "application/octet-stream";
+const HTML: &str = "text/html; charset=utf-8";
+
+macro_rules! json {
+    ($status:literal, $view:ty) => {
+        Json($status, schema_of::<$view>)
+    };
+}
+
+/// All routes.
+#[rustfmt::skip]
+pub static ROUTES: &[Route] = &[
+    Route::new("GET", "/healthz", node::health, json!(200, view::Health), "Tells that the node runs.")
+        .scope(Scope::Public),
+    Route::new("GET", "/v1/node", node::show, json!(200, view::NodeView), "Shows this node."),
+    Route::new("GET", "/v1/settings", node::settings, json!(200, view::Settings),
+        "Shows how the node is set up, without secrets."),
+
+    Route::new("GET", "/v1/peers", peers::list, json!(200, view::PeerList), "Lists the peers of this run.")
+        .query(PEERS),
+    Route::new("GET", "/v1/peers/{peer}", peers::show, json!(200, view::PeerView), "Shows one peer."),
+    Route::new("POST", "/v1/peers/{peer}/connect", peers::connect, json!(200, view::Connected),
+        "Connects, and answers when that has come to an end.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::ConnectBody>)),
+    Route::new("DELETE", "/v1/peers/{peer}/connection", peers::disconnect, Empty(204), "Ends the connection."),
+    Route::new("GET", "/v1/peers/{peer}/path", peers::path, json!(200, view::PathView),
+        "Shows the path that carries data now."),
+    Route::new("GET", "/v1/peers/{peer}/why", peers::why, json!(200, view::WhyView),
+        "Explains why the path is what it is, and what to do about it."),
+    Route::new("POST", "/v1/peers/{peer}/ping", peers::ping, json!(200, view::Pong), "Measures one round trip."),
+    Route::new("GET", "/v1/search", search::by_query, json!(200, view::SearchList),
+        "Finds registered names at introducers.").query(SEARCH),
+
+    Route::new("POST", "/v1/peers/{peer}/datagrams", peers::send_datagram, json!(202, view::Queued),
+        "Sends a datagram: at most once, in any order.")
+        .query(DATAGRAM).body(Body::Bytes(DATAGRAM_BODY_BYTES)),
+    Route::new("POST", "/v1/peers/{peer}/requests/{service}", requests::send, Bytes(200, OCTETS),
+        "Asks a service of the peer; the answer's body is the peer's.")
+        .query(REQUEST).body(Body::Bytes(REQUEST_BODY_BYTES)),
+    Route::new("POST", "/v1/requests/{id}/answer", requests::answer, Empty(204),
+        "Answers a request from the inbox.")
+        .query(ANSWER).body(Body::Bytes(REQUEST_BODY_BYTES)),
+    Route::new("POST", "/v1/peers/{peer}/messages", messages::send, json!(201, view::MessageView),
+        "Sends a message: whole and once. Prefer: wait=N waits for its delivery.")
+        .query(MESSAGE).body(Body::Bytes(MESSAGE_BYTES)),
+    Route::new("GET", "/v1/messages/{id}", messages::show, json!(200, view::MessageView),
+        "Shows where a message stands. Prefer: wait=N waits for its end."),
+    Route::new("POST", "/v1/peers/{peer}/streams", streams::open, Bytes(200, OCTETS),
+        "Opens a stream: the request's body goes up, the response's comes down; X-Stream-Id names it.")
+        .query(&[CHANNEL]).body(Body::Stream),
+    Route::new("GET", "/v1/peers/{peer}/streams/{id}", streams::read, Bytes(200, OCTETS),
+        "Reads what the peer sends on a stream, to its end."),
+    Route::new("POST", "/v1/peers/{peer}/streams/{id}", streams::write, json!(200, view::StreamWritten),
+        "Writes to a stream and finishes it; answers when the peer has acknowledged all.").body(Body::Stream),
+
+    Route::new("GET", "/v1/inbox", inbox::list, json!(200, view::InboxList),
+        "Lists what arrived and is not acknowledged; wait makes it a long poll.").query(INBOX),
+    Route::new("GET", "/v1/inbox/{id}", inbox::content, Bytes(200, OCTETS), "Gives the content of one item."),
+    Route::new("POST", "/v1/inbox/ack", inbox::acknowledge, json!(200, view::Acknowledged),
+        "Frees items up to and with a cursor.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::AckBody>)),
+    Route::new("GET", "/v1/events", events::follow, Bytes(200, "text/event-stream"),
+        "Follows live events; Last-Event-ID resumes.").query(EVENTS),
+
+    Route::new("GET", "/v1/services", services::list, json!(200, view::Services), "Lists services offered to peers."),
+    Route::new("PUT", "/v1/services/{name}", services::register, json!(200, view::ServiceView),
+        "Offers a service to peers.").body(Body::Json(JSON_BYTES, schema_of::<view::ServiceBody>)),
+    Route::new("DELETE", "/v1/services/{name}", services::unregister, Empty(204), "Takes a service back."),
+
+    Route::new("GET", "/v1/introducers", introducers::list, json!(200, view::Introducers), "Lists introducers."),
+    Route::new("POST", "/v1/introducers", introducers::add, json!(201, view::Introducer),
+        "Registers with one more introducer.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::IntroducerBody>)),
+    Route::new("GET", "/v1/introducers/{id}", introducers::show, json!(200, view::Introducer), "Shows one introducer."),
+    Route::new("DELETE", "/v1/introducers/{id}", introducers::remove, Empty(204), "Leaves an introducer."),
+
+    Route::new("POST", "/v1/auth/tickets", auth::issue_ticket, json!(201, view::Ticket),
+        "Gives a log-in ticket that works once within 60 seconds.").scope(Scope::Token),
+    Route::new("POST", "/v1/auth/login", auth::log_in, json!(200, view::Session),
+        "Exchanges a ticket for a log-in cookie and a csrf value.")
+        .scope(Scope::Public).body(Body::Json(JSON_BYTES, schema_of::<view::LoginBody>)),
+    Route::new("GET", "/v1/auth/session", auth::session, json!(200, view::Session),
+        "Gives the csrf value of the log-in again."),
+    Route::new("POST", "/v1/auth/logout", auth::log_out, Empty(204), "Ends the log-in."),
+
+    Route::new("GET", "/v1/openapi.json", page::openapi, Bytes(200, "application/json"), "Describes this surface."),
+    Route::new("GET", "/docs", page::docs, Bytes(200, HTML), "Shows that description.").scope(Scope::Public),
+    Route::new("GET", "/docs/errors", page::errors, Bytes(200, HTML), "Explains the error codes.").scope(Scope::Public),
+    Route::new("GET", "/", page::index, Bytes(200, HTML), "Serves the web page.").scope(Scope::Public),
+    Route::new("GET", "/static/{file}", page::file, Bytes(200, OCTETS), "Serves the web page's files.")
+        .scope(Scope::Public),
+
+    Route::new("GET", "/peers", peers::list, json!(200, view::PeerList), "Lists the peers of this run.")
+        .query(PEERS).replaced_by("/v1/peers"),
+    Route::new("GET", "/peers/search/{q}", search::by_path, json!(200, view::SearchList),
+        "Finds registered names.").query(&[INTRODUCER, CURSOR]).replaced_by("/v1/search"),
+    Route::new("POST", "/peers/connect/{name}", peers::connect, json!(200, view::Connected),
+        "Connects to name@introducer.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::ConnectBody>))
+        .replaced_by("/v1/peers/{peer}/connect"),
+    Route::new("GET", "/settings", node::settings, json!(200, view::Settings), "Shows how the node is set up.")
+        .replaced_by("/v1/settings"),
+];

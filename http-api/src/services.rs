@@ -1,0 +1,123 @@
+//! Requests of peers: which services exist here, and which requests wait for the application's answer.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use p2p_core::api::RequestId;
+use p2p_core::id::NodeId;
+use p2p_core::limits::{REQUEST_DEADLINE_MAX, SERVICE_NAME_BYTES};
+use p2p_core::time::Instant;
+
+/// Most services registered at once.
+pub const SERVICES: usize = 256;
+/// Most requests waiting for the application at once.
+pub const OPEN_REQUESTS: usize = 1_024;
+/// Services that the surface answers itself.
+pub const BUILT_IN: &[&str] = &["echo", "node.hello"];
+/// How long a request may wait for the application: no sender waits longer.
+const OPEN_LIFE: Duration = REQUEST_DEADLINE_MAX;
+
+/// What to do with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Give the body back.
+    Echo,
+    /// Say who we are.
+    Hello,
+    /// Put it into the inbox.
+    Inbox,
+    /// There is no such service.
+    Nowhere,
+}
+
+/// Services and open requests.
+#[derive(Debug, Default)]
+pub struct Services {
+    registered: BTreeSet<String>,
+    open: BTreeMap<u64, (NodeId, RequestId, Instant)>,
+}
+
+impl Services {
+    /// What to do with a request for `service`.
+    pub fn delivery(&self, service: &str) -> Delivery {
+        match service {
+            "echo" => Delivery::Echo,
+            "node.hello" => Delivery::Hello,
+            other if self.registered.contains(other) => Delivery::Inbox,
+            _ => Delivery::Nowhere,
+        }
+    }
+
+    /// Whether a text may name a service.
+    pub fn valid_name(name: &str) -> bool {
+        !name.is_empty()
+            && name.len() <= SERVICE_NAME_BYTES
+            && !name.chars().any(|c| c.is_control() || c == '/')
+    }
+
+    /// Registers a service; whether there was room.
+    pub fn register(&mut self, name: &str) -> bool {
+        if self.registered.len() >= SERVICES && !self.registered.contains(name) {
+            return false;
+        }
+        self.registered.insert(name.to_owned());
+        true
+    }
+
+    /// Takes a service back; whether it was there.
+    pub fn unregister(&mut self, name: &str) -> bool {
+        self.registered.remove(name)
+    }
+
+    /// Registered services in order.
+    pub fn registered(&self) -> impl Iterator<Item = &str> {
+        self.registered.iter().map(String::as_str)
+    }
+
+    /// Whether one more request may wait for the application.
+    pub fn has_room(&mut self, now: Instant) -> bool {
+        self.open.retain(|_, (_, _, ends)| *ends > now);
+        self.open.len() < OPEN_REQUESTS
+    }
+
+    /// A request waits under the number of its inbox item.
+    pub fn on_request(&mut self, now: Instant, number: u64, peer: NodeId, request: RequestId) {
+        self.open.insert(number, (peer, request, now + OPEN_LIFE));
+    }
+
+    /// Takes a waiting request out to answer it.
+    pub fn take(&mut self, now: Instant, number: u64) -> Option<(NodeId, RequestId)> {
+        let (peer, request, ends) = self.open.remove(&number)?;
+        (ends > now).then_some((peer, request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unregistered_services_go_nowhere() {
+        let mut services = Services::default();
+        assert_eq!(services.delivery("chat"), Delivery::Nowhere);
+        assert!(services.register("chat"));
+        assert_eq!(services.delivery("chat"), Delivery::Inbox);
+        assert!(services.unregister("chat"));
+        assert!(!services.unregister("chat"));
+        assert_eq!(services.delivery("echo"), Delivery::Echo);
+        assert!(!Services::valid_name("a\n"));
+        assert!(!Services::valid_name(&"x".repeat(49)));
+    }
+
+    #[test]
+    fn a_request_is_answered_once_and_in_time() {
+        let mut services = Services::default();
+        let peer = NodeId::from_bytes([1; 32]);
+        services.on_request(Instant::EPOCH, 5, peer, RequestId(9));
+        services.on_request(Instant::EPOCH, 6, peer, RequestId(10));
+        let soon = Instant::from_millis(1);
+        assert_eq!(services.take(soon, 5), Some((peer, RequestId(9))));
+        assert_eq!(services.take(soon, 5), None);
+        assert_eq!(services.take(Instant::EPOCH + OPEN_LIFE, 6), None);
+    }
+}

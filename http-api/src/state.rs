@@ -1,0 +1,145 @@
+//! Everything the surface remembers besides open exchanges, and what a handler gets to work with.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use p2p_core::Node;
+use p2p_core::api::{ApiMisuse, ChannelId, Command, MessageId};
+use p2p_core::id::NodeId;
+use p2p_core::rng::Rng;
+use p2p_core::time::Instant;
+
+use crate::clock::WallClock;
+use crate::config::SurfaceConfig;
+use crate::encode::RunMark;
+use crate::exchange::HttpId;
+use crate::inbox::Inbox;
+use crate::journal::Journal;
+use crate::locks::Locks;
+use crate::outbox::Outbox;
+use crate::page::Page;
+use crate::problem::{Code, Problem};
+use crate::services::Services;
+
+/// Names remembered; the engine knows them all, this saves asking for each datagram.
+const NAMES: usize = 4_096;
+
+/// A message that the engine holds for want of room in the inbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// From whom.
+    pub peer: NodeId,
+    /// The engine's number.
+    pub message: MessageId,
+    /// Channel.
+    pub channel: ChannelId,
+    /// Size.
+    pub len: usize,
+}
+
+/// Who uses the two directions of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ends {
+    /// Who reads what the peer sends.
+    pub reader: Option<HttpId>,
+    /// Who writes to the peer.
+    pub writer: Option<HttpId>,
+}
+
+/// What the surface remembers.
+pub struct State {
+    pub version: String,
+    pub driver: &'static str,
+    pub clock: WallClock,
+    pub run: RunMark,
+    pub locks: Locks,
+    pub inbox: Inbox,
+    pub waiting: VecDeque<Waiting>,
+    pub journal: Journal,
+    pub outbox: Outbox,
+    pub services: Services,
+    pub page: Page,
+    pub streams: BTreeMap<(NodeId, u64), Ends>,
+    names: BTreeMap<NodeId, String>,
+    found: BTreeMap<(String, NodeId), NodeId>,
+}
+
+impl State {
+    /// Starts empty.
+    pub fn new(config: SurfaceConfig, now: Instant, wall_clock_unix_ms: u64) -> Self {
+        let rng = Rng::from_seed(config.rng_seed);
+        let run = RunMark(rng.fork("run mark").next_u32());
+        Self {
+            version: config.version,
+            driver: config.driver,
+            clock: WallClock::new(now, wall_clock_unix_ms),
+            run,
+            locks: Locks::new(config.token, config.allowed_hosts, rng.fork("sessions")),
+            inbox: Inbox::default(),
+            waiting: VecDeque::new(),
+            journal: Journal::new(run),
+            outbox: Outbox::default(),
+            services: Services::default(),
+            page: Page::new(),
+            streams: BTreeMap::new(),
+            names: BTreeMap::new(),
+            found: BTreeMap::new(),
+        }
+    }
+
+    /// A peer's name was learnt.
+    pub fn on_name(&mut self, peer: NodeId, name: &str) {
+        if self.names.len() >= NAMES && !self.names.contains_key(&peer) {
+            self.names.pop_first();
+        }
+        self.names.insert(peer, name.to_owned());
+    }
+
+    /// A search found a name at an introducer.
+    pub fn on_found(&mut self, name: &str, introducer: NodeId, peer: NodeId) {
+        let key = (name.to_owned(), introducer);
+        if self.found.len() >= NAMES && !self.found.contains_key(&key) {
+            self.found.pop_first();
+        }
+        self.found.insert(key, peer);
+    }
+
+    /// A peer's name, where one was learnt.
+    pub fn name(&self, peer: &NodeId) -> Option<&str> {
+        self.names.get(peer).map(String::as_str)
+    }
+
+    /// Whose name it is at that introducer, where a search said so.
+    pub fn found(&self, name: &str, introducer: NodeId) -> Option<NodeId> {
+        self.found.get(&(name.to_owned(), introducer)).copied()
+    }
+
+    /// Version and driver.
+    pub fn program(&self) -> (&str, &'static str) {
+        (&self.version, self.driver)
+    }
+
+    /// Reads an id that this run gave out.
+    pub fn own_id(&self, text: &str, code: Code) -> Result<u64, Problem> {
+        self.run.decode(text).ok_or_else(|| {
+            let detail = "The id is not one that this run of the node gave out.";
+            Problem::new(code, detail)
+        })
+    }
+}
+
+/// What a handler works with.
+pub struct Turn<'a> {
+    /// The present.
+    pub now: Instant,
+    /// The engine.
+    pub node: &'a mut Node,
+    /// The surface's memory.
+    pub state: &'a mut State,
+}
+
+impl Turn<'_> {
+    /// Gives the engine an order.
+    pub fn command(&mut self, command: Command) -> Result<p2p_core::api::Accepted, ApiMisuse> {
+        self.node.handle_command(self.now, command)
+    }
+}

@@ -1,0 +1,343 @@
+//! What the engine tells: into the inbox, the journal, and to the requests that wait for it.
+
+use bytes::Bytes;
+use p2p_core::Node;
+use p2p_core::api::{Answer, Command, Event, MessageId, RequestId, SearchOutcome, StreamId};
+use p2p_core::id::NodeId;
+use p2p_core::time::Instant;
+use serde_json::{Value, json};
+
+use super::Surface;
+use crate::inbox::{Item, ItemKind};
+use crate::outbox::State as Delivery;
+use crate::problem::{Code, Problem, connect_failed, request_outcome};
+use crate::reply::{Full, WaitFor};
+use crate::resources::messages;
+use crate::services::Delivery as Service;
+use crate::state::Waiting;
+use crate::view;
+
+/// Content up to this size is in the event; longer content is fetched from the inbox.
+const INLINE_BYTES: usize = 4 << 10;
+/// Status of an answer: there is no such service.
+const NO_SUCH_SERVICE: u16 = 1;
+/// Status of an answer: refused.
+const REFUSED: u16 = 2;
+/// Code of a stream that nobody has room for.
+const NO_ROOM: u64 = 1;
+
+impl Surface {
+    pub(super) fn on_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+        if let Some((kind, data)) = view::event(&event) {
+            self.tell(now, kind, None, data);
+        }
+        match event {
+            Event::DatagramReceived {
+                peer,
+                channel,
+                data,
+            } => {
+                let item = self.item(now, ItemKind::Datagram, peer, Some(channel), data);
+                self.admit_item(now, item);
+            }
+            Event::MessageReady {
+                peer,
+                message,
+                channel,
+                len,
+            } => {
+                self.state.waiting.push_back(Waiting {
+                    peer,
+                    message,
+                    channel,
+                    len,
+                });
+                self.take_waiting_messages(now, node);
+            }
+            Event::RequestReceived {
+                peer,
+                request,
+                service,
+                body,
+            } => self.on_request(now, node, (peer, request), service, body),
+            Event::MessageDelivered { peer, message } => {
+                self.on_message_end(now, peer, message, Delivery::Delivered);
+            }
+            Event::MessageFailed {
+                peer,
+                message,
+                reason,
+            } => self.on_message_end(now, peer, message, Delivery::Failed(reason)),
+            other => self.on_control_event(now, node, other),
+        }
+    }
+
+    fn on_control_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+        match event {
+            Event::Connected {
+                operation,
+                peer,
+                name,
+                path,
+            } => {
+                if let Some(name) = &name {
+                    self.state.on_name(peer, name);
+                }
+                if let Some(operation) = operation {
+                    let connected = view::Connected::new(&peer, name, &path);
+                    let full = Full::json(200, &connected);
+                    self.resolve(&WaitFor::Connect(operation), &full);
+                }
+            }
+            Event::ConnectFailed {
+                operation, reason, ..
+            } => self.resolve(&WaitFor::Connect(operation), &connect_failed(reason).into()),
+            Event::SearchDone { operation, outcome } => {
+                let full = self.on_search(outcome);
+                self.resolve(&WaitFor::Search(operation), &full);
+            }
+            Event::Pong { peer, rtt, path } => {
+                let full = Full::json(200, &view::Pong::new(&peer, rtt, Some(&path)));
+                // One pong answers one ping, the oldest.
+                let waiting = self.waiting_for(|w| *w == WaitFor::Pong(peer));
+                if let Some(id) = waiting.first() {
+                    self.respond(*id, full);
+                }
+            }
+            Event::RequestDone {
+                peer,
+                request,
+                outcome,
+            } => {
+                let full = match request_outcome(outcome) {
+                    Ok(body) => Full::bytes(200, "application/octet-stream", body)
+                        .with_header("x-p2p-answer-status", "0"),
+                    Err(problem) => problem.into(),
+                };
+                self.resolve(&WaitFor::Answer(peer, request), &full);
+            }
+            Event::Disconnected { peer, .. } => self.on_disconnected(peer),
+            other => self.on_stream_event(now, node, other),
+        }
+    }
+
+    fn on_stream_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+        match event {
+            Event::StreamOpened {
+                peer,
+                stream,
+                channel,
+            } => self.on_stream_opened(now, node, peer, stream, channel),
+            Event::StreamReadable { peer, stream } => {
+                if let Some(id) = self.ends(peer, stream).reader {
+                    self.drive_stream(now, node, id);
+                }
+            }
+            Event::StreamWritable { peer, stream } => {
+                if let Some(id) = self.ends(peer, stream).writer {
+                    self.drive_stream(now, node, id);
+                }
+            }
+            Event::StreamFinished { peer, stream } => {
+                if let Some(id) = self.ends(peer, stream).writer {
+                    self.finish_upload(id);
+                }
+            }
+            Event::StreamReset { peer, stream, .. } => {
+                if let Some(id) = self.ends(peer, stream).reader {
+                    self.break_download(id);
+                }
+            }
+            Event::StreamStopped { peer, stream, .. } => {
+                if let Some(id) = self.ends(peer, stream).writer {
+                    let detail = "The peer asked to stop sending on this stream.";
+                    self.fail_upload(id, Problem::new(Code::StreamStopped, detail));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn ends(&self, peer: NodeId, stream: StreamId) -> crate::state::Ends {
+        let ends = self.state.streams.get(&(peer, stream.0));
+        ends.copied().unwrap_or_default()
+    }
+
+    fn on_stream_opened(
+        &mut self,
+        now: Instant,
+        node: &mut Node,
+        peer: NodeId,
+        stream: StreamId,
+        channel: u32,
+    ) {
+        let mut item = self.item(now, ItemKind::Stream, peer, Some(channel), Bytes::new());
+        item.stream = Some(stream);
+        if self.admit_item(now, item).is_some() {
+            return;
+        }
+        let code = NO_ROOM;
+        let stop = Command::StopStream { peer, stream, code };
+        let reset = Command::ResetStream { peer, stream, code };
+        // Refusals are fine here: the peer was quicker to end it.
+        let _ = node.handle_command(now, stop);
+        let _ = node.handle_command(now, reset);
+    }
+
+    fn on_search(&mut self, outcome: SearchOutcome) -> Full {
+        match outcome {
+            SearchOutcome::Found { entries, cursor } => {
+                for entry in &entries {
+                    self.state.on_found(&entry.name, entry.introducer, entry.id);
+                }
+                let items = entries.iter().map(view::SearchItem::from).collect();
+                Full::json(
+                    200,
+                    &view::SearchList {
+                        items,
+                        next: cursor,
+                    },
+                )
+            }
+            SearchOutcome::Throttled { retry_after } => {
+                let detail = "The introducers' budget for searches by this node is used up.";
+                Problem::new(Code::Throttled, detail)
+                    .with_retry_after(retry_after)
+                    .into()
+            }
+            SearchOutcome::Unreachable => {
+                let detail = "No introducer answered the search.";
+                Problem::new(Code::IntroducerUnreachable, detail).into()
+            }
+        }
+    }
+
+    fn on_disconnected(&mut self, peer: NodeId) {
+        for id in self.streams_of(peer) {
+            let detail = "The connection ended before the peer acknowledged everything.";
+            self.fail_upload(id, Problem::new(Code::Disconnected, detail));
+            self.break_download(id);
+        }
+        let lost = Full::json(200, &view::Pong::new(&peer, None, None));
+        self.resolve(&WaitFor::Pong(peer), &lost);
+    }
+
+    fn on_request(
+        &mut self,
+        now: Instant,
+        node: &mut Node,
+        (peer, request): (NodeId, RequestId),
+        service: String,
+        body: Bytes,
+    ) {
+        let answer = match self.state.services.delivery(&service) {
+            Service::Echo => Answer { status: 0, body },
+            Service::Hello => self.hello(now, node),
+            Service::Nowhere => Answer {
+                status: NO_SUCH_SERVICE,
+                body: Bytes::new(),
+            },
+            Service::Inbox => {
+                let mut item = self.item(now, ItemKind::Request, peer, None, body);
+                item.service = Some(service);
+                let room = self.state.services.has_room(now);
+                match room.then(|| self.admit_item(now, item)).flatten() {
+                    Some(number) => {
+                        self.state.services.on_request(now, number, peer, request);
+                        return;
+                    }
+                    None => Answer {
+                        status: REFUSED,
+                        body: Bytes::from_static(b"busy"),
+                    },
+                }
+            }
+        };
+        let command = Command::Answer {
+            peer,
+            request,
+            answer,
+        };
+        // The peer may have gone; then nobody waits for the answer.
+        let _ = node.handle_command(now, command);
+    }
+
+    fn hello(&self, now: Instant, node: &Node) -> Answer {
+        let hello = json!({
+            "name": node.status(now).name,
+            "version": self.state.version,
+            "driver": self.state.driver,
+        });
+        Answer {
+            status: 0,
+            body: hello.to_string().into(),
+        }
+    }
+
+    /// A message was taken out of the engine.
+    pub(super) fn on_message(&mut self, now: Instant, waiting: &Waiting, data: Bytes) {
+        let channel = Some(waiting.channel);
+        let item = self.item(now, ItemKind::Message, waiting.peer, channel, data);
+        self.admit_item(now, item);
+    }
+
+    fn on_message_end(&mut self, now: Instant, peer: NodeId, message: MessageId, end: Delivery) {
+        let outbox = &mut self.state.outbox;
+        let Some(number) = outbox.finish(now, peer, message, end) else {
+            return;
+        };
+        let Some(sent) = outbox.message(number) else {
+            return;
+        };
+        let sent = view::MessageView::new(number, sent, self.state.run, self.state.clock);
+        let channel = sent.channel;
+        let data = serde_json::to_value(&sent).unwrap_or_default();
+        self.tell(now, "message_state", Some(channel), data);
+        let full = messages::created(&self.state, number);
+        self.resolve(&WaitFor::Message(number), &full);
+    }
+
+    fn item(
+        &self,
+        now: Instant,
+        kind: ItemKind,
+        peer: NodeId,
+        channel: Option<u32>,
+        data: Bytes,
+    ) -> Item {
+        Item {
+            kind,
+            peer,
+            name: self.state.name(&peer).map(ToOwned::to_owned),
+            channel,
+            service: None,
+            stream: None,
+            received_at: now,
+            data,
+        }
+    }
+
+    /// Puts something into the inbox and tells everyone who wants to know.
+    fn admit_item(&mut self, now: Instant, item: Item) -> Option<u64> {
+        let (kind, channel) = (item.kind, item.channel);
+        let number = self.state.inbox.push(item)?;
+        let state = &self.state;
+        let view = state
+            .inbox
+            .item(number)
+            .map(|item| view::InboxItem::new(number, item, state.run, state.clock, INLINE_BYTES));
+        let data = serde_json::to_value(view).unwrap_or_default();
+        self.tell(now, kind.text(), channel, data);
+        self.wake_pollers();
+        Some(number)
+    }
+
+    /// Writes an event into the journal.
+    fn tell(&mut self, now: Instant, kind: &'static str, channel: Option<u32>, mut data: Value) {
+        if let Some(members) = data.as_object_mut() {
+            members.insert("type".to_owned(), kind.into());
+            members.insert("at".to_owned(), self.state.clock.rfc3339(now).into());
+        }
+        self.state.journal.push(kind, channel, &data);
+    }
+}

@@ -1,0 +1,275 @@
+//! All HTTP exchanges of one node. `dispatch` takes a request through the locks to its handler; `events` takes what
+//! the engine tells to the inbox, the journal and those who wait; `drive` moves streams and followers. Each only
+//! changes state and queues response parts; the driver polls those and writes them.
+//!
+//! An exchange is in one of four phases: its body is coming in, it waits for something, it follows events, or it is
+//! a stream. It is forgotten as soon as its response is queued and nothing more is wanted of the client.
+
+mod dispatch;
+mod drive;
+mod events;
+mod follower;
+mod stream;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use p2p_core::Node;
+use p2p_core::api::Event;
+use p2p_core::time::Instant;
+
+use crate::call::Call;
+use crate::config::SurfaceConfig;
+use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
+use crate::reply::{Full, PROTECTION, Wait};
+use crate::state::{State, Turn};
+
+pub use follower::Follower;
+pub use stream::{Sides, StreamExchange};
+
+/// Most exchanges at once; drivers allow fewer connections.
+const EXCHANGES: usize = 512;
+/// Bytes of request bodies held at once.
+const BODIES_BYTES: usize = 64 << 20;
+
+/// Where an exchange stands.
+enum Phase {
+    /// Its body is coming in.
+    Receiving {
+        call: Box<Call>,
+        body: Vec<u8>,
+        limit: usize,
+    },
+    /// It waits.
+    Waiting(Wait),
+    /// It follows events.
+    Following(Follower),
+    /// It is a stream.
+    Stream(StreamExchange),
+}
+
+/// One exchange.
+struct Exchange {
+    /// Whether the client wants no body.
+    head_only: bool,
+    /// The path to use instead, where the route is kept for old clients only.
+    successor: Option<&'static str>,
+    phase: Phase,
+}
+
+/// All HTTP exchanges of one node.
+pub struct Surface {
+    state: State,
+    exchanges: BTreeMap<HttpId, Exchange>,
+    responses: VecDeque<(HttpId, ResponsePart)>,
+    bodies_bytes: usize,
+}
+
+impl Surface {
+    /// Makes a surface. `wall_clock_unix_ms` is the time of day at `now`, for time stamps only.
+    #[must_use]
+    pub fn new(config: SurfaceConfig, now: Instant, wall_clock_unix_ms: u64) -> Self {
+        Self {
+            state: State::new(config, now, wall_clock_unix_ms),
+            exchanges: BTreeMap::new(),
+            responses: VecDeque::new(),
+            bodies_bytes: 0,
+        }
+    }
+
+    /// A request head arrived. Call `handle_body_end` afterwards even where it has no body.
+    pub fn handle_request(&mut self, now: Instant, node: &mut Node, id: HttpId, request: Request) {
+        self.dispatch(now, node, id, request);
+    }
+
+    /// Body bytes arrived; not more than `body_window` allowed.
+    pub fn handle_body(&mut self, now: Instant, node: &mut Node, id: HttpId, chunk: Bytes) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        match &mut exchange.phase {
+            Phase::Receiving { .. } => self.receive(id, &chunk),
+            Phase::Stream(stream) => {
+                stream.on_upload(chunk);
+                self.drive_stream(now, node, id);
+            }
+            Phase::Waiting(_) | Phase::Following(_) => {}
+        }
+    }
+
+    /// The request body is complete.
+    pub fn handle_body_end(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        match &mut exchange.phase {
+            Phase::Receiving { .. } => self.received(now, node, id),
+            Phase::Stream(stream) => {
+                stream.on_upload_end();
+                self.drive_stream(now, node, id);
+            }
+            Phase::Waiting(_) | Phase::Following(_) => {}
+        }
+    }
+
+    /// The client went away, or the driver gave the exchange up. What was begun for it goes on, but for streams.
+    pub fn handle_abort(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+        self.responses.retain(|(other, _)| *other != id);
+        if let Some(exchange) = self.forget(id)
+            && let Phase::Stream(stream) = exchange.phase
+        {
+            self.abandon_stream(now, node, &stream);
+        }
+    }
+
+    /// The engine tells something.
+    pub fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+        self.on_event(now, node, event);
+        self.drive_followers(now);
+    }
+
+    /// The driver wrote that many bytes of `Chunk`s to the client.
+    pub fn handle_consumed(&mut self, now: Instant, node: &mut Node, id: HttpId, bytes: usize) {
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        match &mut exchange.phase {
+            Phase::Following(follower) => {
+                follower.on_consumed(bytes);
+                self.drive_follower(now, id);
+            }
+            Phase::Stream(stream) => {
+                stream.on_consumed(bytes);
+                self.drive_stream(now, node, id);
+            }
+            Phase::Receiving { .. } | Phase::Waiting(_) => {}
+        }
+    }
+
+    /// Does everything that is due.
+    pub fn handle_timeout(&mut self, now: Instant, node: &mut Node) {
+        self.end_waits(now);
+        self.take_waiting_messages(now, node);
+        self.drive_followers(now);
+    }
+
+    /// When to call `handle_timeout`.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let due = |exchange: &Exchange| match &exchange.phase {
+            Phase::Waiting(wait) => Some(wait.until),
+            Phase::Following(follower) => follower.next_timeout(),
+            Phase::Receiving { .. } | Phase::Stream(_) => None,
+        };
+        self.exchanges.values().filter_map(due).min()
+    }
+
+    /// The next part of a response to write.
+    #[must_use]
+    pub fn poll_response(&mut self) -> Option<(HttpId, ResponsePart)> {
+        self.responses.pop_front()
+    }
+
+    /// How many more body bytes the driver may hand over now; ask again after each `handle_*`.
+    #[must_use]
+    pub fn body_window(&self, id: HttpId) -> usize {
+        match self.exchanges.get(&id).map(|e| &e.phase) {
+            // One byte more than the limit, so that going beyond it is noticed.
+            Some(Phase::Receiving { body, limit, .. }) => (limit + 1).saturating_sub(body.len()),
+            Some(Phase::Stream(stream)) => stream.body_window(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the surface still wants to hear of this request: more of its body, or that it was aborted. Once it
+    /// is false and the response is written, the driver forgets the request; it closes the connection where
+    /// body bytes are left unread.
+    #[must_use]
+    pub fn is_open(&self, id: HttpId) -> bool {
+        self.exchanges.contains_key(&id)
+    }
+
+    /// Forgets an exchange and what it held.
+    fn forget(&mut self, id: HttpId) -> Option<Exchange> {
+        let exchange = self.exchanges.remove(&id)?;
+        match &exchange.phase {
+            Phase::Receiving { body, .. } => self.bodies_bytes -= body.len(),
+            Phase::Stream(stream) => self.release_stream(id, stream),
+            Phase::Waiting(_) | Phase::Following(_) => {}
+        }
+        Some(exchange)
+    }
+
+    /// Answers an exchange at once and forgets it.
+    fn respond(&mut self, id: HttpId, full: Full) {
+        let exchange = self.forget(id);
+        let head_only = exchange.as_ref().is_some_and(|e| e.head_only);
+        let successor = exchange.and_then(|e| e.successor);
+        self.respond_bare(id, full, head_only, successor);
+    }
+
+    fn respond_bare(
+        &mut self,
+        id: HttpId,
+        full: Full,
+        head_only: bool,
+        successor: Option<&'static str>,
+    ) {
+        let headers = self.headers(full.headers, successor);
+        let body = if head_only { Bytes::new() } else { full.body };
+        let head = ResponsePart::Head {
+            status: full.status,
+            headers,
+            body: BodyKind::Full(body),
+        };
+        self.responses.push_back((id, head));
+    }
+
+    /// Begins a response that comes bit by bit.
+    fn begin_streaming(&mut self, id: HttpId, headers: Vec<(&'static str, String)>) {
+        let headers = self.headers(headers, None);
+        let head = ResponsePart::Head {
+            status: 200,
+            headers,
+            body: BodyKind::Streaming,
+        };
+        self.responses.push_back((id, head));
+    }
+
+    /// Adds what every response carries.
+    fn headers(
+        &self,
+        own: Vec<(&'static str, String)>,
+        successor: Option<&'static str>,
+    ) -> Vec<(String, String)> {
+        let cached = own.iter().any(|(name, _)| *name == "cache-control");
+        let mut headers: Vec<(String, String)> = own
+            .into_iter()
+            .chain(PROTECTION.iter().map(|(n, v)| (*n, (*v).to_owned())))
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+        if !cached {
+            add("cache-control", "no-store".to_owned());
+        }
+        add("x-p2p-version", self.state.version.clone());
+        if let Some(successor) = successor {
+            // RFC 9745: deprecated since 2026-01-01, which is before the first release.
+            add("deprecation", "@1767225600".to_owned());
+            add("link", format!("<{successor}>; rel=\"successor-version\""));
+        }
+        headers
+    }
+
+    fn push(&mut self, id: HttpId, part: ResponsePart) {
+        self.responses.push_back((id, part));
+    }
+
+    fn turn<'a>(&'a mut self, now: Instant, node: &'a mut Node) -> Turn<'a> {
+        Turn {
+            now,
+            node,
+            state: &mut self.state,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What arrived, what was sent, what is offered.
+
+use p2p_core::api::MessageFailure;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Deliver;
+use crate::clock::WallClock;
+use crate::encode::{RunMark, base64};
+use crate::inbox::{Item, ItemKind};
+use crate::outbox::{Sent, State};
+
+/// One thing that arrived.
+#[derive(Serialize, ToSchema)]
+pub struct InboxItem {
+    /// Id, and cursor of this place in the inbox.
+    pub id: String,
+    /// `datagram`, `request`, `message` or `stream`.
+    pub r#type: &'static str,
+    /// From whom.
+    pub peer: String,
+    /// Its name, where known.
+    pub name: Option<String>,
+    /// Channel; null for requests.
+    pub channel: Option<u32>,
+    /// Service; requests only.
+    pub service: Option<String>,
+    /// Stream id for `/v1/peers/{peer}/streams/{id}`; streams only.
+    pub stream: Option<String>,
+    /// When it arrived.
+    pub received_at: String,
+    /// Size of the content.
+    pub size_bytes: usize,
+    /// The content, where it is UTF-8.
+    pub text: Option<String>,
+    /// The content in base64, where it is not UTF-8.
+    pub data_base64: Option<String>,
+}
+
+impl InboxItem {
+    /// Makes the picture; leaves content longer than `inline_bytes` out.
+    pub fn new(
+        number: u64,
+        item: &Item,
+        run: RunMark,
+        clock: WallClock,
+        inline_bytes: usize,
+    ) -> Self {
+        let inline = item.kind != ItemKind::Stream && item.data.len() <= inline_bytes;
+        let text = core::str::from_utf8(&item.data).ok().filter(|_| inline);
+        Self {
+            id: run.encode(number),
+            r#type: item.kind.text(),
+            peer: item.peer.to_string(),
+            name: item.name.clone(),
+            channel: item.channel,
+            service: item.service.clone(),
+            stream: item.stream.map(|s| s.0.to_string()),
+            received_at: clock.rfc3339(item.received_at),
+            size_bytes: item.data.len(),
+            text: text.map(ToOwned::to_owned),
+            data_base64: (inline && text.is_none()).then(|| base64(&item.data)),
+        }
+    }
+}
+
+/// What arrived after a cursor.
+#[derive(Serialize, ToSchema)]
+pub struct InboxList {
+    /// Items in order of arrival.
+    pub items: Vec<InboxItem>,
+    /// Cursor to go on from: pass it as `since`, and to `/v1/inbox/ack` when the items are done with.
+    pub next: Option<String>,
+}
+
+/// A message of ours.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Message)]
+pub struct MessageView {
+    /// Id for `/v1/messages/{id}`.
+    pub id: String,
+    /// To whom.
+    pub peer: String,
+    /// Channel.
+    pub channel: u32,
+    /// Size.
+    pub size_bytes: usize,
+    /// `queued`, `delivered` (the peer's engine holds it whole) or `failed`.
+    pub state: &'static str,
+    /// Why it failed: `timed_out`, `abandoned` or `disconnected` (it may or may not have arrived).
+    pub reason: Option<&'static str>,
+    /// When it was queued.
+    pub created_at: String,
+    /// When it was delivered or failed.
+    pub finished_at: Option<String>,
+}
+
+impl MessageView {
+    /// Makes the picture.
+    pub fn new(number: u64, sent: &Sent, run: RunMark, clock: WallClock) -> Self {
+        let (state, reason) = match sent.state {
+            State::Queued => ("queued", None),
+            State::Delivered => ("delivered", None),
+            State::Failed(reason) => ("failed", Some(reason)),
+        };
+        Self {
+            id: run.encode(number),
+            peer: sent.peer.to_string(),
+            channel: sent.channel,
+            size_bytes: sent.size_bytes,
+            state,
+            reason: reason.map(|r| match r {
+                MessageFailure::TimedOut => "timed_out",
+                MessageFailure::Abandoned => "abandoned",
+                MessageFailure::Disconnected => "disconnected",
+            }),
+            created_at: clock.rfc3339(sent.created_at),
+            finished_at: sent.finished_at.map(|at| clock.rfc3339(at)),
+        }
+    }
+}
+
+/// One service offered to peers.
+#[derive(Serialize, ToSchema)]
+pub struct ServiceView {
+    /// Its name.
+    pub name: String,
+    /// Where requests go; null for those that the node answers itself.
+    pub deliver: Option<Deliver>,
+    /// Whether the node answers it itself.
+    pub built_in: bool,
+}
+
+/// Services offered to peers.
+#[derive(Serialize, ToSchema)]
+pub struct Services {
+    /// Services in order of their names.
+    pub items: Vec<ServiceView>,
+    /// Always null: there are few.
+    pub next: Option<String>,
+}

@@ -1,0 +1,161 @@
+//! Peers and what was found of them.
+
+use p2p_core::api::{PathStatus, PeerState, PeerStatus, SearchEntry};
+use p2p_core::id::NodeId;
+use p2p_core::time::Instant;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{PathView, ms, whole_ms};
+use crate::clock::WallClock;
+use crate::words::fingerprint;
+
+/// One peer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Peer)]
+pub struct PeerView {
+    /// Its identity.
+    pub id: String,
+    /// Name under which it was found.
+    pub name: Option<String>,
+    /// The identity as eight words, to compare by voice.
+    pub fingerprint: Vec<&'static str>,
+    /// `connecting`, `connected` or `disconnected`.
+    pub state: &'static str,
+    /// The path that carries data now.
+    pub path: Option<PathView>,
+    /// Other proven paths.
+    pub alternatives: Vec<PathView>,
+    /// Bytes of UDP payload sent.
+    pub sent_bytes: u64,
+    /// Bytes of UDP payload received and authenticated.
+    pub received_bytes: u64,
+    /// Packets sent that count for loss.
+    pub sent_packets: u64,
+    /// Of those, packets declared lost.
+    pub lost_packets: u64,
+    /// Time since an authenticated packet last arrived.
+    pub quiet_ms: Option<u64>,
+    /// When an authenticated packet last arrived.
+    pub last_heard_at: Option<String>,
+    /// Congestion window.
+    pub congestion_window_bytes: u64,
+}
+
+impl PeerView {
+    /// Makes the picture; `now` dates the last packet.
+    pub fn new(peer: &PeerStatus, now: Instant, clock: WallClock) -> Self {
+        Self {
+            id: peer.id.to_string(),
+            name: peer.name.clone(),
+            fingerprint: fingerprint(&peer.id),
+            state: match peer.state {
+                PeerState::Connecting => "connecting",
+                PeerState::Connected => "connected",
+                PeerState::Disconnected => "disconnected",
+            },
+            path: peer.path.as_ref().map(PathView::from),
+            alternatives: peer.alternatives.iter().map(PathView::from).collect(),
+            sent_bytes: peer.sent_bytes,
+            received_bytes: peer.received_bytes,
+            sent_packets: peer.sent_packets,
+            lost_packets: peer.lost_packets,
+            quiet_ms: peer.quiet_for.map(whole_ms),
+            last_heard_at: peer.quiet_for.map(|quiet| clock.rfc3339(now - quiet)),
+            congestion_window_bytes: peer.congestion_window_bytes,
+        }
+    }
+}
+
+/// A page of peers.
+#[derive(Serialize, ToSchema)]
+pub struct PeerList {
+    /// Peers in order of their ids.
+    pub items: Vec<PeerView>,
+    /// Cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// A peer is connected.
+#[derive(Serialize, ToSchema)]
+pub struct Connected {
+    /// Its identity.
+    pub peer: String,
+    /// Name under which it was found.
+    pub name: Option<String>,
+    /// The path that carries data now.
+    pub path: PathView,
+}
+
+impl Connected {
+    /// Makes the picture.
+    pub fn new(peer: &NodeId, name: Option<String>, path: &PathStatus) -> Self {
+        Self {
+            peer: peer.to_string(),
+            name,
+            path: path.into(),
+        }
+    }
+}
+
+/// One measured round trip.
+#[derive(Serialize, ToSchema)]
+pub struct Pong {
+    /// Of whom.
+    pub peer: String,
+    /// Round-trip time; null where the ping was lost.
+    pub rtt_ms: Option<f64>,
+    /// Whether it was lost.
+    pub lost: bool,
+    /// The path it took.
+    pub path: Option<PathView>,
+}
+
+impl Pong {
+    /// Makes the picture.
+    pub fn new(
+        peer: &NodeId,
+        rtt: Option<core::time::Duration>,
+        path: Option<&PathStatus>,
+    ) -> Self {
+        Self {
+            peer: peer.to_string(),
+            rtt_ms: rtt.map(ms),
+            lost: rtt.is_none(),
+            path: path.map(PathView::from),
+        }
+    }
+}
+
+/// One name found.
+#[derive(Serialize, ToSchema)]
+pub struct SearchItem {
+    /// The registered name.
+    pub name: String,
+    /// Whose it is.
+    pub id: String,
+    /// The identity as eight words.
+    pub fingerprint: Vec<&'static str>,
+    /// The introducer that said so.
+    pub introducer: String,
+}
+
+impl From<&SearchEntry> for SearchItem {
+    fn from(entry: &SearchEntry) -> Self {
+        Self {
+            name: entry.name.clone(),
+            id: entry.id.to_string(),
+            fingerprint: fingerprint(&entry.id),
+            introducer: entry.introducer.to_string(),
+        }
+    }
+}
+
+/// A page of names found.
+#[derive(Serialize, ToSchema)]
+pub struct SearchList {
+    /// Names found.
+    pub items: Vec<SearchItem>,
+    /// Cursor of the next page.
+    pub next: Option<String>,
+}
