@@ -119,3 +119,47 @@ impl Problem {
         headers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENTATION: &str = include_str!("../../../docs/errors.md");
+
+    fn documented(code: Code) -> String {
+        let row = code.row();
+        let again = if row.retryable { "yes" } else { "no" };
+        format!(
+            "| <a id=\"{0}\"></a>`{0}` | {1} | {2} | {again} | {3} |",
+            row.text, row.status, row.title, row.hint
+        )
+    }
+
+    #[test]
+    fn the_documentation_has_every_code_and_no_other() {
+        let rows: Vec<&str> = DOCUMENTATION
+            .lines()
+            .filter(|line| line.starts_with("| <a"))
+            .collect();
+        let expected: Vec<String> = Code::ALL.iter().map(|c| documented(*c)).collect();
+        let missing: Vec<&String> = expected
+            .iter()
+            .filter(|e| !rows.contains(&e.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "missing:\n{missing:#?}");
+        assert_eq!(rows.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_problem_has_the_members_of_rfc_9457() {
+        let problem = Problem::new(Code::Throttled, "Slower.")
+            .with_retry_after(Duration::from_millis(1_200))
+            .with_error("q", "is too short");
+        let body = problem.body();
+        assert_eq!(body["type"], "/docs/errors#throttled");
+        assert_eq!(body["status"], 429);
+        assert_eq!(body["retry_after_ms"], 1_200);
+        assert_eq!(body["errors"][0]["pointer"], "q");
+        assert_eq!(problem.all_headers(), [("retry-after", "2".to_owned())]);
+    }
+}
