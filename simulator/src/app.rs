@@ -1,6 +1,7 @@
-//! The application on a simulated host: it collects what its engine tells it, answers requests with their own
-//! body, takes messages at once, reads streams as they come, and goes on writing when a stream takes more.
-//! Told: events. Returns: what to do next, as data; the world carries it out.
+//! The application on a simulated host: it collects what its engine tells it, answers requests
+//! with their own body, takes messages at once, reads streams as they come, and goes on writing
+//! when a stream takes more. Told: events. Returns: what to do next, as data; the world carries it
+//! out.
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
-//! What the world drives: the engine's own interface as a trait, so that a scripted stand-in or a hostile peer can
-//! take a node's place. [`p2p_core::Node`] implements it by passing every call on.
+//! What the world drives: the engine's own interface as a trait, so that a scripted stand-in or a
+//! hostile peer can take a node's place. [`p2p_core::Node`] implements it by passing every call
+//! on.
 
 use core::net::SocketAddr;
 

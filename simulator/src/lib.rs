@@ -1,8 +1,9 @@
-//! Whole networks in virtual time: engines, links, address translators and faults under one seed, judged by
-//! oracles. A world is a function of its seed and of what the test does to it; nothing here reads a clock.
+//! Whole networks in virtual time: engines, links, address translators and faults under one seed,
+//! judged by oracles. A world is a function of its seed and of what the test does to it; nothing
+//! here reads a clock.
 //!
-//! [`World`] is the stage, [`Nat`] and [`Link`] the scenery, [`ops`] random plots, [`oracle`] the judge, and
-//! [`scenarios`] the longer plays that tests and the `p2p-sim` program share.
+//! [`World`] is the stage, [`Nat`] and [`Link`] the scenery, [`ops`] random plots, [`oracle`] the
+//! judge, and [`scenarios`] the longer plays that tests and the `p2p-sim` program share.
 
 mod app;
 mod engine;

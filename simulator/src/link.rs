@@ -1,5 +1,5 @@
-//! One direction of a host's access link: delay, jitter, loss alone and in bursts, duplication, reordering,
-//! a rate with a drop-tail queue, a largest datagram, bit corruption and truncation.
+//! One direction of a host's access link: delay, jitter, loss alone and in bursts, duplication,
+//! reordering, a rate with a drop-tail queue, a largest datagram, bit corruption and truncation.
 //! Told: a datagram and when it is offered. Returns: when, how often and how mangled it comes out.
 //! Every decision is drawn from the direction's own fork of the world's generator.
 
@@ -20,7 +20,8 @@ pub const fn percent(p: u32) -> Ppm {
     p * 10_000
 }
 
-/// Burst loss after Gilbert and Elliott: two states, each datagram may change the state before it is carried.
+/// Burst loss after Gilbert and Elliott: two states, each datagram may change the state before it
+/// is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
     /// Chance to go from good to bad.

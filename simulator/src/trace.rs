@@ -1,5 +1,5 @@
-//! A running hash over everything that happens in a world: datagrams sent and delivered, and events. Two runs
-//! with equal hashes were equal in every byte and nanosecond.
+//! A running hash over everything that happens in a world: datagrams sent and delivered, and
+//! events. Two runs with equal hashes were equal in every byte and nanosecond.
 
 use core::fmt::{self, Write as _};
 use core::net::{IpAddr, SocketAddr};

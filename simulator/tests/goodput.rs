@@ -1,5 +1,5 @@
-//! The goodput table is what it was; where it changed on purpose, `p2p-sim goodput > simulator/tests/goodput.txt`
-//! writes the new one.
+//! The goodput table is what it was; where it changed on purpose, `p2p-sim goodput >
+//! simulator/tests/goodput.txt` writes the new one.
 
 use p2p_simulator::scenarios::goodput_table;
 

@@ -1,5 +1,5 @@
-//! Ten megabytes of stream and one of message arrive byte by byte through a link that loses a fifth of
-//! everything, reorders and duplicates. `p2p-sim campaign lossy` plays many more seeds.
+//! Ten megabytes of stream and one of message arrive byte by byte through a link that loses a
+//! fifth of everything, reorders and duplicates. `p2p-sim campaign lossy` plays many more seeds.
 
 use p2p_simulator::percent;
 use p2p_simulator::scenarios::lossy;

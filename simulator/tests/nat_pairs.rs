@@ -1,5 +1,5 @@
-//! Two peers behind every pair of the classic translators always connect, and directly exactly where the oracle
-//! says that plain punching can.
+//! Two peers behind every pair of the classic translators always connect, and directly exactly
+//! where the oracle says that plain punching can.
 
 use p2p_simulator::Nat;
 use p2p_simulator::nat::direct_path_possible;

@@ -1,4 +1,5 @@
-//! Scenarios that read like stories: a world, its cast, what they do, and one assertion for each sentence.
+//! Scenarios that read like stories: a world, its cast, what they do, and one assertion for each
+//! sentence.
 
 use p2p_core::api::{
     ConnectFailure, ConnectTarget, DisconnectReason, Event, IntroducerState, PathChangeReason,

@@ -1,6 +1,6 @@
-//! A box with its state: told packets that leave and packets that come in, it says how they go on, if at all.
-//! Mappings are found by internal endpoint and destination (as far as the behaviour distinguishes destinations),
-//! and by external port. RFC 4787 §4 to §6.
+//! A box with its state: told packets that leave and packets that come in, it says how they go on,
+//! if at all. Mappings are found by internal endpoint and destination (as far as the behaviour
+//! distinguishes destinations), and by external port. RFC 4787 §4 to §6.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -11,7 +11,8 @@ use p2p_core::time::Instant;
 
 use super::{Filtering, Hairpin, Mapping, Nat, PortAllocation, Refresh};
 
-/// What distinguishes mappings: the internal endpoint and, depending on the behaviour, the destination.
+/// What distinguishes mappings: the internal endpoint and, depending on the behaviour, the
+/// destination.
 type Key = (SocketAddr, Option<IpAddr>, Option<u16>);
 
 struct Entry {
@@ -147,7 +148,8 @@ impl NatBox {
         Inbound::Dropped
     }
 
-    /// Takes a packet from inside to an external address of this box: its new source and where it goes.
+    /// Takes a packet from inside to an external address of this box: its new source and where it
+    /// goes.
     pub fn hairpin(
         &mut self,
         now: Instant,

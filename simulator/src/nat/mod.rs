@@ -1,7 +1,8 @@
-//! Address translators and stateful firewalls in the words of RFC 4787: how a box maps (§4.1), which port it
-//! picks (§4.2), when a mapping ends (§4.3), what it lets in (§5), and whether it hairpins (§6).
-//! [`Nat`] is the description, [`NatBox`] the box with its state, [`direct_path_possible`] an independent judgement
-//! of which pairs plain simultaneous punching joins.
+//! Address translators and stateful firewalls in the words of RFC 4787: how a box maps (§4.1),
+//! which port it picks (§4.2), when a mapping ends (§4.3), what it lets in (§5), and whether it
+//! hairpins (§6). [`Nat`] is the description, [`NatBox`] the box with its state,
+//! [`direct_path_possible`] an independent judgement of which pairs plain simultaneous punching
+//! joins.
 
 mod boxes;
 mod oracle;
@@ -156,7 +157,8 @@ impl Nat {
         )
     }
 
-    /// Linux's `masquerade`: per destination, but on the same port while nobody else holds it (PP).
+    /// Linux's `masquerade`: per destination, but on the same port while nobody else holds it
+    /// (PP).
     #[must_use]
     pub const fn linux_masquerade() -> Self {
         Self::new(

@@ -1,6 +1,7 @@
-//! Which pairs meet by plain, co-ordinated punching: each side knows where an introducer saw the other, both send
-//! there at once and again, and each answers a source that it hears. Pure reasoning about the descriptions; it
-//! shares no code with the boxes, so that the two can be held against each other.
+//! Which pairs meet by plain, co-ordinated punching: each side knows where an introducer saw the
+//! other, both send there at once and again, and each answers a source that it hears. Pure
+//! reasoning about the descriptions; it shares no code with the boxes, so that the two can be held
+//! against each other.
 
 use super::{Filtering, Mapping, Nat, PortAllocation};
 
@@ -9,7 +10,8 @@ use super::{Filtering, Mapping, Nat, PortAllocation};
 pub enum Punching {
     /// One path, both ways.
     Direct,
-    /// Packets pass both ways, but each direction between other ports; an engine may or may not use it.
+    /// Packets pass both ways, but each direction between other ports; an engine may or may not
+    /// use it.
     Asymmetric,
     /// Nothing passes one way at least: a relay is needed.
     Relay,
@@ -47,7 +49,8 @@ impl Side {
     fn hears(self, other: Self) -> bool {
         match self.filtering {
             Filtering::EndpointIndependent => true,
-            // What this side sends to the peer must leave through the very mapping that the peer aims at.
+            // What this side sends to the peer must leave through the very mapping that the peer
+            // aims at.
             Filtering::AddressDependent => self.predictable,
             Filtering::AddressAndPortDependent => self.predictable && other.predictable,
         }

@@ -1,5 +1,5 @@
-//! Plays a plot: each operation in turn, promises judged all along, then peace, liveness and one more round of
-//! talk. Commands that the engine refuses (nobody connected, limits) are no fault.
+//! Plays a plot: each operation in turn, promises judged all along, then peace, liveness and one
+//! more round of talk. Commands that the engine refuses (nobody connected, limits) are no fault.
 
 use core::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Who plays in a random plot: one or two introducers on the open internet, then peers behind all kinds of boxes.
+//! Who plays in a random plot: one or two introducers on the open internet, then peers behind all
+//! kinds of boxes.
 
 use p2p_core::rng::Rng;
 
@@ -25,7 +26,8 @@ impl Cast {
         let mut home = None;
         for i in count..nodes {
             let name = format!("peer-{i}");
-            // Now and then two peers share a home, where only private addresses or hairpinning join them.
+            // Now and then two peers share a home, where only private addresses or hairpinning
+            // join them.
             let shared = home.filter(|_| rng.below(4) == 0);
             let lan = match (shared, rng.below(8)) {
                 (Some(lan), _) => Some(lan),

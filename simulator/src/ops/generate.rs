@@ -1,4 +1,5 @@
-//! Makes up plots from a seed: people connect and send while things break, about one operation each half second.
+//! Makes up plots from a seed: people connect and send while things break, about one operation
+//! each half second.
 
 use p2p_core::rng::Rng;
 

@@ -1,5 +1,6 @@
-//! Random plots: a list of operations on a world of some nodes, what each does, and whether the world keeps its
-//! promises throughout and comes to rest afterwards. A failing list prints as Rust and is its own regression test.
+//! Random plots: a list of operations on a world of some nodes, what each does, and whether the
+//! world keeps its promises throughout and comes to rest afterwards. A failing list prints as Rust
+//! and is its own regression test.
 
 mod apply;
 mod cast;
@@ -12,7 +13,8 @@ pub use apply::{Outcome, check};
 pub use generate::{Faults, generate};
 pub use shrink::shrink;
 
-/// One thing that an application or misfortune does. Numbers name nodes, modulo how many there are.
+/// One thing that an application or misfortune does. Numbers name nodes, modulo how many there
+/// are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// One node connects to another.

@@ -1,4 +1,5 @@
-//! Makes a failing plot shorter: leaves out halves, quarters and single operations as long as it still fails.
+//! Makes a failing plot shorter: leaves out halves, quarters and single operations as long as it
+//! still fails.
 
 use super::Op;
 

@@ -1,6 +1,7 @@
-//! What applications handed in, and whether what comes out elsewhere is covered by it: datagrams at most once,
-//! requests executed at most once and answered once, messages once or reported failed, streams a prefix
-//! (docs/protocol.md §8). Told: sendings and arrivals by host number. Returns: the violation, if there is one.
+//! What applications handed in, and whether what comes out elsewhere is covered by it: datagrams
+//! at most once, requests executed at most once and answered once, messages once or reported
+//! failed, streams a prefix (docs/protocol.md §8). Told: sendings and arrivals by host number.
+//! Returns: the violation, if there is one.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,8 @@ struct Message {
     ended: bool,
 }
 
-/// Both ends of a connection as it was when a stream began; a changed one excuses a stream that never ended.
+/// Both ends of a connection as it was when a stream began; a changed one excuses a stream that
+/// never ended.
 pub type Epoch = [u64; 2];
 
 #[derive(Default)]
@@ -123,8 +125,8 @@ impl Ledger {
     /// A request ended at its sender.
     ///
     /// # Errors
-    /// Never sent, ended before, or answered without having been executed, or with another body (all services
-    /// of the simulator echo).
+    /// Never sent, ended before, or answered without having been executed, or with another body
+    /// (all services of the simulator echo).
     pub fn request_done(
         &mut self,
         pair: Pair,
@@ -359,86 +361,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PAIR: Pair = (0, 1);
-
-    fn bytes(text: &'static str) -> Bytes {
-        Bytes::from_static(text.as_bytes())
-    }
-
-    #[test]
-    fn a_datagram_may_come_once_for_each_time_it_was_sent() {
-        let mut l = Ledger::default();
-        l.datagram_sent(PAIR, 1, bytes("a"));
-        assert!(
-            l.datagram_received(PAIR, 2, &bytes("a")).is_err(),
-            "channel"
-        );
-        assert!(
-            l.datagram_received(PAIR, 1, &bytes("b")).is_err(),
-            "content"
-        );
-        assert!(
-            l.datagram_received((1, 0), 1, &bytes("a")).is_err(),
-            "sender"
-        );
-        assert!(l.datagram_received(PAIR, 1, &bytes("a")).is_ok());
-        assert!(l.datagram_received(PAIR, 1, &bytes("a")).is_err(), "twice");
-    }
-
-    #[test]
-    fn a_request_is_executed_and_ended_once() {
-        let mut l = Ledger::default();
-        let id = RequestId(7);
-        l.request_sent(PAIR, id, bytes("q"));
-        assert_eq!(l.unsettled().len(), 1);
-        assert!(l.request_executed(PAIR, id, &bytes("q")).is_ok());
-        assert!(l.request_executed(PAIR, id, &bytes("q")).is_err());
-        assert!(l.request_done(PAIR, id, &RequestOutcome::TimedOut).is_ok());
-        assert!(l.request_done(PAIR, id, &RequestOutcome::TimedOut).is_err());
-        assert!(l.unsettled().is_empty());
-    }
-
-    #[test]
-    fn a_message_reported_delivered_must_have_come() {
-        let mut l = Ledger::default();
-        l.message_sent(PAIR, MessageId(0), 1, bytes("m"))
-            .expect("new");
-        l.message_sent(PAIR, MessageId(1), 1, bytes("n"))
-            .expect("new");
-        assert!(l.message_received(PAIR, 1, &bytes("m")).is_ok());
-        assert!(l.message_received(PAIR, 1, &bytes("m")).is_err());
-        assert!(l.message_ended(PAIR, MessageId(0), Ok(())).is_ok());
-        assert!(l.message_ended(PAIR, MessageId(1), Ok(())).is_err());
-        assert!(l.message_ended(PAIR, MessageId(0), Ok(())).is_err());
-    }
-
-    #[test]
-    fn a_stream_is_read_as_a_prefix_and_ends_where_it_was_ended() {
-        let mut l = Ledger::default();
-        let id = StreamId(0);
-        l.stream_opened(PAIR, id, [0, 0]);
-        l.stream_written(PAIR, id, b"hello");
-        assert!(l.stream_read(PAIR, id, 0, b"hel").is_ok());
-        assert!(l.stream_read(PAIR, id, 3, b"xx").is_err());
-        assert!(l.stream_read(PAIR, id, 3, b"lo!").is_err(), "too much");
-        assert!(l.stream_read(PAIR, id, 3, b"lo").is_ok());
-        assert!(l.stream_read_end(PAIR, id, 5).is_err(), "not ended yet");
-        l.stream_finished(PAIR, id);
-        assert_eq!(l.unsettled().len(), 1, "the end is owed");
-        assert!(l.stream_read_end(PAIR, id, 5).is_ok());
-        assert!(l.unsettled().is_empty());
-    }
-
-    #[test]
-    fn a_crash_settles_what_its_host_waited_for() {
-        let mut l = Ledger::default();
-        l.request_sent(PAIR, RequestId(1), bytes("q"));
-        l.message_sent(PAIR, MessageId(0), 1, bytes("m"))
-            .expect("new");
-        l.crashed(0);
-        assert!(l.unsettled().is_empty());
-    }
-}
+mod tests;

@@ -1,17 +1,19 @@
-//! After all faults are healed: everything promised comes or is reported failed, and then there is silence but
-//! for keep-alives (docs/protocol.md §9.5).
+//! After all faults are healed: everything promised comes or is reported failed, and then there is
+//! silence but for keep-alives (docs/protocol.md §9.5).
 
 use core::time::Duration;
 
 use super::Violation;
 use crate::world::World;
 
-/// Longest deadline of anything that applications in random plots ask for, with room for its report.
+/// Longest deadline of anything that applications in random plots ask for, with room for its
+/// report.
 const PATIENCE: Duration = Duration::from_secs(75);
 /// Window over which silence is judged.
 const SILENCE: Duration = Duration::from_secs(30);
-/// Datagrams that a pair of connected nodes may exchange in that window and direction: two keep-alives, two
-/// consent checks with their answers, a round of probes at eight candidates, and a rekey.
+/// Datagrams that a pair of connected nodes may exchange in that window and direction: two
+/// keep-alives, two consent checks with their answers, a round of probes at eight candidates, and
+/// a rekey.
 const DATAGRAMS_PER_PAIR: u64 = 100;
 
 /// What was found.

@@ -1,6 +1,7 @@
-//! The judge: what was promised against what came. [`Ledger`] holds what applications sent and checks each thing
-//! that arrives; [`liveness`] asks, after all faults were healed, whether everything promised has come or was
-//! reported failed, and whether the world is silent then but for keep-alives.
+//! The judge: what was promised against what came. [`Ledger`] holds what applications sent and
+//! checks each thing that arrives; [`liveness`] asks, after all faults were healed, whether
+//! everything promised has come or was reported failed, and whether the world is silent then but
+//! for keep-alives.
 
 mod ledger;
 mod liveness;
@@ -11,7 +12,8 @@ pub use liveness::{LivenessReport, liveness};
 /// A broken promise, in words.
 pub type Violation = String;
 
-/// Bytes that random plots put into payloads; nobody on the way may see them (docs/protocol.md §9.1).
+/// Bytes that random plots put into payloads; nobody on the way may see them (docs/protocol.md
+/// §9.1).
 pub const MARKER: &[u8; 16] = b"plain text here!";
 
 /// Whether a datagram shows the marker.

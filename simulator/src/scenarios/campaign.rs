@@ -1,4 +1,5 @@
-//! Many random plots, one seed after the other: totals over all of them, or the first that broke a promise.
+//! Many random plots, one seed after the other: totals over all of them, or the first that broke a
+//! promise.
 
 use core::time::Duration;
 

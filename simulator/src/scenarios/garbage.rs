@@ -1,5 +1,6 @@
-//! A flood of random datagrams, many shaped like the protocol's own, into a live node that serves an honest peer
-//! all the while: no session comes of it, nobody is disturbed, and no address gets more than it paid for.
+//! A flood of random datagrams, many shaped like the protocol's own, into a live node that serves
+//! an honest peer all the while: no session comes of it, nobody is disturbed, and no address gets
+//! more than it paid for.
 
 use core::net::{Ipv4Addr, SocketAddr};
 

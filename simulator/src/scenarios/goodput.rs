@@ -1,5 +1,6 @@
-//! How much of each reliability level gets across at several rates of loss, as a table of text that is kept under
-//! version control: a change of the engine that costs or wins throughput shows as a changed line.
+//! How much of each reliability level gets across at several rates of loss, as a table of text
+//! that is kept under version control: a change of the engine that costs or wins throughput shows
+//! as a changed line.
 
 use core::fmt::Write as _;
 
@@ -24,7 +25,8 @@ type Level = fn(&mut World, Who, Who) -> u64;
 #[must_use]
 pub fn goodput_table() -> String {
     let mut text = String::from(
-        "Goodput in KiB/s, one way, over 10 s: 10 Mbit/s, round trip 40 ms, queue 64 KiB, loss each way.\n",
+        "Goodput in KiB/s, one way, over 10 s: 10 Mbit/s, round trip 40 ms, queue 64 KiB,\n\
+         loss each way.\n",
     );
     let _ = write!(text, "{:<10}", "level");
     for loss in LOSSES {

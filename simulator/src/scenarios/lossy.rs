@@ -1,5 +1,5 @@
-//! A large stream and large messages across a link that loses a fifth of everything, reorders and duplicates:
-//! every byte must come out once and in place.
+//! A large stream and large messages across a link that loses a fifth of everything, reorders and
+//! duplicates: every byte must come out once and in place.
 
 use core::time::Duration;
 
@@ -23,7 +23,8 @@ pub struct LossyReport {
     pub faults: [u64; 3],
 }
 
-/// Sends a stream of `stream_bytes` one way and a message of `message_bytes` the other way at `loss`.
+/// Sends a stream of `stream_bytes` one way and a message of `message_bytes` the other way at
+/// `loss`.
 ///
 /// # Panics
 /// When a promise is broken or the content differs.

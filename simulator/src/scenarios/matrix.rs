@@ -1,5 +1,5 @@
-//! Every pair of sides from the taxonomy of address translators: do they connect, and is the path direct exactly
-//! where plain punching can make it so (RFC 4787 behaviours, RFC 8445 §1)?
+//! Every pair of sides from the taxonomy of address translators: do they connect, and is the path
+//! direct exactly where plain punching can make it so (RFC 4787 behaviours, RFC 8445 §1)?
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -26,8 +26,9 @@ const APDM: Mapping = Mapping::AddressAndPortDependent;
 const ADF: Filtering = Filtering::AddressDependent;
 const APDF: Filtering = Filtering::AddressAndPortDependent;
 
-/// All sides: open, firewalled, endpoint-independent mapping with three filters, address-dependent mapping with
-/// two, address-and-port-dependent mapping of five kinds, and a home behind a carrier's translator.
+/// All sides: open, firewalled, endpoint-independent mapping with three filters, address-dependent
+/// mapping with two, address-and-port-dependent mapping of five kinds, and a home behind a
+/// carrier's translator.
 pub const SIDES: &[Side] = &[
     Side {
         name: "O",
@@ -153,8 +154,9 @@ pub fn cell(seed: u64, a: &[Nat], b: &[Nat]) -> Cell {
     cell
 }
 
-/// All pairs as a table, and how many were not as expected: D direct, R relayed, lower case where the oracle
-/// expected otherwise, ! where they could not talk at all, * where only asymmetric paths exist.
+/// All pairs as a table, and how many were not as expected: D direct, R relayed, lower case where
+/// the oracle expected otherwise, ! where they could not talk at all, * where only asymmetric
+/// paths exist.
 #[must_use]
 pub fn matrix_table(seed: u64) -> (String, usize) {
     let mut text = String::from("     ");

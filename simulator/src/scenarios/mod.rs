@@ -1,5 +1,5 @@
-//! Longer plays that tests and `p2p-sim` share: every pair of boxes, bad links, floods of garbage, goodput tables
-//! and campaigns of random plots. Each returns data; nothing here prints.
+//! Longer plays that tests and `p2p-sim` share: every pair of boxes, bad links, floods of garbage,
+//! goodput tables and campaigns of random plots. Each returns data; nothing here prints.
 
 mod campaign;
 mod garbage;

@@ -114,7 +114,7 @@ impl NodeBuilder<'_> {
         if let Some(configure) = configure {
             configure(&mut config);
         }
-        let who = world.place(name, lan, config, up, down);
+        let who = world.place(name, lan, config, [up, down]);
         let host = &mut world.hosts[who.0];
         host.clock.drift_ppm = drift_ppm;
         world.boot(who);
@@ -150,17 +150,19 @@ impl World {
         self.topology.add_lan(nat, INTERNET, false, &rng)
     }
 
-    /// Adds a network behind a box that itself sits behind another, as with carrier-grade translation.
+    /// Adds a network behind a box that itself sits behind another, as with carrier-grade
+    /// translation.
     pub fn lan_within(&mut self, nat: Nat, outer: LanId) -> LanId {
         let rng = self.rng.fork("topology");
         self.topology.add_lan(nat, outer, false, &rng)
     }
 
-    /// A host on the open internet without an engine, for a test to send from with [`World::send_raw`].
+    /// A host on the open internet without an engine, for a test to send from with
+    /// [`World::send_raw`].
     pub fn stranger(&mut self, name: &str) -> Who {
         let link = self.link.clone();
         let config = NodeConfig::new([0; 32], [0; 32], [0; 32]);
-        let who = self.place(name.to_owned(), INTERNET, config, link.clone(), link);
+        let who = self.place(name.to_owned(), INTERNET, config, [link.clone(), link]);
         self.hosts[who.0].raw = true;
         who
     }
@@ -176,7 +178,13 @@ impl World {
         }
     }
 
-    fn place(&mut self, name: String, lan: LanId, config: NodeConfig, up: Link, down: Link) -> Who {
+    fn place(
+        &mut self,
+        name: String,
+        lan: LanId,
+        config: NodeConfig,
+        [up, down]: [Link; 2],
+    ) -> Who {
         let index = self.hosts.len();
         let address = SocketAddr::new(self.topology.attach(index, lan), PORT);
         self.names.insert(format!("{name}.test"), address);

@@ -1,5 +1,6 @@
-//! Drives engines as docs/architecture.md §3 asks a driver to: an input, then every output until there is none,
-//! then the timer. Events pass through the ledger's checks on their way to the application.
+//! Drives engines as docs/architecture.md §3 asks a driver to: an input, then every output until
+//! there is none, then the timer. Events pass through the ledger's checks on their way to the
+//! application.
 
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -202,86 +203,6 @@ impl World {
         {
             let name = &self.hosts[host].name;
             self.violations.push(format!("{name}: {violation}"));
-        }
-    }
-
-    /// Whether the ledger covers an event.
-    fn judge(&mut self, host: usize, event: &Event) -> Result<(), Violation> {
-        let app = &self.hosts[host].app;
-        let peer_of = |peer: &NodeId| self.by_id.get(peer).copied();
-        let sender = |peer: &NodeId| {
-            let known = peer_of(peer).ok_or(format!("data from nobody, {peer:?}"))?;
-            match app.connected.contains_key(peer) {
-                true => Ok(known),
-                false => Err(format!("data from {peer:?} without a connection")),
-            }
-        };
-        match event {
-            Event::DatagramReceived {
-                peer,
-                channel,
-                data,
-            } => {
-                let pair = (sender(peer)?, host);
-                self.ledger.datagram_received(pair, *channel, data)
-            }
-            Event::RequestReceived {
-                peer,
-                request,
-                body,
-                ..
-            } => {
-                let pair = (sender(peer)?, host);
-                self.ledger.request_executed(pair, *request, body)
-            }
-            Event::RequestDone {
-                peer,
-                request,
-                outcome,
-            } => {
-                let to = peer_of(peer).ok_or("request to nobody")?;
-                self.ledger.request_done((host, to), *request, outcome)
-            }
-            Event::MessageReady { peer, .. } | Event::StreamOpened { peer, .. } => {
-                let pair = (sender(peer)?, host);
-                match event {
-                    Event::StreamOpened { stream, .. }
-                        if !self.ledger.knows_stream(pair, *stream) =>
-                    {
-                        Err(format!("{stream:?} was never opened"))
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Event::MessageDelivered { peer, message } => {
-                let to = peer_of(peer).ok_or("message to nobody")?;
-                self.ledger.message_ended((host, to), *message, Ok(()))
-            }
-            Event::MessageFailed {
-                peer,
-                message,
-                reason,
-            } => {
-                let to = peer_of(peer).ok_or("message to nobody")?;
-                let outcome = Err(*reason);
-                self.ledger.message_ended((host, to), *message, outcome)
-            }
-            Event::StreamReset { peer, stream, .. } | Event::StreamStopped { peer, stream, .. } => {
-                let other = peer_of(peer).ok_or("stream of nobody")?;
-                self.ledger.stream_voided((other, host), *stream);
-                self.ledger.stream_voided((host, other), *stream);
-                Ok(())
-            }
-            Event::Connected { peer, .. } if app.connected.contains_key(peer) => {
-                // A second announcement answers an operation of ours; anything else is a second connection.
-                match event {
-                    Event::Connected {
-                        operation: None, ..
-                    } => Err(format!("connected to {peer:?} twice")),
-                    _ => Ok(()),
-                }
-            }
-            _ => Ok(()),
         }
     }
 

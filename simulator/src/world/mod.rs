@@ -1,14 +1,18 @@
-//! The stage: virtual time, hosts, links and networks under one seed. Engines are driven as a driver would: one
-//! input, then datagrams, effects and events until there are none, then the timer. What happens at the same
-//! nanosecond happens in the order in which it was caused. Nothing is random but by forks of the world's seed.
+//! The stage: virtual time, hosts, links and networks under one seed. Engines are driven as a
+//! driver would: one input, then datagrams, effects and events until there are none, then the
+//! timer. What happens at the same nanosecond happens in the order in which it was caused. Nothing
+//! is random but by forks of the world's seed.
 
 mod build;
 mod clock;
 mod drive;
 mod faults;
 mod host;
+mod judge;
 mod story;
+mod streams;
 mod topology;
+mod within;
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -26,8 +30,9 @@ use crate::trace::{Sighting, Trace, TraceHash};
 
 pub use build::NodeBuilder;
 pub use host::Traffic;
-pub use story::StreamHandle;
+pub use streams::StreamHandle;
 pub use topology::LanId;
+pub use within::Within;
 
 use host::Host;
 use topology::Topology;
@@ -134,7 +139,8 @@ impl World {
         }
     }
 
-    /// Delay between two hosts, one way, for hosts made from now on; half of it on each one's link.
+    /// Delay between two hosts, one way, for hosts made from now on; half of it on each one's
+    /// link.
     #[must_use]
     pub fn latency(mut self, one_way: Duration) -> Self {
         self.link.latency = one_way / 2;
@@ -248,10 +254,7 @@ impl World {
 
     /// Runs until `condition` holds; say how long it may take with [`Within::within`].
     pub fn run_until<F: FnMut(&Self) -> bool>(&mut self, condition: F) -> Within<'_, F> {
-        Within {
-            world: self,
-            condition,
-        }
+        Within::new(self, condition)
     }
 
     /// Runs until nobody has sent anything for a second, a minute at most.
@@ -390,44 +393,6 @@ impl World {
             self.schedule(at, arrived);
         }
         self.pool.push(bytes);
-    }
-}
-
-/// A condition to wait for.
-#[must_use = "say how long it may take"]
-pub struct Within<'w, F> {
-    world: &'w mut World,
-    condition: F,
-}
-
-impl<F: FnMut(&World) -> bool> Within<'_, F> {
-    /// Waits; the time it took.
-    ///
-    /// # Panics
-    /// When the condition does not hold in time.
-    #[track_caller]
-    pub fn within(self, limit: Duration) -> Duration {
-        let start = self.world.now;
-        match self.or_after(limit) {
-            Some(took) => took,
-            None => panic!("not within {limit:?} from {start:?}"),
-        }
-    }
-
-    /// Waits; the time it took, none where it did not come to hold.
-    pub fn or_after(mut self, limit: Duration) -> Option<Duration> {
-        let start = self.world.now;
-        let end = start + limit;
-        loop {
-            if (self.condition)(self.world) {
-                return Some(self.world.now.saturating_since(start));
-            }
-            if !self.world.step_before(end) {
-                self.world.now = end;
-                let holds = (self.condition)(self.world);
-                return holds.then_some(limit);
-            }
-        }
     }
 }
 

@@ -7,36 +7,12 @@ use core::time::Duration;
 use bytes::Bytes;
 use p2p_core::api::{
     Accepted, ApiMisuse, ChannelId, Command, ConnectTarget, MessageId, NodeStatus, OperationId,
-    PathKind, PathStatus, PeerStatus, RequestId, StreamId, Why,
+    PathKind, PathStatus, PeerStatus, RequestId, Why,
 };
 use p2p_core::id::NodeId;
 
 use super::{Occurrence, Who, World};
-use crate::app::{Incoming, Outgoing};
 use crate::oracle::Violation;
-
-/// A stream between two hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamHandle {
-    /// Who opened it.
-    pub opener: Who,
-    /// The other end.
-    pub peer: Who,
-    /// Its number.
-    pub id: StreamId,
-}
-
-impl StreamHandle {
-    /// The end across from `who`.
-    #[must_use]
-    pub fn across(&self, who: Who) -> Who {
-        if who == self.opener {
-            self.peer
-        } else {
-            self.opener
-        }
-    }
-}
 
 /// How long connection attempts of stories take at most.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -77,7 +53,7 @@ impl World {
     }
 
     /// Hands a command in without draining what comes of it.
-    fn hand_in(&mut self, who: Who, command: Command) -> Result<Accepted, ApiMisuse> {
+    pub(super) fn hand_in(&mut self, who: Who, command: Command) -> Result<Accepted, ApiMisuse> {
         let host = &mut self.hosts[who.0];
         let now = host.clock.local(self.now);
         let engine = host.engine.as_mut().ok_or(ApiMisuse::ShutDown)?;
@@ -269,123 +245,13 @@ impl World {
         Ok(id)
     }
 
-    /// Opens a stream.
-    ///
-    /// # Errors
-    /// What the engine says.
-    pub fn try_open_stream(&mut self, from: Who, to: Who) -> Result<StreamHandle, ApiMisuse> {
-        let peer = self.id(to);
-        let command = Command::OpenStream { peer, channel: 1 };
-        let Accepted::Stream(id) = self.hand_in(from, command)? else {
-            return Err(unexpected());
-        };
-        let epoch = self.epoch(from.0, to.0);
-        self.ledger.stream_opened((from.0, to.0), id, epoch);
-        let app = &mut self.hosts[from.0].app;
-        app.incoming.insert((peer, id), Incoming::default());
-        app.outgoing.insert((peer, id), Outgoing::default());
-        self.drive(from.0);
-        Ok(StreamHandle {
-            opener: from,
-            peer: to,
-            id,
-        })
-    }
-
-    /// Opens a stream that must be accepted.
-    ///
-    /// # Panics
-    /// Where the engine refuses.
-    #[track_caller]
-    pub fn open_stream_to(&mut self, from: Who, to: Who) -> StreamHandle {
-        match self.try_open_stream(from, to) {
-            Ok(stream) => stream,
-            Err(e) => panic!("{} cannot open a stream: {e}", self.name(from)),
-        }
-    }
-
-    /// Writes to a stream; what it does not take now follows when it does.
-    pub fn write(&mut self, who: Who, stream: StreamHandle, data: &[u8]) {
-        let key = (self.id(stream.across(who)), stream.id);
-        let app = &mut self.hosts[who.0].app;
-        let Some(outgoing) = app.outgoing.get_mut(&key) else {
-            return;
-        };
-        outgoing.waiting = [&outgoing.waiting[..], data].concat().into();
-        self.continue_writing(who, key);
-    }
-
-    /// Ends one's own direction of a stream after everything written.
-    pub fn finish(&mut self, who: Who, stream: StreamHandle) {
-        let key = (self.id(stream.across(who)), stream.id);
-        if let Some(outgoing) = self.hosts[who.0].app.outgoing.get_mut(&key) {
-            outgoing.finish = true;
-        }
-        self.continue_writing(who, key);
-    }
-
-    /// Abandons one's own direction of a stream.
-    pub fn reset_stream(&mut self, who: Who, stream: StreamHandle, code: u64) {
-        let peer = self.id(stream.across(who));
-        let command = Command::ResetStream {
-            peer,
-            stream: stream.id,
-            code,
-        };
-        let pair = (who.0, stream.across(who).0);
-        if self.hand_in(who, command).is_ok() {
-            self.ledger.stream_voided(pair, stream.id);
-            self.hosts[who.0].app.outgoing.remove(&(peer, stream.id));
-        }
-        self.drive(who.0);
-    }
-
-    /// Takes what has come in on a stream since the last call.
-    pub fn read(&mut self, who: Who, stream: StreamHandle) -> Vec<u8> {
-        let key = (self.id(stream.across(who)), stream.id);
-        let Some(incoming) = self.hosts[who.0].app.incoming.get_mut(&key) else {
-            return Vec::new();
-        };
-        let fresh = incoming.data[incoming.consumed..].to_vec();
-        incoming.consumed = incoming.data.len();
-        fresh
-    }
-
-    /// All that has come in on a stream.
-    #[must_use]
-    pub fn received(&self, who: Who, stream: StreamHandle) -> &[u8] {
-        let peer = self.id(stream.across(who));
-        self.app(who).received(peer, stream.id)
-    }
-
-    /// Whether a stream's end has come in.
-    #[must_use]
-    pub fn has_ended(&self, who: Who, stream: StreamHandle) -> bool {
-        let peer = self.id(stream.across(who));
-        self.app(who).has_ended(peer, stream.id)
-    }
-
-    /// Lets a lazy application read its streams after all, from now on.
-    pub fn read_eagerly(&mut self, who: Who) {
-        self.hosts[who.0].app.lazy = false;
-        let incoming = &self.hosts[who.0].app.incoming;
-        let keys: Vec<_> = incoming.keys().copied().collect();
-        if let Some(mut engine) = self.hosts[who.0].engine.take() {
-            for (peer, stream) in keys {
-                let read = self.read_all(who.0, &mut *engine, peer, stream);
-                self.note(read);
-            }
-            self.hosts[who.0].engine = Some(engine);
-        }
-        self.drive(who.0);
-    }
-
     /// Sends any bytes from a host's address, past its engine.
     pub fn send_raw(&mut self, from: Who, to: SocketAddr, bytes: &[u8]) {
         self.send(from.0, to, bytes);
     }
 
-    /// Hands bytes straight to a host as if its link had just delivered them from `from`, a stranger.
+    /// Hands bytes straight to a host as if its link had just delivered them from `from`, a
+    /// stranger.
     pub fn deliver_raw(&mut self, to: Who, from: SocketAddr, bytes: Vec<u8>) {
         let arrived = Occurrence::Arrived {
             host: to.0,
@@ -407,22 +273,13 @@ impl World {
         [count(from, to), count(to, from)]
     }
 
-    fn continue_writing(&mut self, who: Who, key: (NodeId, StreamId)) {
-        if let Some(mut engine) = self.hosts[who.0].engine.take() {
-            let written = self.write_waiting(who.0, &mut *engine, key.0, key.1);
-            self.hosts[who.0].engine = Some(engine);
-            self.note(written);
-        }
-        self.drive(who.0);
-    }
-
-    fn note(&mut self, outcome: Result<(), Violation>) {
+    pub(super) fn note(&mut self, outcome: Result<(), Violation>) {
         self.violations.extend(outcome.err());
     }
 }
 
 /// An engine that accepts a command as something else than it is.
-fn unexpected() -> ApiMisuse {
+pub(super) fn unexpected() -> ApiMisuse {
     ApiMisuse::InvalidArgument {
         what: "the command",
         must: "be accepted as what it is",

@@ -1,5 +1,6 @@
-//! Where addresses lead: the open internet and private networks behind boxes, nested as deep as a test likes.
-//! Told: a packet and the network it starts in. Returns: the host it reaches and the addresses it then shows.
+//! Where addresses lead: the open internet and private networks behind boxes, nested as deep as a
+//! test likes. Told: a packet and the network it starts in. Returns: the host it reaches and the
+//! addresses it then shows.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::collections::BTreeMap;

@@ -8,16 +8,21 @@ use p2p_simulator::ops::Faults;
 pub const USAGE: &str = "\
 Usage: p2p-sim <command> [options]
 
-  run                 Plays one random plot and prints its trace hash.
-                      --seed N (1)  --nodes N (10)  --seconds N (30)  --faults none|links|mixed (mixed)
-                      --print: prints the plot as well
-  campaign mixed      Plays many random plots; ends at the first broken promise and prints it, shortened.
-                      --seeds N (1000)  --first N (1)  --nodes N (10)  --seconds N (30)  --faults as above
-  campaign lossy      A 10 MiB stream and a 1 MiB message at 20 % loss, with reordering and duplication.
-                      --seeds N (200)  --first N (1)
-  nat-matrix          Every pair of address translators: direct or relayed, against the oracle.  --seed N (1)
-  garbage             Random datagrams into a live node.  --count N (1000000)  --seed N (1)
-  goodput             Goodput of every level at several rates of loss.
+run             Plays one random plot and prints its trace hash.
+                --seed N (1)  --nodes N (10)  --seconds N (30)
+                --faults none|links|mixed (mixed)  --print: the plot as well
+campaign mixed  Plays many random plots; ends at the first broken promise and
+                prints it, shortened.
+                --seeds N (1000)  --first N (1), and the options of run
+campaign lossy  A 10 MiB stream and a 1 MiB message at 20 % loss, with
+                reordering and duplication.
+                --seeds N (200)  --first N (1)
+nat-matrix      Every pair of address translators: direct or relayed, held
+                against the oracle.
+                --seed N (1)
+garbage         Random datagrams into a live node.
+                --count N (1000000)  --seed N (1)
+goodput         Goodput of every level at several rates of loss.
 ";
 
 /// One thing to do.

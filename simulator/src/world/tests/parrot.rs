@@ -1,4 +1,5 @@
-//! A stand-in for the engine: greets its contacts each second and passes datagrams on, without any protection.
+//! A stand-in for the engine: greets its contacts each second and passes datagrams on, without any
+//! protection.
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
