@@ -2,7 +2,7 @@
 //! where the oracle says that plain punching can.
 
 use p2p_simulator::Nat;
-use p2p_simulator::nat::direct_path_possible;
+use p2p_simulator::nat::{Early, direct_path_possible};
 use p2p_simulator::scenarios::{SIDES, cell};
 
 const CLASSIC: [&str; 6] = ["O", "E1", "E2", "E3", "PR", "CG"];
@@ -26,5 +26,16 @@ fn a_direct_pair_is_direct_within_two_seconds() {
         let cell = cell(seed, &nat, &nat);
         let after = cell.direct_after.expect("punched");
         assert!(after.as_millis() < 2_000, "seed {seed}: {after:?}");
+    }
+}
+
+#[test]
+fn boxes_that_resent_early_packets_do_not_keep_a_pair_apart() {
+    for early in [Early::Poison, Early::Block] {
+        let touchy = [Nat::linux_masquerade().early(early)];
+        for other in [&[][..], &[Nat::port_restricted()], &touchy] {
+            let cell = cell(3, &touchy, other);
+            assert!(cell.is_as_expected(), "{early:?} {other:?}: {cell:?}");
+        }
     }
 }

@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
 
-use super::{Filtering, Hairpin, Mapping, Nat, PortAllocation, Refresh};
+use super::{Early, Filtering, Hairpin, Mapping, Nat, PortAllocation, Refresh};
 
 /// What distinguishes mappings: the internal endpoint and, depending on the behaviour, the
 /// destination.
 type Key = (SocketAddr, Option<IpAddr>, Option<u16>);
+
+/// How long a box that blocks does so.
+const BLOCKED_FOR: Duration = Duration::from_secs(10);
 
 struct Entry {
     external_port: u16,
@@ -46,6 +49,9 @@ pub struct NatBox {
     entries: BTreeMap<Key, Entry>,
     by_port: BTreeMap<u16, Vec<Key>>,
     last_port: u16,
+    /// External port and remote end of packets that came early, and when.
+    unasked: BTreeMap<(u16, SocketAddr), Instant>,
+    blocked: BTreeMap<IpAddr, Instant>,
 }
 
 impl NatBox {
@@ -60,6 +66,8 @@ impl NatBox {
             entries: BTreeMap::new(),
             by_port: BTreeMap::new(),
             last_port,
+            unasked: BTreeMap::new(),
+            blocked: BTreeMap::new(),
         }
     }
 
@@ -79,6 +87,8 @@ impl NatBox {
     pub fn reboot(&mut self) {
         self.entries.clear();
         self.by_port.clear();
+        self.unasked.clear();
+        self.blocked.clear();
         self.last_port = 20_000 + self.rng.below(20_000) as u16;
     }
 
@@ -115,6 +125,30 @@ impl NatBox {
 
     /// Takes a packet from outside.
     pub fn inbound(&mut self, now: Instant, from: SocketAddr, to: SocketAddr) -> Inbound {
+        let since = self.blocked.get(&from.ip());
+        if since.is_some_and(|t| now.saturating_since(*t) < BLOCKED_FOR) {
+            return Inbound::Dropped;
+        }
+        let target = self.admit(now, from, to);
+        if target == Inbound::Dropped {
+            self.on_unasked(now, from, to);
+        }
+        target
+    }
+
+    fn on_unasked(&mut self, now: Instant, from: SocketAddr, to: SocketAddr) {
+        match self.nat.early {
+            Early::Drop => {}
+            Early::Poison => {
+                self.unasked.insert((to.port(), from), now);
+            }
+            Early::Block => {
+                self.blocked.insert(from.ip(), now);
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Instant, from: SocketAddr, to: SocketAddr) -> Inbound {
         for key in self.keys_at(to) {
             self.expire(now, key);
             let filtering = self.nat.filtering;
@@ -235,7 +269,9 @@ impl NatBox {
                 for key in self.by_port.get(&from.port()).cloned().unwrap_or_default() {
                     self.expire(now, key);
                 }
-                if self.is_taken(from.port(), from, to) {
+                let unasked = self.unasked.get(&(from.port(), to));
+                let poisoned = unasked.is_some_and(|t| now.saturating_since(*t) < self.life(false));
+                if poisoned || self.is_taken(from.port(), from, to) {
                     self.random_port()
                 } else {
                     from.port()

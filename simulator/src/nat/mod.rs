@@ -67,6 +67,18 @@ pub enum Hairpin {
     ExternalSource,
 }
 
+/// What a box does about a packet that nobody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Early {
+    /// Drops it and forgets it.
+    Drop,
+    /// Drops it but remembers the pair of ports as taken, as Linux's connection tracking does:
+    /// what is sent there later leaves from another port.
+    Poison,
+    /// Drops it and everything else from that address for ten seconds.
+    Block,
+}
+
 /// Description of one box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nat {
@@ -86,6 +98,8 @@ pub struct Nat {
     pub refresh: Refresh,
     /// Hairpinning.
     pub hairpin: Hairpin,
+    /// Reaction to packets that come too early.
+    pub early: Early,
     /// Mappings held at once; the oldest goes when one more comes.
     pub capacity: usize,
 }
@@ -103,6 +117,7 @@ impl Nat {
             timeout: Duration::from_secs(120),
             refresh: Refresh::Both,
             hairpin: Hairpin::None,
+            early: Early::Drop,
             capacity: 4_096,
         }
     }
@@ -186,6 +201,13 @@ impl Nat {
         self.timeout = timeout;
         self.unreplied_timeout = timeout;
         self.refresh = refresh;
+        self
+    }
+
+    /// The same box with another reaction to early packets.
+    #[must_use]
+    pub const fn early(mut self, early: Early) -> Self {
+        self.early = early;
         self
     }
 

@@ -165,6 +165,23 @@ fn hairpinning_gives_the_source_that_was_asked_for() {
 }
 
 #[test]
+fn an_early_packet_poisons_or_blocks_where_the_box_is_like_that() {
+    let (remote, other) = (at("60.0.0.1:1000"), at("60.0.0.2:1000"));
+    let after_early = |early| {
+        let mut b = made(Nat::linux_masquerade().early(early));
+        b.outbound(NOW, inside(), other);
+        let external = at("45.0.0.1:7000");
+        assert_eq!(b.inbound(NOW, remote, external), Inbound::Dropped);
+        let mapped = b.outbound(NOW, inside(), remote);
+        (mapped == external, b.inbound(NOW, remote, mapped))
+    };
+    let heard = Inbound::To(inside());
+    assert_eq!(after_early(Early::Drop), (true, heard));
+    assert_eq!(after_early(Early::Poison), (false, heard));
+    assert_eq!(after_early(Early::Block), (true, Inbound::Dropped));
+}
+
+#[test]
 fn a_full_table_drops_the_oldest_mapping() {
     let mut nat = Nat::symmetric();
     nat.capacity = 2;

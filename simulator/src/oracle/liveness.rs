@@ -64,10 +64,27 @@ pub fn liveness(world: &mut World) -> Result<LivenessReport, Violation> {
             return Err(format!("{name} sent {idle} datagrams in idle {SILENCE:?}"));
         }
     }
+    agreement(world)?;
     match world.violations.first() {
         Some(violation) => Err(violation.clone()),
         None => Ok(report),
     }
+}
+
+/// After so long a peace, who holds a connection is held to it by the other side as well.
+fn agreement(world: &World) -> Result<(), Violation> {
+    for who in world.everybody() {
+        for peer in world.app(who).connected.keys() {
+            let other = world.who(peer).ok_or("connected to nobody")?;
+            if !world.is_connected(other, who) {
+                let (one, two) = (world.name(who), world.name(other));
+                return Err(format!(
+                    "{one} is connected to {two}, but not the other way"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What is owed, without what a crash or the end of a connection excuses.

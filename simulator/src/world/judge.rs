@@ -1,5 +1,5 @@
-//! Holds every event against the ledger before the application sees it: data only from connected peers, nothing
-//! that nobody sent, nothing twice, one connection for each pair.
+//! Holds every event against the ledger before the application sees it: data only from connected
+//! peers, nothing that nobody sent, nothing twice, one connection for each pair.
 
 use p2p_core::api::Event;
 use p2p_core::id::NodeId;
@@ -52,7 +52,8 @@ impl World {
             Event::Connected {
                 operation, peer, ..
             } => {
-                // A second announcement answers an operation of ours; any other is a second connection.
+                // A second announcement answers an operation of ours; any other is a second
+                // connection.
                 let again = self.hosts[host].app.connected.contains_key(peer);
                 match operation {
                     None if again => Err(format!("connected to {peer:?} twice")),

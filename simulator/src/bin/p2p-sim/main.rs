@@ -3,6 +3,7 @@
 
 mod args;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -95,10 +96,16 @@ fn campaign_mixed(first: u64, seeds: u64, plot: Plot) -> bool {
         faults: plot.faults,
     };
     let mut totals = Totals::default();
+    let mut played: BTreeMap<String, u64> = BTreeMap::new();
     for seed in first..first + seeds {
         let ops = generate(seed, campaign.nodes, campaign.seconds, campaign.faults);
         match play(seed, campaign.nodes, &ops) {
-            Ok(outcome) => totals.add(&outcome),
+            Ok(outcome) => {
+                totals.add(&outcome);
+                for op in &ops {
+                    *played.entry(name_of(op)).or_default() += 1;
+                }
+            }
             Err(failure) => {
                 println!("{failure}\n\nshortened:");
                 let nodes = campaign.nodes;
@@ -128,7 +135,15 @@ fn campaign_mixed(first: u64, seeds: u64, plot: Plot) -> bool {
     println!("{accepted} commands accepted, {refused} refused");
     let [all, direct] = totals.connections;
     println!("{all} connection ends left, {direct} of them direct");
+    let played: Vec<_> = played.iter().map(|(op, n)| format!("{op} {n}")).collect();
+    println!("{}", played.join(", "));
     true
+}
+
+/// An operation's name without its numbers.
+fn name_of(op: &Op) -> String {
+    let text = format!("{op:?}");
+    text.split('(').next().unwrap_or_default().to_owned()
 }
 
 /// The words of a violation without its numbers: shortening must not wander to another fault.
