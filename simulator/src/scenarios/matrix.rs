@@ -191,3 +191,53 @@ pub fn matrix_table(seed: u64) -> (String, usize) {
     text.push('\n');
     (text, unexpected)
 }
+
+/// One judged pair of the exhaustive matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedPair {
+    /// Boxes before the one side.
+    pub a: Vec<Nat>,
+    /// Boxes before the other.
+    pub b: Vec<Nat>,
+    /// What came of it.
+    pub cell: Cell,
+}
+
+/// Every mapping with every filtering and port allocation, an open host, a firewall, and three
+/// homes behind carriers.
+#[must_use]
+pub fn all_chains() -> Vec<Vec<Nat>> {
+    let mut chains = vec![
+        vec![],
+        vec![Nat::stateful_firewall()],
+        vec![Nat::port_restricted(), Nat::port_restricted()],
+        vec![Nat::full_cone(), Nat::symmetric()],
+        vec![Nat::linux_masquerade(), Nat::address_restricted()],
+    ];
+    for mapping in [Mapping::EndpointIndependent, ADM, APDM] {
+        for filtering in [Filtering::EndpointIndependent, ADF, APDF] {
+            for ports in [
+                PortAllocation::PreservingWithFallback,
+                PortAllocation::Sequential(1),
+                RANDOM,
+            ] {
+                chains.push(vec![Nat::new(mapping, filtering, ports)]);
+            }
+        }
+    }
+    chains
+}
+
+/// Plays every unordered pair of [`all_chains`], telling each to `judged`.
+pub fn every_pair(seed: u64, mut judged: impl FnMut(JudgedPair)) {
+    let chains = all_chains();
+    for (row, a) in chains.iter().enumerate() {
+        for b in &chains[..=row] {
+            judged(JudgedPair {
+                a: a.clone(),
+                b: b.clone(),
+                cell: cell(seed, a, b),
+            });
+        }
+    }
+}

@@ -11,7 +11,7 @@ pub use campaign::{Campaign, Totals};
 pub use garbage::{GarbageReport, garbage, garbage_datagram};
 pub use goodput::goodput_table;
 pub use lossy::{LossyReport, lossy};
-pub use matrix::{Cell, SIDES, Side, cell, matrix_table};
+pub use matrix::{Cell, JudgedPair, SIDES, Side, all_chains, cell, every_pair, matrix_table};
 
 use crate::world::{Who, World};
 use crate::{ms, secs};

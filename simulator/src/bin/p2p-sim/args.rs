@@ -19,7 +19,7 @@ campaign lossy  A 10 MiB stream and a 1 MiB message at 20 % loss, with
                 --seeds N (200)  --first N (1)
 nat-matrix      Every pair of address translators: direct or relayed, held
                 against the oracle.
-                --seed N (1)
+                --seed N (1)  --all: every behaviour with every other
 garbage         Random datagrams into a live node.
                 --count N (1000000)  --seed N (1)
 goodput         Goodput of every level at several rates of loss.
@@ -37,7 +37,7 @@ pub enum Command {
     /// Many bad links.
     Lossy { first: u64, seeds: u64 },
     /// All pairs of boxes.
-    NatMatrix { seed: u64 },
+    NatMatrix { seed: u64, all: bool },
     /// A flood.
     Garbage { seed: u64, count: u64 },
     /// The table.
@@ -99,7 +99,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
         match argument.strip_prefix("--") {
-            Some(name @ ("help" | "print")) => {
+            Some(name @ ("help" | "print" | "all")) => {
                 options.insert(name.to_owned(), String::new());
             }
             Some(name) => {
@@ -141,6 +141,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
         ["campaign"] => return Err("campaign needs a kind: mixed or lossy".to_owned()),
         ["nat-matrix"] => Command::NatMatrix {
             seed: options.number("seed", 1, u64::MAX)?,
+            all: options.take("all").is_some(),
         },
         ["garbage"] => Command::Garbage {
             seed: options.number("seed", 1, u64::MAX)?,

@@ -9,8 +9,10 @@ use std::process::ExitCode;
 
 use args::{Command, Plot, USAGE, parse};
 use p2p_simulator::ops::{Failure, Op, check, generate, shrink};
-use p2p_simulator::percent;
-use p2p_simulator::scenarios::{Campaign, Totals, garbage, goodput_table, lossy, matrix_table};
+use p2p_simulator::scenarios::{
+    Campaign, Totals, every_pair, garbage, goodput_table, lossy, matrix_table,
+};
+use p2p_simulator::{Nat, percent};
 
 /// Trials for making a failing plot shorter.
 const SHRINK_TRIALS: usize = 300;
@@ -31,7 +33,8 @@ fn main() -> ExitCode {
         Command::Run { seed, plot, print } => run(seed, plot, print),
         Command::Mixed { first, seeds, plot } => campaign_mixed(first, seeds, plot),
         Command::Lossy { first, seeds } => campaign_lossy(first, seeds),
-        Command::NatMatrix { seed } => nat_matrix(seed),
+        Command::NatMatrix { seed, all: false } => nat_matrix(seed),
+        Command::NatMatrix { seed, all: true } => nat_every_pair(seed),
         Command::Garbage { seed, count } => flood(seed, count),
         Command::Goodput => {
             print!("{}", goodput_table());
@@ -188,6 +191,31 @@ fn nat_matrix(seed: u64) -> bool {
         "D direct, R relayed, * asymmetric only, ! no talk; {unexpected} not as the oracle says"
     );
     unexpected == 0
+}
+
+fn nat_every_pair(seed: u64) -> bool {
+    let (mut direct, mut relayed, mut wrong) = (0, 0, 0);
+    every_pair(seed, |pair| {
+        match pair.cell.direct_after {
+            Some(_) => direct += 1,
+            None => relayed += 1,
+        }
+        if !pair.cell.is_as_expected() {
+            wrong += 1;
+            let words = |chain: &[Nat]| -> String {
+                let word = |n: &Nat| format!("{:?}/{:?}/{:?}", n.mapping, n.filtering, n.ports);
+                chain.iter().map(word).collect::<Vec<_>>().join(" behind ")
+            };
+            println!(
+                "[{}] with [{}]: {:?}",
+                words(&pair.a),
+                words(&pair.b),
+                pair.cell
+            );
+        }
+    });
+    println!("{direct} pairs direct, {relayed} relayed, {wrong} not as the oracle says");
+    wrong == 0
 }
 
 fn flood(seed: u64, count: u64) -> bool {
