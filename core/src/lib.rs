@@ -23,6 +23,7 @@ pub mod limiter;
 pub mod limits;
 mod node;
 pub mod path;
+mod peer;
 pub mod recovery;
 pub mod relay;
 pub mod rng;

@@ -188,3 +188,15 @@ pub const RELAY_BYTES_PER_S: u64 = 1 << 20;
 pub const RELAY_BURST_BYTES: u64 = 4 << 20;
 /// STUN answers a second.
 pub const STUN_PER_S: u32 = 1_000;
+/// Bytes waiting to be forwarded to one peer; more is dropped, as a router would.
+pub const RELAY_QUEUE_BYTES: usize = 256 << 10;
+/// Round-trip measurements waiting to be sent to one peer.
+pub const PINGS_QUEUED: u32 = 16;
+/// How long a call (handshake of ours) is repeated before the peer counts as unreachable.
+pub const CALL_LIFE: Duration = Duration::from_secs(8);
+/// How long a control request is repeated before it counts as failed.
+pub const CONTROL_LIFE: Duration = Duration::from_secs(10);
+/// Life that we ask for a name, seconds.
+pub const NAME_LIFE_S: u32 = 600;
+/// Peers kept in memory that are not connected any more.
+pub const PEERS_REMEMBERED: usize = 4_096;

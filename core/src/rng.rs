@@ -34,6 +34,12 @@ impl Rng {
         Self::from_seed(seed)
     }
 
+    /// A generator of its own that starts from a number drawn here: for use while this one's owner is borrowed.
+    #[must_use]
+    pub fn fork_next(&mut self) -> Self {
+        Self::from_seed(self.array())
+    }
+
     /// Fills `bytes`.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         self.inner.fill_bytes(bytes);

@@ -33,14 +33,21 @@ const BANNED_EVERYWHERE: &[(&str, &str)] = &[
 const SIBLINGS: &[&str] = &["session", "recovery", "level", "path", "directory", "relay"];
 
 /// Files and folders of the engine that everything may import, and that import none of the rooms above.
-const GROUND: &[&str] = &["wire", "time", "rng", "id", "limits", "error", "api", "limiter"];
+const GROUND: &[&str] = &[
+    "wire", "time", "rng", "id", "limits", "error", "api", "limiter",
+];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").into()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace")
+        .into()
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
         let name = entry.file_name();
@@ -58,11 +65,19 @@ fn sources() -> Vec<(String, String)> {
     rust_files(&root, &mut files);
     files.sort();
     let read = |path: PathBuf| {
-        let name = path.strip_prefix(&root).expect("found below the root").display().to_string();
+        let name = path
+            .strip_prefix(&root)
+            .expect("found below the root")
+            .display()
+            .to_string();
         (name, fs::read_to_string(path).expect("a readable source"))
     };
     let all: Vec<_> = files.into_iter().map(read).collect();
-    assert!(all.len() > 50, "the sources were not found: {} files", all.len());
+    assert!(
+        all.len() > 50,
+        "the sources were not found: {} files",
+        all.len()
+    );
     all
 }
 
@@ -113,12 +128,17 @@ fn files_functions_and_lines_stay_small() {
         }
         for (at, length) in functions(&text) {
             if length > FUNCTION_LINES_MAX && !is_test(&name) {
-                problems.push(format!("{name}:{at}: a function of {length} lines; push work down"));
+                problems.push(format!(
+                    "{name}:{at}: a function of {length} lines; push work down"
+                ));
             }
         }
         for (i, line) in text.lines().enumerate() {
             if line.chars().count() > LINE_COLUMNS_MAX {
-                problems.push(format!("{name}:{}: longer than {LINE_COLUMNS_MAX} columns", i + 1));
+                problems.push(format!(
+                    "{name}:{}: longer than {LINE_COLUMNS_MAX} columns",
+                    i + 1
+                ));
             }
         }
     }
@@ -127,8 +147,12 @@ fn files_functions_and_lines_stay_small() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let bare = sources().into_iter().filter(|(_, text)| !text.starts_with("//!"));
-    let problems: Vec<_> = bare.map(|(name, _)| format!("{name}: no //! header")).collect();
+    let bare = sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//!"));
+    let problems: Vec<_> = bare
+        .map(|(name, _)| format!("{name}: no //! header"))
+        .collect();
     refuse(&problems);
 }
 
@@ -159,12 +183,32 @@ fn banned_words_stay_out() {
 fn rooms_of_the_engine_do_not_import_sideways_or_upwards() {
     let mut problems = Vec::new();
     for (name, text) in sources() {
-        let Some(place) = name.strip_prefix("core/src/") else { continue };
+        let Some(place) = name.strip_prefix("core/src/") else {
+            continue;
+        };
         let room = place.split(['/', '.']).next().unwrap_or("");
         let upper: &[&str] = if GROUND.contains(&room) {
-            &["session", "recovery", "level", "path", "directory", "relay", "peer", "node"]
+            &[
+                "session",
+                "recovery",
+                "level",
+                "path",
+                "directory",
+                "relay",
+                "peer",
+                "node",
+            ]
         } else if SIBLINGS.contains(&room) {
-            &["session", "recovery", "level", "path", "directory", "relay", "peer", "node"]
+            &[
+                "session",
+                "recovery",
+                "level",
+                "path",
+                "directory",
+                "relay",
+                "peer",
+                "node",
+            ]
         } else if room == "peer" {
             &["node", "directory", "relay"]
         } else {

@@ -10,7 +10,11 @@ use crate::time::{Duration, Instant};
 /// What happens next.
 pub(crate) enum Arrival<F> {
     /// A packet reaches `to` (0 or 1); say with [`Pipe::settle`] whether it is acknowledged.
-    Packet { to: usize, number: u64, frames: Vec<F> },
+    Packet {
+        to: usize,
+        number: u64,
+        frames: Vec<F>,
+    },
     /// `side` learns that its packet was acknowledged.
     Acked { side: usize, frames: Vec<F> },
     /// `side` declares its packet lost.
@@ -74,7 +78,14 @@ impl<F: Clone> Pipe<F> {
         }
         self.later(100, 50, Happening::LossTimer { number });
         let is_settled = false;
-        self.flights.insert(number, Flight { side, frames, is_settled });
+        self.flights.insert(
+            number,
+            Flight {
+                side,
+                frames,
+                is_settled,
+            },
+        );
     }
 
     /// The receiver's decision on an arrived packet.

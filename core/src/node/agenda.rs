@@ -4,10 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::id::PeerKey;
 use crate::time::{Deadline, Instant};
-
-/// Key of a peer in the node's table.
-pub(crate) type PeerKey = u32;
 
 /// Timers and the queue of peers to poll.
 #[derive(Default)]
@@ -16,6 +14,7 @@ pub(crate) struct Agenda {
     deadlines: BTreeMap<PeerKey, Deadline>,
     ready: VecDeque<PeerKey>,
     queued: BTreeSet<PeerKey>,
+    unheard: Vec<PeerKey>,
 }
 
 impl Agenda {
@@ -24,6 +23,14 @@ impl Agenda {
         if self.queued.insert(peer) {
             self.ready.push_back(peer);
         }
+        if self.unheard.last() != Some(&peer) {
+            self.unheard.push(peer);
+        }
+    }
+
+    /// Peers touched since the last call, whose outcomes were not looked at yet; some may be named twice.
+    pub(crate) fn take_unheard(&mut self) -> Vec<PeerKey> {
+        core::mem::take(&mut self.unheard)
     }
 
     /// The peer to poll now; stays in front until it is drained, so that one batch follows another.
@@ -85,42 +92,45 @@ mod tests {
     use crate::time::TimerKind;
 
     fn deadline(millis: u64) -> Option<Deadline> {
-        Some(Deadline::new(Instant::from_millis(millis), TimerKind::KeepAlive))
+        Some(Deadline::new(
+            Instant::from_millis(millis),
+            TimerKind::KeepAlive,
+        ))
     }
 
     #[test]
     fn the_earliest_deadline_comes_first_and_only_once() {
         let mut agenda = Agenda::default();
-        agenda.on_drained(1, deadline(30));
-        agenda.on_drained(2, deadline(20));
-        agenda.on_drained(1, deadline(10));
+        agenda.on_drained(PeerKey(1), deadline(30));
+        agenda.on_drained(PeerKey(2), deadline(20));
+        agenda.on_drained(PeerKey(1), deadline(10));
         assert_eq!(agenda.next_timeout(), deadline(10));
-        assert_eq!(agenda.pop_due(Instant::from_millis(15)), Some(1));
+        assert_eq!(agenda.pop_due(Instant::from_millis(15)), Some(PeerKey(1)));
         assert_eq!(agenda.pop_due(Instant::from_millis(15)), None);
-        assert_eq!(agenda.pop_due(Instant::from_millis(20)), Some(2));
+        assert_eq!(agenda.pop_due(Instant::from_millis(20)), Some(PeerKey(2)));
         assert_eq!(agenda.next_timeout(), None);
     }
 
     #[test]
     fn a_touched_peer_is_queued_once_and_leaves_when_drained() {
         let mut agenda = Agenda::default();
-        agenda.on_touched(1);
-        agenda.on_touched(2);
-        agenda.on_touched(1);
-        assert_eq!(agenda.first_ready(), Some(1));
+        agenda.on_touched(PeerKey(1));
+        agenda.on_touched(PeerKey(2));
+        agenda.on_touched(PeerKey(1));
+        assert_eq!(agenda.first_ready(), Some(PeerKey(1)));
         agenda.rotate();
-        assert_eq!(agenda.first_ready(), Some(2));
-        agenda.on_drained(2, None);
-        agenda.on_drained(1, None);
+        assert_eq!(agenda.first_ready(), Some(PeerKey(2)));
+        agenda.on_drained(PeerKey(2), None);
+        agenda.on_drained(PeerKey(1), None);
         assert_eq!(agenda.first_ready(), None);
     }
 
     #[test]
     fn a_removed_peer_leaves_nothing_behind() {
         let mut agenda = Agenda::default();
-        agenda.on_drained(1, deadline(10));
-        agenda.on_touched(1);
-        agenda.remove(1);
+        agenda.on_drained(PeerKey(1), deadline(10));
+        agenda.on_touched(PeerKey(1));
+        agenda.remove(PeerKey(1));
         assert_eq!(agenda.first_ready(), None);
         assert_eq!(agenda.next_timeout(), None);
         assert!(agenda.deadlines.is_empty() && agenda.due.is_empty());

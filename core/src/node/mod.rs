@@ -1,37 +1,182 @@
-//! One participant. Feed it datagrams, time and commands; it answers with datagrams, events, effects and a
-//! deadline. Call any `handle_*` as often as you like, then poll each `poll_*` until `None`.
+//! One participant: all peers, the door for strangers, the roles (docs/architecture.md §3, §4).
+//!
+//! The node finds out whom a datagram concerns ([`input`], [`handshakes`]), hands it to that peer and acts on what the
+//! peer says concerns others ([`outcomes`]): registrations and searches ([`serving`]), its own introducers
+//! ([`introducing`]), connections asked for ([`connecting`]), what it relays. It holds tables and passes facts on; the
+//! rules are in the parts.
+
+mod agenda;
+mod commands;
+mod connecting;
+mod guard;
+mod handshakes;
+mod input;
+mod introducing;
+mod outcomes;
+mod output;
+mod provisional;
+mod searching;
+mod serving;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use core::net::SocketAddr;
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
+use self::agenda::Agenda;
+use self::guard::Guard;
+use self::introducing::Introducer;
+use self::provisional::Provisional;
+use self::searching::Searches;
+use self::table::Table;
 use crate::api::{
-    Accepted, ApiMisuse, Command, Effect, Event, MessageId, NodeConfig, NodeStatus, PeerStatus,
-    StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Command, Counters, Effect, Event, MessageId, NodeConfig, NodeStatus,
+    OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
+use crate::directory::attempts::ConnectAttempts;
+use crate::directory::server::{Directory, DirectoryConfig};
 use crate::id::NodeId;
-use crate::time::{Deadline, Instant};
+use crate::identity::Identity;
+use crate::limiter::TokenBucket;
+use crate::limits;
+use crate::path::Route;
+use crate::relay::client::RelayRoutes;
+use crate::relay::server::{RelayConfig, RelayServer};
+use crate::rng::Rng;
+use crate::time::{Deadline, Instant, TimerKind};
 
-/// One participant: the whole engine behind a handful of methods. Time must not go backwards.
-pub struct Node {}
+/// One participant: the whole engine behind a handful of methods.
+///
+/// Feed it datagrams, time and commands with `handle_*`, as often as you like; then call each `poll_*` until it gives
+/// `None`, last `poll_timeout`. Time must not go backwards. The same calls with the same configuration give the same
+/// output, bit for bit.
+pub struct Node {
+    identity: Identity,
+    settings: Settings,
+    started: Instant,
+    rng: Rng,
+    table: Table,
+    agenda: Agenda,
+    guard: Guard,
+    provisional: Provisional,
+    directory: Directory,
+    relay: RelayServer,
+    relay_routes: RelayRoutes,
+    introducers: Vec<Introducer>,
+    attempts: ConnectAttempts,
+    searches: Searches,
+    /// Operations of the engine's own, whose end the application does not hear of.
+    quiet: BTreeSet<OperationId>,
+    operations: u64,
+    /// Whom the application asked to be connected to, by the operation's end.
+    probe_budget: TokenBucket,
+    /// Datagrams that came through relays and wait for their turn.
+    relayed: VecDeque<(Route, Vec<u8>)>,
+    /// Datagrams that belong to no session: answers to handshakes, cookies, resets, STUN.
+    outbox: VecDeque<(Route, Vec<u8>)>,
+    events: VecDeque<Event>,
+    effects: VecDeque<Effect>,
+    counters: Counters,
+    /// Something happened that introducers or attempts may wait for.
+    stirred: bool,
+    is_shut_down: bool,
+}
+
+/// What the configuration says and the engine only reads.
+struct Settings {
+    network: String,
+    name: Option<String>,
+    listed: bool,
+    roles: crate::api::Roles,
+    accept_strangers: bool,
+    direct_paths: bool,
+    local_addresses: Vec<SocketAddr>,
+}
 
 impl Node {
     /// Makes a node; it starts to look for its introducers at once (poll it).
     ///
     /// # Errors
-    /// `ApiMisuse::InvalidArgument` for a name or network label that is too long or has control characters.
-    pub fn new(_config: NodeConfig, _now: Instant) -> Result<Self, ApiMisuse> {
-        Ok(Self {})
+    /// `ApiMisuse::InvalidArgument` for seeds that make no key, and for a name or network label that is too long or has
+    /// characters that may not be in one.
+    pub fn new(config: NodeConfig, now: Instant) -> Result<Self, ApiMisuse> {
+        let wrong = |what, must| ApiMisuse::InvalidArgument { what, must };
+        if let Some(name) = &config.name
+            && !crate::directory::name::is_valid_name(name)
+        {
+            return Err(wrong(
+                "the name",
+                "must have 1 to 64 bytes without white space, @ or /",
+            ));
+        }
+        let is_label = |c: char| c.is_ascii_graphic();
+        if config.network.len() > 64 || !config.network.chars().all(is_label) {
+            return Err(wrong(
+                "the network",
+                "must have at most 64 visible ASCII characters",
+            ));
+        }
+        let sequence = config.record_sequence;
+        let identity = Identity::from_seeds(&config.identity_seed, &config.static_seed, sequence)
+            .map_err(|_| wrong("the identity seed", "must make a key"))?;
+        let rng = Rng::from_seed(config.rng_seed);
+        let id = identity.node_id();
+        let per_minute = u64::from(limits::PROBES_PER_MINUTE);
+        let mut node = Self {
+            guard: Guard::new(now, id, &identity, rng.fork("guard")),
+            table: Table::new(id, config.shard, rng.fork("table")),
+            attempts: ConnectAttempts::new(rng.fork("attempts")),
+            relay: RelayServer::new(RelayConfig::default(), rng.fork("relay")),
+            rng: rng.fork("node"),
+            identity,
+            settings: Settings {
+                network: config.network,
+                name: config.name,
+                listed: config.listed,
+                roles: config.roles,
+                accept_strangers: config.accept_strangers,
+                direct_paths: config.direct_paths,
+                local_addresses: config.local_addresses,
+            },
+            started: now,
+            agenda: Agenda::default(),
+            provisional: Provisional::default(),
+            directory: Directory::new(DirectoryConfig::default()),
+            relay_routes: RelayRoutes::default(),
+            introducers: Vec::new(),
+            searches: Searches::default(),
+            quiet: BTreeSet::new(),
+            operations: 0,
+            probe_budget: TokenBucket::new(per_minute.div_ceil(60), per_minute, now),
+            relayed: VecDeque::new(),
+            outbox: VecDeque::new(),
+            events: VecDeque::new(),
+            effects: VecDeque::new(),
+            counters: Counters::default(),
+            stirred: true,
+            is_shut_down: false,
+        };
+        for address in config.introducers {
+            node.add_introducer(now, address);
+        }
+        node.settle(now);
+        Ok(node)
     }
 
     /// This node's identity.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        NodeId::from_bytes([0; 32])
+        self.identity.node_id()
     }
 
     /// Takes one datagram. It is opened in place, so its bytes are scrambled afterwards.
-    pub fn handle_datagram(&mut self, _now: Instant, _from: SocketAddr, _bytes: &mut [u8]) {}
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+        self.handle_batch(now, from, bytes, usize::MAX);
+    }
 
     /// Takes a batch of datagrams from one source: `segment_size` bytes each, the last may be shorter.
     pub fn handle_batch(
@@ -41,13 +186,36 @@ impl Node {
         bytes: &mut [u8],
         segment_size: usize,
     ) {
-        for datagram in bytes.chunks_mut(segment_size.max(1)) {
-            self.handle_datagram(now, from, datagram);
+        if self.is_shut_down {
+            return;
         }
+        let route = Route::Direct(crate::path::canonical(from));
+        for datagram in bytes.chunks_mut(segment_size.max(1)) {
+            self.counters.datagrams_received += 1;
+            self.counters.bytes_received += datagram.len() as u64;
+            self.handle_routed(now, route, datagram);
+        }
+        self.settle(now);
     }
 
     /// Does everything that is due.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(key) = self.agenda.pop_due(now) {
+            self.wake_peer(now, key);
+        }
+        let expired = self.provisional.expire(now);
+        self.retire(expired);
+        if self.directory.next_timeout().is_some_and(|d| d.at <= now) {
+            self.directory.on_timeout(now);
+            self.drop_ended_registrations();
+        }
+        if self.relay.next_timeout().is_some_and(|d| d.at <= now) {
+            self.relay.on_timeout(now);
+        }
+        self.attempts.on_timeout(now);
+        self.stirred = true;
+        self.settle(now);
+    }
 
     /// Carries out one command.
     ///
@@ -55,84 +223,115 @@ impl Node {
     /// [`ApiMisuse`] with nothing changed.
     pub fn handle_command(
         &mut self,
-        _now: Instant,
-        _command: Command,
+        now: Instant,
+        command: Command,
     ) -> Result<Accepted, ApiMisuse> {
-        Err(ApiMisuse::ShutDown)
+        if self.is_shut_down {
+            return Err(ApiMisuse::ShutDown);
+        }
+        let accepted = self.obey(now, command);
+        self.settle(now);
+        accepted
     }
 
     /// Reads up to `max_bytes` from a stream and gives its sender as much new credit.
     ///
     /// # Errors
-    /// `NotConnected` or `UnknownStream`.
+    /// `UnknownPeer`, `NotConnected` or `UnknownStream`.
     pub fn read_stream(
         &mut self,
         _now: Instant,
-        _peer: NodeId,
-        _stream: StreamId,
-        _max_bytes: usize,
+        peer: NodeId,
+        stream: StreamId,
+        max_bytes: usize,
     ) -> Result<StreamRead, ApiMisuse> {
-        Err(ApiMisuse::UnknownStream)
+        let key = self.table.key_of(&peer).ok_or(ApiMisuse::UnknownPeer)?;
+        let entry = self.table.get_mut(key).ok_or(ApiMisuse::UnknownPeer)?;
+        let read = entry.peer.read_stream(stream, max_bytes)?;
+        self.agenda.on_touched(key);
+        Ok(read)
     }
 
     /// Takes a message that `Event::MessageReady` announced and gives its sender new credit.
     ///
     /// # Errors
-    /// `NotConnected` or `UnknownMessage`.
+    /// `UnknownPeer` or `UnknownMessage`.
     pub fn take_message(
         &mut self,
         _now: Instant,
-        _peer: NodeId,
-        _message: MessageId,
+        peer: NodeId,
+        message: MessageId,
     ) -> Result<Bytes, ApiMisuse> {
-        Err(ApiMisuse::UnknownMessage)
+        let key = self.table.key_of(&peer).ok_or(ApiMisuse::UnknownPeer)?;
+        let entry = self.table.get_mut(key).ok_or(ApiMisuse::UnknownPeer)?;
+        let data = entry.peer.take_message(message)?;
+        self.agenda.on_touched(key);
+        Ok(data)
     }
 
-    /// Fills `buffer` with datagrams for one destination, equal in size but for the last.
+    /// Fills `buffer` (at least [`limits::MAX_DATAGRAM_BYTES`], better [`limits::BATCH_BYTES`]) with datagrams for one
+    /// destination, equal in size but for the last.
     #[must_use]
-    pub fn poll_transmit(&mut self, _now: Instant, _buffer: &mut [u8]) -> Option<Transmit> {
-        None
+    pub fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        let transmit = self.next_transmit(now, buffer)?;
+        let segments = transmit.len.div_ceil(transmit.segment_size.max(1));
+        self.counters.datagrams_sent += segments as u64;
+        self.counters.bytes_sent += transmit.len as u64;
+        Some(transmit)
     }
 
     /// The next thing to tell the application.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     /// The next thing to do for the engine.
     #[must_use]
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        None
+        self.effects.pop_front()
     }
 
     /// When to call `handle_timeout`, and why; the present while output is waiting.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        None
+        if self.agenda.first_ready().is_some() || !self.outbox.is_empty() {
+            return Some(Deadline::new(Instant::EPOCH, TimerKind::OutputWaiting));
+        }
+        let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
+        let links = self.introducers.iter().map(|i| i.link.next_timeout());
+        let links = links.fold(None, Deadline::earlier);
+        let others = [
+            self.agenda.next_timeout(),
+            at(self.provisional.next_timeout(), TimerKind::Handshake),
+            self.attempts.next_timeout(),
+            self.directory.next_timeout(),
+            self.relay.next_timeout(),
+        ];
+        others.into_iter().fold(links, Deadline::earlier)
     }
 
     /// The node in short.
     #[must_use]
-    pub fn status(&self, _now: Instant) -> NodeStatus {
-        unreachable!("replaced with the engine")
+    pub fn status(&self, now: Instant) -> NodeStatus {
+        self.node_status(now)
     }
 
     /// All peers known in this run, by id.
     #[must_use]
-    pub fn peers(&self, _now: Instant) -> Vec<PeerStatus> {
-        Vec::new()
+    pub fn peers(&self, now: Instant) -> Vec<PeerStatus> {
+        self.peer_statuses(now)
     }
 
     /// One peer.
     #[must_use]
-    pub fn peer(&self, _now: Instant, _id: &NodeId) -> Option<PeerStatus> {
-        None
+    pub fn peer(&self, now: Instant, id: &NodeId) -> Option<PeerStatus> {
+        self.peer_status(now, self.table.key_of(id)?)
     }
 
     /// Why the path to a peer is what it is.
     #[must_use]
-    pub fn why(&self, _now: Instant, _id: &NodeId) -> Option<Why> {
-        None
+    pub fn why(&self, _now: Instant, id: &NodeId) -> Option<Why> {
+        self.explain(self.table.key_of(id)?)
     }
 }

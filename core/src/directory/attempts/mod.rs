@@ -12,7 +12,7 @@ mod attempt;
 use attempt::{Asked, Attempt, Introducer, TargetKey};
 
 use crate::api::{ConnectFailure, ConnectTarget, OperationId};
-use crate::id::NodeId;
+use crate::id::{AttemptId, NodeId};
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant, TimerKind};
 
@@ -21,10 +21,6 @@ use crate::time::{Deadline, Duration, Instant, TimerKind};
 const STAGGER: Duration = Duration::from_millis(300);
 /// Bit that requesters leave clear in the relay channels that they choose (protocol §10.2).
 const RELAY_CHOSEN: u32 = 1 << 31;
-
-/// Number of one attempt; several operations may share it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AttemptId(u64);
 
 /// An introducer that may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -156,6 +156,11 @@ impl Incoming {
         }
     }
 
+    /// Whole messages that nobody has taken yet.
+    pub(super) fn ready(&self) -> Vec<u64> {
+        self.whole.keys().copied().collect()
+    }
+
     pub(super) fn take(&mut self, id: u64) -> Option<Bytes> {
         let data = self.whole.remove(&id)?;
         self.release(data.len() as u64);

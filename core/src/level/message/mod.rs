@@ -243,6 +243,12 @@ impl Messages {
         }
     }
 
+    /// Whole messages that nobody has taken yet.
+    #[must_use]
+    pub fn ready(&self) -> Vec<MessageId> {
+        self.incoming.ready().into_iter().map(MessageId).collect()
+    }
+
     /// Takes a message that `Ready` announced and makes room for another.
     pub fn take(&mut self, id: MessageId) -> Option<Bytes> {
         self.incoming.take(id.0)

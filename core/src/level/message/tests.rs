@@ -150,7 +150,11 @@ impl World {
             let mut ends = BTreeMap::new();
             for id in &self.delivered[side] {
                 assert!(ends.insert(*id, true).is_none(), "two ends");
-                assert_eq!(got.get(id), self.sent[side].get(id), "delivered means there");
+                assert_eq!(
+                    got.get(id),
+                    self.sent[side].get(id),
+                    "delivered means there"
+                );
             }
             for (id, _) in &self.failed[side] {
                 assert!(ends.insert(*id, false).is_none(), "two ends");
@@ -160,7 +164,11 @@ impl World {
                 assert!(self.sent[side].get(id) == Some(data), "byte-exact");
             }
             let (sender, receiver) = (&self.sides[side], &self.sides[1 - side]);
-            assert_eq!(sender.outgoing.begun(), receiver.incoming.begun(), "same books");
+            assert_eq!(
+                sender.outgoing.begun(),
+                receiver.incoming.begun(),
+                "same books"
+            );
             assert_eq!(receiver.incoming.held(), 0, "nothing is left behind");
         }
     }
@@ -195,7 +203,11 @@ fn exchange(a: &mut Messages, b: &mut Messages, now: Instant) {
     loop {
         let mut quiet = true;
         for forth in [true, false] {
-            let (from, to) = if forth { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
+            let (from, to) = if forth {
+                (&mut *a, &mut *b)
+            } else {
+                (&mut *b, &mut *a)
+            };
             while let Some(frame) = poll(from, 1_200) {
                 quiet = false;
                 if apply(to, &frame, now) {
@@ -316,7 +328,10 @@ fn too_large_and_too_many_are_refused() {
     let mut messages = Messages::default();
     let large = Bytes::from(vec![0; limits::MESSAGE_BYTES + 1]);
     let limit_bytes = limits::MESSAGE_BYTES;
-    assert_eq!(messages.send(1, large, None), Err(ApiMisuse::TooLarge { limit_bytes }));
+    assert_eq!(
+        messages.send(1, large, None),
+        Err(ApiMisuse::TooLarge { limit_bytes })
+    );
     for _ in 0..limits::MESSAGES_IN_FLIGHT {
         assert!(messages.send(1, Bytes::new(), None).is_ok());
     }

@@ -346,6 +346,16 @@ impl Streams {
         self.streams.get(&id.0)?.channel
     }
 
+    /// Streams of which something may still be read.
+    #[must_use]
+    pub fn readable(&self) -> Vec<StreamId> {
+        let open = self
+            .streams
+            .iter()
+            .filter(|(_, stream)| !stream.receiving.has_ended);
+        open.map(|(id, _)| StreamId(*id)).collect()
+    }
+
     /// Streams that have not ended.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,0 +1,105 @@
+//! The door for strangers: what an unauthenticated datagram may cost us (protocol §3.4, §3.5, §4.6, §11).
+//! Decides: compute, demand a cookie, or drop. Holds nothing per source but a slot of a fixed table.
+
+use crate::id::NodeId;
+use crate::identity::Identity;
+use crate::limiter::{SourceMeter, TokenBucket};
+use crate::limits;
+use crate::path::Route;
+use crate::rng::Rng;
+use crate::session::{CookieJar, MacKey, RecordCache, ResetKey, build_reset};
+use crate::time::Instant;
+
+/// What to do with a handshake datagram.
+pub(super) enum Admission {
+    /// Worth computing.
+    Compute,
+    /// Answer with this, compute nothing.
+    Cookie(Vec<u8>),
+    /// Not for us: its mac1 is wrong.
+    WrongMac,
+    /// Too much; drop.
+    Throttled,
+}
+
+/// Budgets and keys that face strangers.
+pub(super) struct Guard {
+    mac: MacKey,
+    cookies: CookieJar,
+    sources: SourceMeter,
+    computed: TokenBucket,
+    resets: TokenBucket,
+    stun: TokenBucket,
+    reset_key: ResetKey,
+    rng: Rng,
+    /// Key records whose signature was checked before.
+    pub(super) records: RecordCache,
+}
+
+impl Guard {
+    pub(super) fn new(now: Instant, id: NodeId, identity: &Identity, mut rng: Rng) -> Self {
+        let per_s = |rate: u32| TokenBucket::new(u64::from(rate), u64::from(rate), now);
+        Self {
+            mac: MacKey::of(&id),
+            cookies: CookieJar::new(id, rng.fork("cookies")),
+            sources: SourceMeter::new(
+                &mut rng,
+                limits::HANDSHAKES_PER_SOURCE_PER_S,
+                limits::HANDSHAKES_PER_SOURCE_BURST,
+            ),
+            computed: per_s(limits::HANDSHAKES_BEFORE_COOKIES_PER_S),
+            resets: per_s(limits::RESETS_PER_S),
+            stun: per_s(limits::STUN_PER_S),
+            reset_key: ResetKey::of(identity),
+            rng,
+            records: RecordCache::new(),
+        }
+    }
+
+    /// Judges an initiation, or the third datagram of `XX`.
+    pub(super) fn admit(&mut self, now: Instant, route: Route, datagram: &[u8]) -> Admission {
+        if !self.mac.check_mac1(datagram) {
+            return Admission::WrongMac;
+        }
+        // A relay's session is authenticated and has budgets of its own.
+        let Some(source) = route.address() else {
+            return Admission::Compute;
+        };
+        self.cookies.on_time(now);
+        if self.cookies.check_mac2(datagram, source) {
+            return match self.sources.take(now, source.ip()) {
+                true => Admission::Compute,
+                false => Admission::Throttled,
+            };
+        }
+        if self.computed.take(now, 1) && self.sources.take(now, source.ip()) {
+            return Admission::Compute;
+        }
+        let reply = self.cookies.reply(datagram, source, &mut self.rng);
+        reply.map_or(Admission::Throttled, Admission::Cookie)
+    }
+
+    /// The token that ends the session with this receiver index should we ever lose it.
+    pub(super) fn reset_token(&self, index: u32) -> [u8; 16] {
+        self.reset_key.token(index)
+    }
+
+    /// A stateless reset for a data packet that nobody here can open; `None` where it would be too much.
+    pub(super) fn reset(
+        &mut self,
+        now: Instant,
+        index: u32,
+        trigger_bytes: usize,
+    ) -> Option<Vec<u8>> {
+        if !self.resets.take(now, 1) {
+            return None;
+        }
+        let token = self.reset_key.token(index);
+        build_reset(trigger_bytes, &token, &mut self.rng)
+    }
+
+    /// Whether one more STUN request may be answered.
+    pub(super) fn may_answer_stun(&mut self, now: Instant) -> bool {
+        self.stun.take(now, 1)
+    }
+}

@@ -1,0 +1,155 @@
+//! The table of peers: by key, by identity, by receiver index and by reset token. Keys are used again only after
+//! everything that named them is gone.
+
+use std::collections::BTreeMap;
+
+use slab::Slab;
+
+use crate::id::{NodeId, PeerKey};
+use crate::peer::Peer;
+use crate::rng::Rng;
+use crate::time::Instant;
+
+/// Whose receiver index it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// A session of this peer.
+    Peer(PeerKey),
+    /// A handshake of ours with this peer.
+    Calling(PeerKey),
+    /// A half-open handshake that we answered.
+    Provisional,
+}
+
+/// A peer, and what the node remembers about it.
+pub(super) struct Entry {
+    pub(super) peer: Peer,
+    /// Whether the application knows it: it asked for it, or the peer was introduced to us.
+    pub(super) is_known: bool,
+    /// Whether this node asked for the connection.
+    pub(super) asked: bool,
+    tokens: Vec<[u8; 16]>,
+}
+
+/// All peers.
+pub(super) struct Table {
+    local_id: NodeId,
+    entries: Slab<Entry>,
+    by_id: BTreeMap<NodeId, PeerKey>,
+    by_index: BTreeMap<u32, Owner>,
+    by_token: BTreeMap<[u8; 16], PeerKey>,
+    shard: u8,
+    rng: Rng,
+}
+
+impl Table {
+    pub(super) fn new(local_id: NodeId, shard: u8, rng: Rng) -> Self {
+        Self {
+            local_id,
+            entries: Slab::new(),
+            by_id: BTreeMap::new(),
+            by_index: BTreeMap::new(),
+            by_token: BTreeMap::new(),
+            shard,
+            rng,
+        }
+    }
+
+    pub(super) fn key_of(&self, id: &NodeId) -> Option<PeerKey> {
+        self.by_id.get(id).copied()
+    }
+
+    pub(super) fn get(&self, key: PeerKey) -> Option<&Entry> {
+        self.entries.get(key.0 as usize)
+    }
+
+    pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Entry> {
+        self.entries.get_mut(key.0 as usize)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerKey, &Entry)> {
+        self.by_id
+            .values()
+            .filter_map(|key| Some((*key, self.get(*key)?)))
+    }
+
+    /// Keys of all peers, by identity.
+    pub(super) fn keys(&self) -> Vec<PeerKey> {
+        self.by_id.values().copied().collect()
+    }
+
+    /// The peer with this identity; made where there is none.
+    pub(super) fn ensure(&mut self, now: Instant, id: NodeId, direct_paths: bool) -> PeerKey {
+        if let Some(key) = self.key_of(&id) {
+            return key;
+        }
+        let rng = self.rng.fork_next();
+        let peer = Peer::new(now, id, self.local_id < id, direct_paths, rng);
+        let entry = Entry {
+            peer,
+            is_known: false,
+            asked: false,
+            tokens: Vec::new(),
+        };
+        let key = PeerKey(u32::try_from(self.entries.insert(entry)).unwrap_or(u32::MAX));
+        self.by_id.insert(id, key);
+        key
+    }
+
+    /// Forgets a peer; its indices are retired by its own outcomes before.
+    pub(super) fn remove(&mut self, key: PeerKey) {
+        self.forget_tokens(key);
+        if let Some(entry) = self.entries.try_remove(key.0 as usize) {
+            self.by_id.remove(&entry.peer.id());
+        }
+    }
+
+    /// A receiver index that nobody has: random, with the shard in its four high bits.
+    pub(super) fn new_index(&mut self) -> u32 {
+        loop {
+            let index = self.rng.next_u32() >> 4 | u32::from(self.shard) << 28;
+            if !self.by_index.contains_key(&index) {
+                return index;
+            }
+        }
+    }
+
+    pub(super) fn owner(&self, index: u32) -> Option<Owner> {
+        self.by_index.get(&index).copied()
+    }
+
+    pub(super) fn set_owner(&mut self, index: u32, owner: Owner) {
+        self.by_index.insert(index, owner);
+    }
+
+    pub(super) fn retire_index(&mut self, index: u32) {
+        self.by_index.remove(&index);
+    }
+
+    /// Reads the tokens of a peer's sessions anew.
+    pub(super) fn learn_tokens(&mut self, key: PeerKey) {
+        self.forget_tokens(key);
+        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+            return;
+        };
+        entry.tokens = entry.peer.reset_tokens().copied().collect();
+        for token in &entry.tokens {
+            self.by_token.insert(*token, key);
+        }
+    }
+
+    /// Forgets the tokens of a peer's sessions.
+    pub(super) fn forget_tokens(&mut self, key: PeerKey) {
+        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+            return;
+        };
+        for token in core::mem::take(&mut entry.tokens) {
+            self.by_token.remove(&token);
+        }
+    }
+
+    /// Whose session a stateless reset with this token ends.
+    pub(super) fn by_token(&self, token: &[u8; 16]) -> Option<PeerKey> {
+        self.by_token.get(token).copied()
+    }
+}

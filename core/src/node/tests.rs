@@ -1,0 +1,418 @@
+//! Nodes wired back to back on a perfect network in virtual time: the wiring itself. Loss, NATs and faults are the
+//! simulator's business.
+
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::Node;
+use crate::api::{
+    Accepted, Answer, Command, ConnectTarget, Event, NodeConfig, PathKind, RequestOutcome, Roles,
+    SearchOutcome, StreamId, StreamRead,
+};
+use crate::id::NodeId;
+use crate::time::{Duration, Instant};
+
+/// A handful of nodes, each at one address; datagrams take one millisecond.
+struct Net {
+    now: Instant,
+    nodes: BTreeMap<SocketAddr, Node>,
+    events: BTreeMap<NodeId, Vec<Event>>,
+    wire: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
+    buffer: Vec<u8>,
+}
+
+fn address(n: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, n], 6660))
+}
+
+fn config(n: u8) -> NodeConfig {
+    let mut config = NodeConfig::new([n; 32], [n + 100; 32], [n + 50; 32]);
+    config.local_addresses = vec![address(n)];
+    config
+}
+
+impl Net {
+    fn new() -> Self {
+        Self {
+            now: Instant::from_millis(1_000),
+            nodes: BTreeMap::new(),
+            events: BTreeMap::new(),
+            wire: VecDeque::new(),
+            buffer: vec![0; 65_536],
+        }
+    }
+
+    fn add(&mut self, n: u8, config: NodeConfig) -> NodeId {
+        let node = Node::new(config, self.now).expect("a valid configuration");
+        let id = node.id();
+        self.nodes.insert(address(n), node);
+        id
+    }
+
+    fn node(&mut self, n: u8) -> &mut Node {
+        self.nodes
+            .get_mut(&address(n))
+            .expect("a node at this address")
+    }
+
+    fn order(&mut self, n: u8, command: Command) -> Accepted {
+        let now = self.now;
+        self.node(n)
+            .handle_command(now, command)
+            .expect("an order that is obeyed")
+    }
+
+    fn drain(&mut self) {
+        let arrives = self.now + Duration::from_millis(1);
+        for (from, node) in &mut self.nodes {
+            while let Some(t) = node.poll_transmit(self.now, &mut self.buffer) {
+                for datagram in self.buffer[..t.len].chunks(t.segment_size) {
+                    self.wire
+                        .push_back((arrives, *from, t.to, datagram.to_vec()));
+                }
+            }
+            while let Some(event) = node.poll_event() {
+                self.events.entry(node.id()).or_default().push(event);
+            }
+            while node.poll_effect().is_some() {}
+        }
+    }
+
+    /// Runs for a while of virtual time.
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            self.drain();
+            let arrival = self.wire.front().map(|(at, ..)| *at);
+            let timers = self
+                .nodes
+                .values()
+                .filter_map(|n| n.poll_timeout())
+                .map(|d| d.at);
+            let Some(next) = timers.chain(arrival).min().filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if arrival.is_some_and(|at| at <= self.now) {
+                let (_, from, to, mut datagram) = self.wire.pop_front().expect("looked at");
+                if let Some(node) = self.nodes.get_mut(&to) {
+                    node.handle_datagram(self.now, from, &mut datagram);
+                }
+            } else {
+                for node in self.nodes.values_mut() {
+                    if node.poll_timeout().is_some_and(|d| d.at <= self.now) {
+                        node.handle_timeout(self.now);
+                    }
+                }
+            }
+        }
+        self.now = end;
+    }
+
+    fn events_of(&mut self, id: NodeId) -> Vec<Event> {
+        self.events.remove(&id).unwrap_or_default()
+    }
+}
+
+/// An introducer (1) and two registered nodes, ada (2) and ben (3), on a public network.
+fn three() -> (Net, NodeId, NodeId) {
+    let mut net = Net::new();
+    let mut introducer = config(1);
+    introducer.roles = Roles::ALL;
+    let introducer_id = net.add(1, introducer);
+    let introducer = format!("p2p://{introducer_id}@10.0.0.1:6660")
+        .parse()
+        .expect("an address");
+    let mut ids = Vec::new();
+    for (n, name) in [(2, "ada"), (3, "ben")] {
+        let mut config = config(n);
+        config.name = Some(name.to_owned());
+        config.introducers = vec![Clone::clone(&introducer)];
+        ids.push(net.add(n, config));
+    }
+    net.run(Duration::from_secs(2));
+    (net, ids[0], ids[1])
+}
+
+fn connected() -> (Net, NodeId, NodeId) {
+    let (mut net, ada, ben) = three();
+    let target = ConnectTarget::Name("ben".to_owned());
+    let timeout = Duration::from_secs(10);
+    net.order(
+        2,
+        Command::Connect {
+            target,
+            introducer: None,
+            timeout,
+        },
+    );
+    net.run(Duration::from_secs(2));
+    (net, ada, ben)
+}
+
+#[test]
+fn both_register_and_find_each_other_by_name() {
+    let (mut net, ada, ben) = three();
+    let now = net.now;
+    assert_eq!(net.node(1).status(now).directory_entries, 2);
+    let query = "ben".to_owned();
+    net.order(
+        2,
+        Command::Search {
+            query,
+            introducer: None,
+            cursor: None,
+        },
+    );
+    net.run(Duration::from_secs(1));
+    let found = net
+        .events_of(ada)
+        .into_iter()
+        .find_map(|event| match event {
+            Event::SearchDone {
+                outcome: SearchOutcome::Found { entries, .. },
+                ..
+            } => Some(entries),
+            _ => None,
+        });
+    let found = found.expect("the search ends");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].id, ben);
+}
+
+#[test]
+fn a_connection_starts_relayed_and_becomes_direct() {
+    let (mut net, ada, ben) = connected();
+    let now = net.now;
+    let path = net
+        .node(2)
+        .peer(now, &ben)
+        .expect("known")
+        .path
+        .expect("connected");
+    assert_eq!(
+        path.kind,
+        PathKind::Direct,
+        "{:?}",
+        net.node(2).why(now, &ben)
+    );
+    let first = net
+        .events_of(ada)
+        .into_iter()
+        .find_map(|event| match event {
+            Event::Connected { path, .. } => Some(path.kind),
+            _ => None,
+        });
+    assert!(matches!(first, Some(PathKind::Relay { .. })));
+    let theirs = net.events_of(ben);
+    assert!(
+        theirs
+            .iter()
+            .any(|e| matches!(e, Event::Connected { peer, .. } if *peer == ada))
+    );
+}
+
+#[test]
+fn all_four_levels_carry_data() {
+    let (mut net, ada, ben) = connected();
+    net.events_of(ben);
+    let data = Bytes::from_static(b"tick");
+    net.order(
+        2,
+        Command::SendDatagram {
+            peer: ben,
+            channel: 7,
+            data,
+            expiry: None,
+        },
+    );
+    let (service, body) = ("sum".to_owned(), Bytes::from_static(b"1+1"));
+    let deadline = Duration::from_secs(5);
+    net.order(
+        2,
+        Command::SendRequest {
+            peer: ben,
+            service,
+            body,
+            deadline,
+        },
+    );
+    let message = Bytes::from(vec![42; 1 << 20]);
+    let (channel, data) = (1, message.clone());
+    net.order(
+        2,
+        Command::SendMessage {
+            peer: ben,
+            channel,
+            data,
+            deadline: None,
+        },
+    );
+    net.run(Duration::from_secs(3));
+    let mut seen = (false, false, false);
+    for event in net.events_of(ben) {
+        match event {
+            Event::DatagramReceived {
+                data, channel: 7, ..
+            } => seen.0 = &data[..] == b"tick",
+            Event::RequestReceived { request, body, .. } => {
+                assert_eq!(&body[..], b"1+1");
+                let answer = Answer {
+                    status: 0,
+                    body: Bytes::from_static(b"2"),
+                };
+                net.order(
+                    3,
+                    Command::Answer {
+                        peer: ada,
+                        request,
+                        answer,
+                    },
+                );
+                seen.1 = true;
+            }
+            Event::MessageReady {
+                message: id, len, ..
+            } => {
+                let now = net.now;
+                let taken = net.node(3).take_message(now, ada, id).expect("announced");
+                assert_eq!((taken.len(), &taken), (len, &message));
+                seen.2 = true;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(seen, (true, true, true));
+    net.run(Duration::from_secs(1));
+    let ours = net.events_of(ada);
+    assert!(
+        ours.iter()
+            .any(|e| matches!(e, Event::MessageDelivered { .. }))
+    );
+    let answered = |e: &Event| matches!(e, Event::RequestDone { outcome: RequestOutcome::Answered(a), .. } if &a.body[..] == b"2");
+    assert_eq!(ours.iter().filter(|e| answered(e)).count(), 1);
+}
+
+fn read_all(net: &mut Net, n: u8, peer: NodeId, stream: StreamId) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::new();
+    let now = net.now;
+    loop {
+        match net.node(n).read_stream(now, peer, stream, usize::MAX) {
+            Ok(StreamRead::Data(data)) => bytes.extend_from_slice(&data),
+            Ok(StreamRead::Finished) => return (bytes, true),
+            _ => return (bytes, false),
+        }
+    }
+}
+
+#[test]
+fn a_stream_arrives_whole_and_in_order() {
+    let (mut net, ada, ben) = connected();
+    let Accepted::Stream(stream) = net.order(
+        2,
+        Command::OpenStream {
+            peer: ben,
+            channel: 3,
+        },
+    ) else {
+        panic!("a stream opens");
+    };
+    let payload: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
+    let mut rest = Bytes::from(payload.clone());
+    let (mut got, mut is_whole) = (Vec::new(), false);
+    for _ in 0..4_000 {
+        if !rest.is_empty() {
+            let data = rest.clone();
+            match net.order(
+                2,
+                Command::WriteStream {
+                    peer: ben,
+                    stream,
+                    data,
+                },
+            ) {
+                Accepted::Written(n) => drop(rest.split_to(n)),
+                other => panic!("{other:?}"),
+            }
+            if rest.is_empty() {
+                net.order(2, Command::FinishStream { peer: ben, stream });
+            }
+        }
+        net.run(Duration::from_millis(2));
+        let (bytes, end) = read_all(&mut net, 3, ada, stream);
+        got.extend(bytes);
+        is_whole |= end;
+        if is_whole {
+            break;
+        }
+    }
+    assert!(is_whole);
+    assert_eq!(got, payload);
+}
+
+#[test]
+fn an_idle_pair_stays_connected_and_changes_its_keys() {
+    let (mut net, ada, ben) = connected();
+    net.run(Duration::from_secs(400));
+    let now = net.now;
+    for (n, other) in [(2, ben), (3, ada)] {
+        let status = net.node(n).peer(now, &other).expect("known");
+        assert_eq!(status.state, crate::api::PeerState::Connected);
+    }
+    let lost = |e: &Event| matches!(e, Event::Disconnected { .. });
+    assert!(!net.events_of(ada).iter().any(lost));
+    let data = Bytes::from_static(b"still here");
+    net.order(
+        2,
+        Command::SendMessage {
+            peer: ben,
+            channel: 0,
+            data,
+            deadline: None,
+        },
+    );
+    net.run(Duration::from_secs(200));
+    let data = Bytes::from_static(b"and here");
+    net.order(
+        3,
+        Command::SendMessage {
+            peer: ada,
+            channel: 0,
+            data,
+            deadline: None,
+        },
+    );
+    net.run(Duration::from_secs(10));
+    let ready = |e: &Event| matches!(e, Event::MessageReady { .. });
+    assert!(
+        net.events_of(ben).iter().any(ready),
+        "keys were renewed without loss"
+    );
+    assert!(net.events_of(ada).iter().any(ready));
+}
+
+#[test]
+fn an_unknown_name_is_refused() {
+    let (mut net, ada, _) = three();
+    let target = ConnectTarget::Name("nobody".to_owned());
+    let timeout = Duration::from_secs(10);
+    net.order(
+        2,
+        Command::Connect {
+            target,
+            introducer: None,
+            timeout,
+        },
+    );
+    net.run(Duration::from_secs(11));
+    let failed = net
+        .events_of(ada)
+        .into_iter()
+        .find_map(|event| match event {
+            Event::ConnectFailed { reason, .. } => Some(reason),
+            _ => None,
+        });
+    assert_eq!(failed, Some(crate::api::ConnectFailure::UnknownPeer));
+}

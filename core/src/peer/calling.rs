@@ -1,0 +1,74 @@
+//! A handshake that this side started: what to send, when to repeat it, when to give it up (protocol §3.6).
+//! Told: time, the responder's cookie or answer. Returns: the datagram that is due, and over which route.
+
+use crate::limits;
+use crate::path::Route;
+use crate::session::Initiator;
+use crate::time::{Duration, Instant};
+
+/// Pauses that double, up to a bound.
+pub(crate) struct Repeat {
+    due: Instant,
+    pause: Duration,
+    gives_up: Instant,
+}
+
+impl Repeat {
+    /// Due at once, for the first time.
+    pub(crate) fn new(now: Instant, life: Duration) -> Self {
+        Self {
+            due: now,
+            pause: limits::HANDSHAKE_RETRY,
+            gives_up: now + life,
+        }
+    }
+
+    /// Whether it is due; the next time is then set.
+    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.due;
+        if is_due {
+            self.due = now + self.pause;
+            self.pause = (self.pause * 2).min(limits::HANDSHAKE_RETRY_MAX);
+        }
+        is_due
+    }
+
+    /// Makes it due again at once.
+    pub(crate) fn hasten(&mut self, now: Instant) {
+        self.due = now;
+    }
+
+    /// Whether nobody answered for too long.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        now >= self.gives_up
+    }
+
+    /// When to look again.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        self.due.min(self.gives_up)
+    }
+}
+
+/// The initiator's side of a handshake under way.
+pub(crate) struct Calling {
+    /// The Noise state and the datagram to repeat.
+    pub(crate) initiator: Initiator,
+    /// Where it goes; changes when the peer's routes do.
+    pub(crate) route: Route,
+    /// When the first datagram left; the answer measures a first round trip.
+    pub(crate) started: Instant,
+    /// Whether the present association goes on.
+    pub(crate) is_rekey: bool,
+    /// The clock.
+    pub(crate) repeat: Repeat,
+}
+
+/// The third datagram of `XX`, repeated until the responder is heard under the new keys.
+pub(crate) struct Confirming {
+    /// The datagram.
+    pub(crate) datagram: Vec<u8>,
+    /// Where it goes.
+    pub(crate) route: Route,
+    /// The clock.
+    pub(crate) repeat: Repeat,
+}

@@ -1,0 +1,219 @@
+//! What follows when packets are delivered or lost: each part goes back to the level that it came from, and the
+//! levels' news become events for the application.
+
+use super::Peer;
+use super::content::{Content, SentFrame};
+use super::kept::Epoch;
+use super::outcome::{Asker, PeerOutcome};
+use crate::api::{Event, MessageFailure, MessageId, RequestId, RequestOutcome, StreamId};
+use crate::id::NodeId;
+use crate::level::message::MessageEvent;
+use crate::level::stream::StreamEvent;
+use crate::path::PathKey;
+use crate::recovery::{self, AckOutcome, Lost};
+use crate::time::{Duration, Instant};
+
+impl Peer {
+    /// Applies what an acknowledgement said.
+    pub(super) fn apply_acks(&mut self, now: Instant, acks: &mut AckOutcome<Content>) {
+        for delivered in acks.delivered.drain(..) {
+            let path = PathKey(delivered.path.0);
+            self.paths.on_datagram_acked(path, delivered.bytes as usize);
+            for frame in delivered.frames {
+                self.on_delivered(now, path, frame, acks.rtt_sample.map(|(_, rtt)| rtt));
+            }
+        }
+        self.apply_losses(now, &mut acks.lost);
+        if let Some((path, _)) = acks.rtt_sample {
+            let smoothed = self.recovery.rtt(path).map(recovery::Rtt::smoothed);
+            if let Some(smoothed) = smoothed {
+                self.paths.on_rtt(now, PathKey(path.0), smoothed);
+            }
+        }
+    }
+
+    fn on_delivered(
+        &mut self,
+        now: Instant,
+        path: PathKey,
+        frame: SentFrame,
+        rtt: Option<Duration>,
+    ) {
+        match frame {
+            SentFrame::Ack { largest } => self.received.on_ack_of_ack(largest),
+            SentFrame::Ping => self.on_pong(rtt),
+            SentFrame::Control(_) => {}
+            SentFrame::Stream(sent) => self.levels().streams.on_delivered(&sent),
+            SentFrame::Message(sent) => self.levels().messages.on_delivered(&sent),
+            SentFrame::Reply(reference) => {
+                self.levels().replies.on_reply_delivered(reference, now);
+            }
+            SentFrame::MtuProbe(bytes) => {
+                self.paths.on_mtu_probe_acked(now, path, bytes);
+                let mtu = self.paths.max_datagram_bytes(path) as u64;
+                self.recovery.set_mtu(recovery::PathKey(path.0), mtu, now);
+            }
+        }
+    }
+
+    /// Applies losses; the list is emptied.
+    pub(super) fn apply_losses(&mut self, now: Instant, lost: &mut Vec<Lost<Content>>) {
+        for lost in lost.drain(..) {
+            let path = PathKey(lost.path.0);
+            let is_probe = matches!(lost.frames.first(), Some(SentFrame::MtuProbe(_)));
+            if !is_probe && self.paths.on_datagram_lost(now, path, lost.bytes as usize) {
+                let mtu = self.paths.max_datagram_bytes(path) as u64;
+                self.recovery.set_mtu(recovery::PathKey(path.0), mtu, now);
+            }
+            for frame in lost.frames {
+                self.on_lost(now, path, frame);
+            }
+        }
+    }
+
+    fn on_lost(&mut self, now: Instant, path: PathKey, frame: SentFrame) {
+        match frame {
+            SentFrame::Ack { .. } | SentFrame::Reply(_) => {}
+            SentFrame::Ping => self.on_pong(None),
+            SentFrame::Control(json) => self.controls.push_back(json),
+            SentFrame::Stream(sent) => self.levels().streams.on_lost(&sent),
+            SentFrame::Message(sent) => self.levels().messages.on_lost(&sent),
+            SentFrame::MtuProbe(bytes) => self.paths.on_mtu_probe_lost(now, path, bytes),
+        }
+    }
+
+    /// Sends again what the oldest packet under way carries: a probe timeout best repeats that.
+    pub(super) fn repeat_oldest(&mut self, path: recovery::PathKey) {
+        let Some(content) = self.recovery.outstanding_on(path).next().cloned() else {
+            return;
+        };
+        let Some(levels) = &mut self.levels else {
+            return;
+        };
+        for frame in content {
+            match frame {
+                SentFrame::Stream(sent) => levels.streams.on_lost(&sent),
+                SentFrame::Message(sent) => levels.messages.on_lost(&sent),
+                SentFrame::Control(json) => self.controls.push_back(json),
+                _ => {}
+            }
+        }
+    }
+
+    fn on_pong(&mut self, rtt: Option<Duration>) {
+        self.outcomes.push_back(PeerOutcome::Pong { rtt });
+    }
+
+    /// Turns the levels' news into events.
+    pub(super) fn collect_events(&mut self) {
+        let (peer, epoch) = (self.id, self.epoch);
+        let Some(levels) = &mut self.levels else {
+            return;
+        };
+        let outcomes = &mut self.outcomes;
+        while let Some(event) = levels.streams.poll_event() {
+            outcomes.push_back(PeerOutcome::Event(stream_event(peer, epoch, event)));
+        }
+        while let Some(event) = levels.messages.poll_event() {
+            outcomes.push_back(PeerOutcome::Event(message_event(peer, epoch, event)));
+        }
+    }
+
+    /// The association is over: every promise that is open ends now, each with one event.
+    pub(super) fn fail_everything(&mut self) {
+        self.collect_events();
+        for _ in 0..core::mem::take(&mut self.pings) {
+            self.on_pong(None);
+        }
+        let Some(mut levels) = self.levels.take() else {
+            return;
+        };
+        self.kept
+            .keep(self.epoch, &mut levels.messages, &mut levels.streams);
+        let peer = self.id;
+        for entry in levels.requests.take_all() {
+            match entry.owner {
+                Asker::Engine(purpose) => {
+                    self.outcomes
+                        .push_back(PeerOutcome::ControlFailed { purpose });
+                }
+                Asker::Application => {
+                    let outcome = RequestOutcome::Disconnected;
+                    let request = RequestId(entry.reference);
+                    self.event(Event::RequestDone {
+                        peer,
+                        request,
+                        outcome,
+                    });
+                }
+            }
+        }
+        for message in levels.messages.unfinished() {
+            let message = self.epoch.outer_message(message);
+            let reason = MessageFailure::Disconnected;
+            self.event(Event::MessageFailed {
+                peer,
+                message,
+                reason,
+            });
+        }
+    }
+}
+
+fn stream_event(peer: NodeId, epoch: Epoch, event: StreamEvent) -> Event {
+    let outer = |id: StreamId| epoch.outer_stream(id);
+    match event {
+        StreamEvent::Opened { id, channel } => Event::StreamOpened {
+            peer,
+            stream: outer(id),
+            channel,
+        },
+        StreamEvent::Readable(id) => Event::StreamReadable {
+            peer,
+            stream: outer(id),
+        },
+        StreamEvent::Writable(id) => Event::StreamWritable {
+            peer,
+            stream: outer(id),
+        },
+        StreamEvent::Finished(id) => Event::StreamFinished {
+            peer,
+            stream: outer(id),
+        },
+        StreamEvent::Reset { id, code } => Event::StreamReset {
+            peer,
+            stream: outer(id),
+            code,
+        },
+        StreamEvent::Stopped { id, code } => Event::StreamStopped {
+            peer,
+            stream: outer(id),
+            code,
+        },
+    }
+}
+
+fn message_event(peer: NodeId, epoch: Epoch, event: MessageEvent) -> Event {
+    let outer = |id: MessageId| epoch.outer_message(id);
+    match event {
+        MessageEvent::Ready {
+            id,
+            channel,
+            len_bytes,
+        } => Event::MessageReady {
+            peer,
+            message: outer(id),
+            channel,
+            len: len_bytes,
+        },
+        MessageEvent::Delivered(id) => Event::MessageDelivered {
+            peer,
+            message: outer(id),
+        },
+        MessageEvent::Failed { id, reason } => Event::MessageFailed {
+            peer,
+            message: outer(id),
+            reason,
+        },
+    }
+}

@@ -1,0 +1,374 @@
+//! Packets that came in: opened, checked whole, then each frame told to the part that it concerns (protocol §4, §5).
+//! One arm for each frame, one call in each arm.
+
+use bytes::Bytes;
+
+use super::outcome::{PeerOutcome, Reply};
+use super::{Asker, Peer};
+use crate::api::{Answer, CandidateKind, DisconnectReason, Event, RequestId, RequestOutcome};
+use crate::error::PeerMisbehaved;
+use crate::level::request::Admission;
+use crate::level::{Received, Violation};
+use crate::path::{Received as PathPacket, Route};
+use crate::session::OpenError;
+use crate::time::{Duration, Instant};
+use crate::wire::control::{Candidate, CandidateKind as Named, ControlMessage, ParsedControl};
+use crate::wire::frame::{self, AckFrame, Frame, RequestFrame};
+
+/// What became of a data packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PacketFate {
+    /// Opened and applied.
+    Applied,
+    /// Did not open: forged, or of keys that are gone.
+    Unauthentic,
+    /// Seen before, or too old to tell.
+    Replayed,
+    /// Authentic, but its content does not decode.
+    Malformed,
+}
+
+/// Why the rest of a packet is not applied.
+enum Halt {
+    /// The packet must not be acknowledged: its content comes again.
+    NotNow,
+    /// The peer broke a rule.
+    Misbehaved(PeerMisbehaved),
+}
+
+impl From<Violation> for Halt {
+    fn from(violation: Violation) -> Self {
+        Self::Misbehaved(match violation {
+            Violation::FlowControl => PeerMisbehaved::FlowControl,
+            Violation::StreamLimit => PeerMisbehaved::StreamLimit,
+            Violation::StreamState => PeerMisbehaved::StreamState,
+            Violation::FinalSize => PeerMisbehaved::FinalSize,
+            Violation::MessageLimit => PeerMisbehaved::MessageLimit,
+            Violation::InconsistentData => PeerMisbehaved::MalformedFrame,
+        })
+    }
+}
+
+/// Turns what a level said about a piece into whether the packet goes on.
+fn accepted(received: Received) -> Result<(), Halt> {
+    match received {
+        Received::Accepted => Ok(()),
+        Received::Refused => Err(Halt::NotNow),
+    }
+}
+
+impl Peer {
+    /// Takes a data packet for a session of this peer; it is opened in place.
+    pub(crate) fn handle_packet(
+        &mut self,
+        now: Instant,
+        route: Route,
+        index: u32,
+        datagram: &mut [u8],
+    ) -> PacketFate {
+        let Some(session) = self.sessions.by_index(index) else {
+            return PacketFate::Unauthentic;
+        };
+        let opened = match session.open(datagram, now) {
+            Ok(opened) => opened,
+            Err(OpenError::Replayed) => return PacketFate::Replayed,
+            Err(OpenError::ReservedBits) => {
+                self.on_misbehaved(PeerMisbehaved::ReservedBits);
+                return PacketFate::Malformed;
+            }
+            Err(_) => return PacketFate::Unauthentic,
+        };
+        let bytes = datagram.len();
+        let Some(payload) = datagram.get(opened.payload.clone()) else {
+            return PacketFate::Malformed;
+        };
+        self.handle_opened(now, route, opened.pn, payload, bytes)
+    }
+
+    /// Applies a packet that a session has opened already.
+    pub(crate) fn handle_opened(
+        &mut self,
+        now: Instant,
+        route: Route,
+        pn: u64,
+        payload: &[u8],
+        datagram_bytes: usize,
+    ) -> PacketFate {
+        let Ok(summary) = summarize(payload) else {
+            return PacketFate::Malformed;
+        };
+        let is_newest = self.received.largest().is_none_or(|largest| pn > largest);
+        self.confirming = None;
+        self.traffic.received_bytes += datagram_bytes as u64;
+        self.traffic.last_received = Some(now);
+        if self.sessions.is_up() {
+            let is_probing = summary.is_probing;
+            let packet = PathPacket {
+                bytes: datagram_bytes,
+                is_newest,
+                is_probing,
+            };
+            self.paths.on_packet_received(now, route, packet);
+        }
+        match self.apply_all(now, route, payload) {
+            Ok(()) => self.received.on_packet(pn, summary.is_eliciting, now),
+            Err(Halt::NotNow) => {}
+            Err(Halt::Misbehaved(fault)) => self.on_misbehaved(fault),
+        }
+        PacketFate::Applied
+    }
+
+    fn apply_all(&mut self, now: Instant, route: Route, payload: &[u8]) -> Result<(), Halt> {
+        let mut outcome = Ok(());
+        for frame in frame::iter(payload).flatten() {
+            match self.apply(now, route, frame) {
+                Err(Halt::NotNow) => outcome = Err(Halt::NotNow),
+                Err(fault) => return Err(fault),
+                Ok(()) => {}
+            }
+            if !self.sessions.is_up() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn apply(&mut self, now: Instant, route: Route, frame: Frame<'_>) -> Result<(), Halt> {
+        match frame {
+            Frame::Padding(_) | Frame::Ping | Frame::KeepAlive => {}
+            Frame::Ack(ack) => self.on_ack(now, &ack)?,
+            Frame::Control(control) => self.on_control(now, control.json),
+            Frame::PathChallenge(f) => self.paths.on_challenge_received(now, route, f.data),
+            Frame::PathResponse(f) => {
+                self.paths.on_response_received(now, route, f.data);
+            }
+            Frame::Close(close) => self.on_close(close.code),
+            Frame::Datagram(f) => {
+                let (peer, data) = (self.id, Bytes::copy_from_slice(f.data));
+                self.event(Event::DatagramReceived {
+                    peer,
+                    channel: f.channel,
+                    data,
+                });
+            }
+            Frame::Request(request) => self.on_request(now, &request),
+            Frame::Answer(f) => {
+                let body = Bytes::copy_from_slice(f.body);
+                self.on_answer(
+                    f.reference,
+                    Answer {
+                        status: f.status,
+                        body,
+                    },
+                );
+            }
+            Frame::Relay(f) => {
+                let datagram = f.datagram.to_vec();
+                let relayed = PeerOutcome::Relayed {
+                    channel: f.channel,
+                    datagram,
+                };
+                self.outcomes.push_back(relayed);
+            }
+            other => self.apply_level(now, other)?,
+        }
+        Ok(())
+    }
+
+    fn apply_level(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Halt> {
+        use crate::api::{MessageId, StreamId};
+        let levels = self.levels();
+        match frame {
+            Frame::Message(f) => {
+                let piece = (MessageId(f.id), f.channel);
+                let (total, offset) = (f.total_bytes, f.offset_bytes);
+                let received = levels
+                    .messages
+                    .on_fragment(piece, total, offset, f.data, now)?;
+                accepted(received)?;
+            }
+            Frame::MessageAbandon(f) => levels.messages.on_abandon(f.id)?,
+            Frame::MessageCredit(f) => levels.messages.on_credit(f.total_bytes, f.total_messages),
+            Frame::Stream(f) => {
+                let id = StreamId(f.id);
+                let received =
+                    levels
+                        .streams
+                        .on_stream(id, f.offset_bytes, f.channel, f.data, f.fin)?;
+                accepted(received)?;
+            }
+            Frame::StreamReset(f) => {
+                levels
+                    .streams
+                    .on_reset(StreamId(f.id), f.code, f.final_size_bytes)?;
+            }
+            Frame::StreamStop(f) => levels.streams.on_stop(StreamId(f.id), f.code)?,
+            Frame::StreamCredit(f) => {
+                levels
+                    .streams
+                    .on_stream_credit(StreamId(f.id), f.total_bytes)?;
+            }
+            Frame::StreamsCredit(f) => levels.streams.on_streams_credit(f.total_bytes),
+            Frame::StreamsLimit(f) => levels.streams.on_streams_limit(f.streams),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_ack(&mut self, now: Instant, ack: &AckFrame<'_>) -> Result<(), Halt> {
+        let delay = Duration::from_micros(ack.delay_us.min(1_000_000));
+        let mut acks = core::mem::take(&mut self.acks);
+        let result = self.recovery.on_ack(ack.ranges(), delay, now, &mut acks);
+        self.apply_acks(now, &mut acks);
+        self.acks = acks;
+        result.map_err(|_| Halt::Misbehaved(PeerMisbehaved::AckOfUnsentPacket))
+    }
+
+    fn on_close(&mut self, code: u64) {
+        let reason = match code {
+            0 => DisconnectReason::Remote,
+            _ => DisconnectReason::Misbehaved("the peer says that this node broke the protocol"),
+        };
+        self.end_association(reason);
+    }
+
+    /// Ends the connection with a peer that broke a rule, and tells it which.
+    pub(super) fn on_misbehaved(&mut self, fault: PeerMisbehaved) {
+        log::debug!("a peer broke a rule: {}", fault.rule());
+        self.close(fault.code(), fault.rule());
+    }
+
+    fn on_request(&mut self, now: Instant, request: &RequestFrame<'_>) {
+        let levels = self.levels();
+        match levels.replies.on_request(request.reference, now) {
+            Admission::Execute => {
+                let event = Event::RequestReceived {
+                    peer: self.id,
+                    request: RequestId(request.reference),
+                    service: request.service.to_owned(),
+                    body: Bytes::copy_from_slice(request.body),
+                };
+                self.event(event);
+            }
+            Admission::Repeat(reply) => {
+                let reply = reply.clone();
+                levels.queue_reply(request.reference, reply);
+            }
+            Admission::InProgress | Admission::Settled | Admission::Busy => {}
+        }
+    }
+
+    fn on_answer(&mut self, reference: u64, answer: Answer) {
+        let levels = self.levels();
+        let is_ours = |asker: &Asker| *asker == Asker::Application;
+        if levels
+            .requests
+            .peek(reference)
+            .is_some_and(|entry| is_ours(&entry.owner))
+        {
+            levels.requests.on_answer(reference);
+            let (peer, request) = (self.id, RequestId(reference));
+            let outcome = RequestOutcome::Answered(answer);
+            self.event(Event::RequestDone {
+                peer,
+                request,
+                outcome,
+            });
+        }
+    }
+
+    fn on_control(&mut self, now: Instant, json: &[u8]) {
+        if !self.control_budget.take(now, 1) {
+            return;
+        }
+        let message = match ControlMessage::parse(json) {
+            Ok(ParsedControl::Known(message)) => message,
+            Ok(ParsedControl::Unknown) => {
+                self.outcomes.push_back(PeerOutcome::UnknownCommand);
+                return;
+            }
+            Err(_) => {
+                self.outcomes.push_back(PeerOutcome::Malformed);
+                return;
+            }
+        };
+        if let Some(reference) = message.reference() {
+            self.on_control_request(now, reference, message);
+        } else if let Some(reference) = message.reply_to() {
+            self.on_control_answer(reference, message);
+        } else if let ControlMessage::Candidates(candidates) = &message {
+            self.on_candidates(now, candidates);
+        }
+    }
+
+    fn on_control_request(&mut self, now: Instant, reference: u64, message: ControlMessage) {
+        let levels = self.levels();
+        match levels.replies.on_request(reference, now) {
+            Admission::Execute => self.outcomes.push_back(PeerOutcome::Control(message)),
+            Admission::Repeat(reply) => {
+                let reply = reply.clone();
+                levels.queue_reply(reference, reply);
+            }
+            Admission::InProgress | Admission::Settled | Admission::Busy => {}
+        }
+    }
+
+    fn on_control_answer(&mut self, reference: u64, answer: ControlMessage) {
+        let levels = self.levels();
+        let owner = levels.requests.peek(reference).map(|entry| entry.owner);
+        if let Some(Asker::Engine(purpose)) = owner {
+            levels.requests.on_answer(reference);
+            self.outcomes
+                .push_back(PeerOutcome::ControlAnswered { purpose, answer });
+        }
+    }
+
+    fn on_candidates(&mut self, now: Instant, candidates: &[Candidate]) {
+        let kind = |named| match named {
+            Named::Host => CandidateKind::Host,
+            Named::Reflexive => CandidateKind::ServerReflexive,
+        };
+        let named: Vec<_> = candidates
+            .iter()
+            .map(|c| (c.address, kind(c.kind)))
+            .collect();
+        self.paths.on_remote_candidates(now, &named);
+    }
+
+    /// Answers a control request; the answer is kept to be repeated.
+    pub(crate) fn answer_control(
+        &mut self,
+        now: Instant,
+        reference: u64,
+        message: &ControlMessage,
+    ) {
+        let reply = Reply::Control(Bytes::from(message.to_json()));
+        let levels = self.levels();
+        if levels.replies.on_reply(reference, reply.clone(), now) {
+            levels.queue_reply(reference, reply);
+        }
+    }
+}
+
+/// What a packet is as a whole.
+struct Summary {
+    is_eliciting: bool,
+    is_probing: bool,
+}
+
+/// Decodes every frame once without applying any, so that a malformed packet has no effect at all.
+fn summarize(payload: &[u8]) -> Result<Summary, crate::error::DecodeError> {
+    let mut summary = Summary {
+        is_eliciting: false,
+        is_probing: true,
+    };
+    for frame in frame::iter(payload) {
+        let frame = frame?;
+        summary.is_eliciting |= frame.is_ack_eliciting();
+        summary.is_probing &= matches!(
+            frame,
+            Frame::Padding(_) | Frame::PathChallenge(_) | Frame::PathResponse(_)
+        );
+    }
+    Ok(summary)
+}

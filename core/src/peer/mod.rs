@@ -1,0 +1,331 @@
+//! One remote node: its sessions, paths, recovery and levels, wired together (docs/architecture.md §4).
+//!
+//! A peer translates between its parts and holds no rule of its own: a frame that came in becomes a fact for one
+//! part ([`input`]); what the parts want to say becomes frames ([`output`]); time is handed to whoever waits for it
+//! ([`timeout`]); the application's orders go to the level that they name ([`orders`]). What concerns more than
+//! one peer leaves as a [`PeerOutcome`].
+
+mod calling;
+mod content;
+mod delivery;
+mod input;
+mod kept;
+mod levels;
+mod orders;
+mod outcome;
+mod output;
+mod packets;
+mod sessions;
+mod status;
+mod timeout;
+
+pub(crate) use input::PacketFate;
+pub(crate) use outcome::{Asker, PeerOutcome, Purpose, Reply};
+pub(crate) use output::PeerTransmit;
+pub(crate) use timeout::Renewal;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use self::calling::{Calling, Confirming, Repeat};
+use self::content::Content;
+use self::kept::{Epoch, Kept};
+use self::levels::Levels;
+use self::sessions::Sessions;
+use crate::api::{DisconnectReason, Event};
+use crate::id::NodeId;
+use crate::identity::KeyRecord;
+use crate::limiter::TokenBucket;
+use crate::limits;
+use crate::path::{Paths, Route};
+use crate::recovery::congestion::ControllerKind;
+use crate::recovery::{AckOutcome, ReceivedPackets, Recovery, TimeoutOutcome};
+use crate::rng::Rng;
+use crate::session::{Initiator, Session};
+use crate::time::{Duration, Instant};
+
+/// One remote node.
+pub(crate) struct Peer {
+    id: NodeId,
+    is_smaller: bool,
+    /// Name under which it was found or introduced.
+    pub(crate) name: Option<String>,
+    /// Its verified key record, once known.
+    pub(crate) record: Option<KeyRecord>,
+    sessions: Sessions,
+    calling: Option<Calling>,
+    confirming: Option<Confirming>,
+    pub(crate) paths: Paths,
+    recovery: Recovery<Content>,
+    received: ReceivedPackets,
+    acks: AckOutcome<Content>,
+    timeouts: TimeoutOutcome<Content>,
+    levels: Option<Box<Levels>>,
+    kept: Kept,
+    epoch: Epoch,
+    controls: VecDeque<Bytes>,
+    relay_queue: VecDeque<(u32, Bytes)>,
+    relay_queue_bytes: usize,
+    probes: u32,
+    pings: u32,
+    confirm_due: bool,
+    paced_until: Option<Instant>,
+    stash: Option<(Route, Vec<u8>)>,
+    control_budget: TokenBucket,
+    closing: Option<(u64, &'static str)>,
+    outcomes: VecDeque<PeerOutcome>,
+    rng: Rng,
+    traffic: Traffic,
+}
+
+/// Plain counters for the status.
+#[derive(Clone, Copy, Default)]
+struct Traffic {
+    sent_bytes: u64,
+    received_bytes: u64,
+    last_received: Option<Instant>,
+}
+
+impl Peer {
+    /// A peer without session or path. `is_smaller` says that our node id is the smaller one, which decides who
+    /// numbers streams how.
+    pub(crate) fn new(
+        now: Instant,
+        id: NodeId,
+        is_smaller: bool,
+        direct_paths: bool,
+        rng: Rng,
+    ) -> Self {
+        Self {
+            id,
+            is_smaller,
+            name: None,
+            record: None,
+            sessions: Sessions::default(),
+            calling: None,
+            confirming: None,
+            paths: Paths::new(rng.fork("paths"), direct_paths, now),
+            recovery: Recovery::new(ControllerKind::Cubic),
+            received: ReceivedPackets::new(),
+            acks: AckOutcome::new(),
+            timeouts: TimeoutOutcome::new(),
+            levels: None,
+            kept: Kept::default(),
+            epoch: Epoch::default(),
+            controls: VecDeque::new(),
+            relay_queue: VecDeque::new(),
+            relay_queue_bytes: 0,
+            probes: 0,
+            pings: 0,
+            confirm_due: false,
+            paced_until: None,
+            stash: None,
+            control_budget: TokenBucket::new(
+                u64::from(limits::CONTROLS_PER_S),
+                u64::from(limits::CONTROLS_BURST),
+                now,
+            ),
+            closing: None,
+            outcomes: VecDeque::new(),
+            rng,
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// Its identity.
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Takes over a verified key record, unless a newer one is known.
+    pub(crate) fn learn_record(&mut self, record: KeyRecord) {
+        if self
+            .record
+            .as_ref()
+            .is_none_or(|known| known.sequence <= record.sequence)
+        {
+            self.record = Some(record);
+        }
+    }
+
+    /// Whether packets can be sealed for it.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.sessions.is_up()
+    }
+
+    /// Whether a handshake of ours is under way.
+    pub(crate) fn is_calling(&self) -> bool {
+        self.calling.is_some()
+    }
+
+    /// The association in force; 0 for none.
+    pub(crate) fn association(&self) -> u64 {
+        self.sessions.association()
+    }
+
+    /// Tokens that would end a session of ours with it.
+    pub(crate) fn reset_tokens(&self) -> impl Iterator<Item = &[u8; 16]> {
+        self.sessions.reset_tokens()
+    }
+
+    /// Takes the next thing that the node has to act on.
+    pub(crate) fn poll_outcome(&mut self) -> Option<PeerOutcome> {
+        self.collect_events();
+        self.outcomes.pop_front()
+    }
+
+    /// Starts a handshake over a route, instead of one that may be under way.
+    pub(crate) fn call(
+        &mut self,
+        now: Instant,
+        initiator: Initiator,
+        route: Route,
+        life: Duration,
+    ) {
+        self.drop_call();
+        let is_rekey = self.sessions.is_up();
+        let repeat = Repeat::new(now, life);
+        self.calling = Some(Calling {
+            initiator,
+            route,
+            started: now,
+            is_rekey,
+            repeat,
+        });
+    }
+
+    /// Sends the handshake under way over another route from now on, at once.
+    pub(crate) fn redirect_call(&mut self, now: Instant, route: Route) {
+        if let Some(calling) = &mut self.calling {
+            calling.route = route;
+            calling.repeat.hasten(now);
+        }
+    }
+
+    /// Gives a handshake of ours up.
+    pub(crate) fn drop_call(&mut self) {
+        if let Some(calling) = self.calling.take() {
+            let index = calling.initiator.local_index();
+            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
+        }
+    }
+
+    /// The handshake of ours with this receiver index.
+    pub(crate) fn calling_mut(&mut self, index: u32) -> Option<&mut Calling> {
+        self.calling
+            .as_mut()
+            .filter(|c| c.initiator.local_index() == index)
+    }
+
+    /// A session of ours came up: the responder answered.
+    pub(crate) fn on_answered(
+        &mut self,
+        now: Instant,
+        session: Session,
+        association: u64,
+        final_datagram: Option<Vec<u8>>,
+    ) {
+        let Some(calling) = self.calling.take() else {
+            return;
+        };
+        self.confirming = final_datagram.map(|datagram| {
+            let repeat = Repeat::new(now, limits::PROVISIONAL_LIFE);
+            Confirming {
+                datagram,
+                route: calling.route,
+                repeat,
+            }
+        });
+        let rtt = now.saturating_since(calling.started);
+        self.install(now, session, association, calling.route);
+        self.confirm_due = true;
+        if let Some(path) = self.paths.key_of(calling.route) {
+            self.recovery
+                .seed_rtt(crate::recovery::PathKey(path.0), rtt, now);
+        }
+    }
+
+    /// A session that the other side started was confirmed by a packet.
+    pub(crate) fn on_confirmed(
+        &mut self,
+        now: Instant,
+        session: Session,
+        association: u64,
+        route: Route,
+    ) {
+        self.drop_call();
+        self.install(now, session, association, route);
+    }
+
+    fn install(&mut self, now: Instant, session: Session, association: u64, route: Route) {
+        let is_new = association != self.sessions.association();
+        if is_new && self.sessions.is_up() {
+            self.end_association(DisconnectReason::PeerRestarted);
+        }
+        let largest = self.received.largest();
+        let retired = self.sessions.install(now, session, association, largest);
+        self.outcomes
+            .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
+        self.paths.on_established(now, route);
+        self.traffic.last_received = Some(now);
+        self.outcomes.push_back(PeerOutcome::Established { is_new });
+    }
+
+    /// Ends the association: everything unfinished fails, keys and packet numbers are forgotten.
+    pub(crate) fn end_association(&mut self, reason: DisconnectReason) {
+        if !self.sessions.is_up() {
+            return;
+        }
+        let retired = self.sessions.clear();
+        self.outcomes
+            .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
+        self.confirming = None;
+        self.recovery = Recovery::new(ControllerKind::Cubic);
+        self.received = ReceivedPackets::new();
+        self.controls.clear();
+        self.paced_until = None;
+        self.relay_queue.clear();
+        self.relay_queue_bytes = 0;
+        self.probes = 0;
+        self.confirm_due = false;
+        self.closing = None;
+        self.fail_everything();
+        self.epoch.advance();
+        self.outcomes.push_back(PeerOutcome::Ended(reason));
+    }
+
+    /// Says goodbye with the next packet, then ends the association.
+    pub(crate) fn close(&mut self, code: u64, reason: &'static str) {
+        if self.sessions.is_up() && self.closing.is_none() {
+            self.closing = Some((code, reason));
+        }
+    }
+
+    /// A datagram to forward to this peer through a relay channel; dropped where too much waits already.
+    pub(crate) fn push_relayed(&mut self, channel: u32, datagram: Bytes) -> bool {
+        let fits = self.relay_queue_bytes + datagram.len() <= limits::RELAY_QUEUE_BYTES;
+        if fits && self.sessions.is_up() {
+            self.relay_queue_bytes += datagram.len();
+            self.relay_queue.push_back((channel, datagram));
+        }
+        fits
+    }
+
+    /// A control message that is repeated until it arrives and has no answer.
+    pub(crate) fn push_control(&mut self, json: Bytes) {
+        if self.sessions.is_up() {
+            self.controls.push_back(json);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outcomes.push_back(PeerOutcome::Event(event));
+    }
+
+    fn levels(&mut self) -> &mut Levels {
+        let is_smaller = self.is_smaller;
+        self.levels
+            .get_or_insert_with(|| Box::new(Levels::new(is_smaller)))
+    }
+}

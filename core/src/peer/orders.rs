@@ -1,0 +1,210 @@
+//! The application's orders to one peer: each goes to the level that it names.
+
+use bytes::Bytes;
+
+use super::{Asker, Peer, Purpose, Reply};
+use crate::api::{
+    Answer, ApiMisuse, ChannelId, Event, MessageId, RequestId, RequestOutcome, StreamId, StreamRead,
+};
+use crate::level::datagram::Queued;
+use crate::level::request::RequestPayload;
+use crate::limits;
+use crate::time::{Duration, Instant};
+use crate::wire::control::ControlMessage;
+
+impl Peer {
+    fn connected_levels(&mut self) -> Result<&mut super::Levels, ApiMisuse> {
+        if self.sessions.is_up() {
+            Ok(self.levels())
+        } else {
+            Err(ApiMisuse::NotConnected)
+        }
+    }
+
+    /// Level 0.
+    pub(crate) fn send_datagram(
+        &mut self,
+        channel: ChannelId,
+        data: Bytes,
+        expiry: Option<Instant>,
+    ) -> Result<(), ApiMisuse> {
+        self.connected_levels()?.datagrams.push(Queued {
+            channel,
+            data,
+            expiry,
+        })
+    }
+
+    /// Level 1.
+    pub(crate) fn send_request(
+        &mut self,
+        now: Instant,
+        service: String,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<RequestId, ApiMisuse> {
+        if service.is_empty() || service.len() > limits::SERVICE_NAME_BYTES {
+            return Err(ApiMisuse::InvalidArgument {
+                what: "the service name",
+                must: "must have 1 to 48 bytes",
+            });
+        }
+        let limit_bytes = limits::REQUEST_BODY_BYTES;
+        if body.len() > limit_bytes {
+            return Err(ApiMisuse::TooLarge { limit_bytes });
+        }
+        let payload = RequestPayload::App { service, body };
+        let mut rng = self.rng.fork_next();
+        let levels = self.connected_levels()?;
+        let reference = levels.requests.unused_reference(&mut rng);
+        let asker = Asker::Application;
+        let started = levels
+            .requests
+            .start(reference, payload, asker, now + deadline, now);
+        started
+            .map(|()| RequestId(reference))
+            .map_err(ApiMisuse::Limit)
+    }
+
+    /// Ends a request without waiting for its answer.
+    pub(crate) fn cancel_request(&mut self, request: RequestId) -> Result<(), ApiMisuse> {
+        let levels = self.connected_levels()?;
+        levels
+            .requests
+            .peek(request.0)
+            .filter(|entry| entry.owner == Asker::Application)
+            .ok_or(ApiMisuse::UnknownRequest)?;
+        levels.requests.cancel(request.0);
+        let (peer, outcome) = (self.id, RequestOutcome::Cancelled);
+        self.event(Event::RequestDone {
+            peer,
+            request,
+            outcome,
+        });
+        Ok(())
+    }
+
+    /// Answers a request that came in.
+    pub(crate) fn answer(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        answer: Answer,
+    ) -> Result<(), ApiMisuse> {
+        let limit_bytes = limits::REQUEST_BODY_BYTES;
+        if answer.body.len() > limit_bytes {
+            return Err(ApiMisuse::TooLarge { limit_bytes });
+        }
+        let levels = self.connected_levels()?;
+        let reply = Reply::Application {
+            status: answer.status,
+            body: answer.body,
+        };
+        if !levels.replies.on_reply(request.0, reply.clone(), now) {
+            return Err(ApiMisuse::UnknownRequest);
+        }
+        levels.queue_reply(request.0, reply);
+        Ok(())
+    }
+
+    /// Sends a control request whose answer comes back with `purpose`. `message` is made from the reference.
+    pub(crate) fn ask(
+        &mut self,
+        now: Instant,
+        purpose: Purpose,
+        life: Duration,
+        message: impl FnOnce(u64) -> ControlMessage,
+    ) -> Result<(), ApiMisuse> {
+        let mut rng = self.rng.fork_next();
+        let levels = self.connected_levels()?;
+        let reference = levels.requests.unused_reference(&mut rng);
+        let payload = RequestPayload::Control(Bytes::from(message(reference).to_json()));
+        let asker = Asker::Engine(purpose);
+        levels
+            .requests
+            .start(reference, payload, asker, now + life, now)
+            .map_err(ApiMisuse::Limit)
+    }
+
+    /// Level 2.
+    pub(crate) fn send_message(
+        &mut self,
+        channel: ChannelId,
+        data: Bytes,
+        deadline: Option<Instant>,
+    ) -> Result<MessageId, ApiMisuse> {
+        let id = self
+            .connected_levels()?
+            .messages
+            .send(channel, data, deadline)?;
+        Ok(self.epoch.outer_message(id))
+    }
+
+    /// Takes a message that arrived, also from an association that has ended since.
+    pub(crate) fn take_message(&mut self, message: MessageId) -> Result<Bytes, ApiMisuse> {
+        let live = self.epoch.inner_message(message).and_then(|id| {
+            let levels = self.levels.as_mut()?;
+            levels.messages.take(id)
+        });
+        live.or_else(|| self.kept.take_message(message))
+            .ok_or(ApiMisuse::UnknownMessage)
+    }
+
+    /// Level 3: opens a stream.
+    pub(crate) fn open_stream(&mut self, channel: ChannelId) -> Result<StreamId, ApiMisuse> {
+        let id = self.connected_levels()?.streams.open(channel)?;
+        Ok(self.epoch.outer_stream(id))
+    }
+
+    fn inner(&self, stream: StreamId) -> Result<StreamId, ApiMisuse> {
+        self.epoch
+            .inner_stream(stream)
+            .ok_or(ApiMisuse::UnknownStream)
+    }
+
+    /// Appends bytes; how many were taken.
+    pub(crate) fn write_stream(&mut self, id: StreamId, data: Bytes) -> Result<usize, ApiMisuse> {
+        let id = self.inner(id)?;
+        self.connected_levels()?.streams.write(id, data)
+    }
+
+    /// Ends the sending half.
+    pub(crate) fn finish_stream(&mut self, id: StreamId) -> Result<(), ApiMisuse> {
+        let id = self.inner(id)?;
+        self.connected_levels()?.streams.finish(id)
+    }
+
+    /// Abandons the sending half.
+    pub(crate) fn reset_stream(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
+        let id = self.inner(id)?;
+        self.connected_levels()?.streams.reset(id, code)
+    }
+
+    /// Wants no more bytes.
+    pub(crate) fn stop_stream(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
+        let id = self.inner(id)?;
+        self.connected_levels()?.streams.stop(id, code)
+    }
+
+    /// Reads on, also in a stream of an association that has ended since.
+    pub(crate) fn read_stream(
+        &mut self,
+        id: StreamId,
+        max_bytes: usize,
+    ) -> Result<StreamRead, ApiMisuse> {
+        if let Some(read) = self.kept.read_stream(id, max_bytes) {
+            return Ok(read);
+        }
+        let id = self.inner(id)?;
+        self.connected_levels()?.streams.read(id, max_bytes)
+    }
+
+    /// Measures one round trip.
+    pub(crate) fn ping(&mut self) -> Result<(), ApiMisuse> {
+        if !self.sessions.is_up() {
+            return Err(ApiMisuse::NotConnected);
+        }
+        self.pings = (self.pings + 1).min(limits::PINGS_QUEUED);
+        Ok(())
+    }
+}

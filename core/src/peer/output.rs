@@ -1,0 +1,263 @@
+//! What leaves for a peer, most urgent first: handshake datagrams, answers and probes on any path, a goodbye, what
+//! is relayed to the peer, and batches of data packets on the active path (protocol §7, §9).
+
+use super::content::{Content, SentFrame};
+use super::{Peer, PeerOutcome};
+use crate::api::DisconnectReason;
+use crate::limits;
+use crate::path::{PathKey, Route};
+use crate::recovery;
+use crate::time::Instant;
+use crate::wire::Writer;
+use crate::wire::frame::{
+    CloseFrame, Frame, PathChallengeFrame, PathResponseFrame, RelayFrame, padding,
+};
+
+/// Datagrams of one peer, for one route, one behind the other in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerTransmit {
+    /// Where they go.
+    pub(crate) route: Route,
+    /// Bytes in all.
+    pub(crate) len: usize,
+    /// Bytes of each but the last.
+    pub(crate) segment_size: usize,
+}
+
+impl PeerTransmit {
+    fn single(route: Route, len: usize) -> Self {
+        Self {
+            route,
+            len,
+            segment_size: len,
+        }
+    }
+}
+
+impl Peer {
+    /// Fills `buffer` with what is most urgent. `may_probe` says whether the node's budget for probes to unproven
+    /// addresses has room; `probed` counts those that were used.
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        may_probe: bool,
+        probed: &mut u32,
+    ) -> Option<PeerTransmit> {
+        self.apply_path_events(now);
+        let transmit = self
+            .poll_handshake(now, buffer)
+            .or_else(|| self.poll_stash(buffer))
+            .or_else(|| self.poll_path_packet(now, buffer, may_probe, probed))
+            .or_else(|| self.poll_close(now, buffer))
+            .or_else(|| self.poll_relayed(now, buffer))
+            .or_else(|| self.poll_mtu_probe(now, buffer))
+            .or_else(|| self.poll_batch(now, buffer))?;
+        self.paths.on_packet_sent(now, transmit.route, transmit.len);
+        self.traffic.sent_bytes += transmit.len as u64;
+        Some(transmit)
+    }
+
+    fn poll_handshake(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
+        if let Some(calling) = &mut self.calling
+            && !calling.repeat.is_over(now)
+            && calling.repeat.take_due(now)
+        {
+            let datagram = calling.initiator.datagram();
+            buffer.get_mut(..datagram.len())?.copy_from_slice(datagram);
+            return Some(PeerTransmit::single(calling.route, datagram.len()));
+        }
+        let confirming = self.confirming.as_mut()?;
+        if confirming.repeat.is_over(now) || !confirming.repeat.take_due(now) {
+            return None;
+        }
+        let datagram = &confirming.datagram;
+        buffer.get_mut(..datagram.len())?.copy_from_slice(datagram);
+        Some(PeerTransmit::single(confirming.route, datagram.len()))
+    }
+
+    fn poll_stash(&mut self, buffer: &mut [u8]) -> Option<PeerTransmit> {
+        let (route, datagram) = self.stash.take()?;
+        buffer.get_mut(..datagram.len())?.copy_from_slice(&datagram);
+        Some(PeerTransmit::single(route, datagram.len()))
+    }
+
+    fn poll_path_packet(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        may_probe: bool,
+        probed: &mut u32,
+    ) -> Option<PeerTransmit> {
+        if !self.sessions.is_up() {
+            return None;
+        }
+        if let Some((route, data)) = self.paths.poll_response() {
+            let frame = Frame::PathResponse(PathResponseFrame { data });
+            return self.poll_lone(now, buffer, route, frame);
+        }
+        if let Some(probe) = self.paths.poll_probe(now, may_probe) {
+            *probed += u32::from(!probe.proven);
+            let frame = Frame::PathChallenge(PathChallengeFrame {
+                data: probe.challenge,
+            });
+            return self.poll_lone(now, buffer, probe.route, frame);
+        }
+        let route = self.paths.poll_keep_alive(now)?;
+        self.poll_lone(now, buffer, route, Frame::KeepAlive)
+    }
+
+    /// One packet with one frame that elicits no acknowledgement.
+    fn poll_lone(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        route: Route,
+        frame: Frame<'_>,
+    ) -> Option<PeerTransmit> {
+        let path = self.paths.key_of(route).unwrap_or(PathKey(u32::MAX));
+        let len = self.seal_with(now, path, buffer, false, |w, _| frame.encode(w).is_ok())?;
+        Some(PeerTransmit::single(route, len))
+    }
+
+    fn poll_close(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
+        let (code, reason) = self.closing.take()?;
+        let (_, route) = self.paths.active()?;
+        let frame = Frame::Close(CloseFrame { code, reason });
+        let transmit = self.poll_lone(now, buffer, route, frame);
+        let why = match code {
+            0 => DisconnectReason::Local,
+            _ => DisconnectReason::Misbehaved(reason),
+        };
+        self.end_association(why);
+        transmit
+    }
+
+    /// Forwards what came for this peer through a relay channel, as many equal packets as there are.
+    fn poll_relayed(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
+        let first_len = self.relay_queue.front()?.1.len();
+        let (path, route) = self.paths.active()?;
+        let (mut len, mut segment_size) = (0, 0);
+        for _ in 0..limits::BATCH_SEGMENTS {
+            let next = self.relay_queue.pop_front_if(|(_, d)| d.len() <= first_len);
+            let Some((channel, datagram)) = next else {
+                break;
+            };
+            self.relay_queue_bytes -= datagram.len();
+            let frame = Frame::Relay(RelayFrame {
+                channel,
+                datagram: &datagram,
+            });
+            let Some(room) = buffer.get_mut(len..) else {
+                break;
+            };
+            let encode = |w: &mut Writer<'_>, _: &mut Content| frame.encode(w).is_ok();
+            let Some(packet_len) = self.seal_with(now, path, room, false, encode) else {
+                break;
+            };
+            if segment_size != 0 && packet_len > segment_size {
+                let packet = room.get(..packet_len).unwrap_or_default();
+                self.stash = Some((route, packet.to_vec()));
+                break;
+            }
+            segment_size = segment_size.max(packet_len);
+            len += packet_len;
+            if packet_len < segment_size || len + segment_size > buffer.len() {
+                break;
+            }
+        }
+        (len > 0).then_some(PeerTransmit {
+            route,
+            len,
+            segment_size,
+        })
+    }
+
+    fn poll_mtu_probe(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
+        if !self.sessions.is_up() {
+            return None;
+        }
+        let (path, route, size) = self.paths.poll_mtu_probe(now)?;
+        let room = buffer.get_mut(..size)?;
+        let len = self.seal_with(now, path, room, true, |w, content| {
+            content.push(SentFrame::MtuProbe(size));
+            Frame::Ping.encode(w).is_ok() && padding::fill(w, w.remaining()).is_ok()
+        })?;
+        Some(PeerTransmit::single(route, len))
+    }
+
+    fn poll_batch(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
+        self.paced_until = None;
+        if !self.sessions.is_up() || !self.has_output(now) {
+            return None;
+        }
+        let (path, route) = self.paths.active()?;
+        let mut room_bytes = self.paths.max_datagram_bytes(path);
+        let budget = self.recovery.may_send(recovery::PathKey(path.0), now);
+        let mut budget_bytes = budget.bytes;
+        if budget_bytes == 0 {
+            self.paced_until = budget.blocked_until;
+        }
+        let (mut len, mut segment_size) = (0, 0);
+        for _ in 0..limits::BATCH_SEGMENTS {
+            let Some(room) = buffer.get_mut(len..len + room_bytes) else {
+                break;
+            };
+            let is_probe = self.probes > 0;
+            let may_elicit = is_probe || budget_bytes >= room_bytes as u64;
+            let Some(packet_len) = self.build_packet(now, path, room, may_elicit) else {
+                break;
+            };
+            self.probes -= u32::from(is_probe);
+            budget_bytes = budget_bytes.saturating_sub(packet_len as u64);
+            len += packet_len;
+            if segment_size == 0 {
+                segment_size = packet_len;
+                room_bytes = packet_len;
+            }
+            if packet_len < segment_size {
+                break;
+            }
+        }
+        (len > 0).then_some(PeerTransmit {
+            route,
+            len,
+            segment_size,
+        })
+    }
+
+    /// Acts on what happened to the paths.
+    pub(super) fn apply_path_events(&mut self, now: Instant) {
+        use crate::api::PathChangeReason as Reason;
+        use crate::path::PathEvent;
+        while let Some(event) = self.paths.poll_event() {
+            match event {
+                PathEvent::ActiveChanged {
+                    from, to, reason, ..
+                } => {
+                    let left = from.filter(|_| matches!(reason, Reason::Failed | Reason::Roamed));
+                    self.abandon(now, left);
+                    let mtu = self.paths.max_datagram_bytes(to) as u64;
+                    self.recovery.set_mtu(recovery::PathKey(to.0), mtu, now);
+                    self.outcomes.push_back(PeerOutcome::PathChanged { reason });
+                }
+                PathEvent::PathDropped(path) => {
+                    let mut lost = Vec::new();
+                    self.recovery
+                        .forget_path(recovery::PathKey(path.0), &mut lost);
+                    self.apply_losses(now, &mut lost);
+                }
+                PathEvent::AllPathsLost => self.end_association(DisconnectReason::TimedOut),
+            }
+        }
+    }
+
+    /// Sends again on the active path whatever is under way on one that is left.
+    pub(super) fn abandon(&mut self, now: Instant, path: Option<PathKey>) {
+        let Some(path) = path else { return };
+        let mut lost = Vec::new();
+        self.recovery
+            .on_path_abandoned(recovery::PathKey(path.0), &mut lost);
+        self.apply_losses(now, &mut lost);
+    }
+}

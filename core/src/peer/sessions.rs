@@ -1,0 +1,141 @@
+//! The keys of one association: the current session, and the one before it while late packets may still come
+//! (protocol §4.5). Told: sessions that came up, packets, time. Decides: which one seals, when to renew, which
+//! receiver indices are free again.
+
+use crate::session::{Age, Lifetime, Session};
+use crate::time::{Duration, Instant};
+
+/// How long the session before still opens packets after it was replaced.
+const OVERLAP: Duration = Duration::from_secs(60);
+/// Pause before a key phase is stepped that the peer could not have followed yet.
+const PHASE_RETRY: Duration = Duration::from_secs(10);
+
+/// One session and its age.
+struct Live {
+    session: Session,
+    lifetime: Lifetime,
+    ends: Option<Instant>,
+}
+
+/// The sessions of one association.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    current: Option<Live>,
+    previous: Option<Live>,
+    association: u64,
+}
+
+impl Sessions {
+    /// The association that the sessions belong to; 0 for none.
+    pub(crate) fn association(&self) -> u64 {
+        if self.current.is_some() {
+            self.association
+        } else {
+            0
+        }
+    }
+
+    /// Whether packets can be sealed.
+    pub(crate) fn is_up(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Puts a confirmed session in front. Gives back the receiver indices that are free now.
+    pub(crate) fn install(
+        &mut self,
+        now: Instant,
+        mut session: Session,
+        association: u64,
+        largest_received: Option<u64>,
+    ) -> Vec<u32> {
+        if association == self.association {
+            session.resume_after(largest_received);
+        }
+        let mut retired = Vec::new();
+        if association != self.association {
+            retired = self.clear();
+        }
+        retired.extend(self.previous.take().map(|old| old.session.local_index));
+        self.previous = self.current.take().map(|mut old| {
+            old.ends = Some(now + OVERLAP);
+            old
+        });
+        self.association = association;
+        let lifetime = Lifetime::new(now, session.is_initiator());
+        self.current = Some(Live {
+            session,
+            lifetime,
+            ends: None,
+        });
+        retired
+    }
+
+    /// Throws all keys away. Gives back the receiver indices.
+    pub(crate) fn clear(&mut self) -> Vec<u32> {
+        self.association = 0;
+        let both = [self.current.take(), self.previous.take()];
+        both.into_iter()
+            .flatten()
+            .map(|live| live.session.local_index)
+            .collect()
+    }
+
+    /// The session that seals.
+    pub(crate) fn sealing(&mut self) -> Option<(&mut Session, &mut Lifetime)> {
+        self.current
+            .as_mut()
+            .map(|live| (&mut live.session, &mut live.lifetime))
+    }
+
+    /// The session with this receiver index.
+    pub(crate) fn by_index(&mut self, index: u32) -> Option<&mut Session> {
+        let both = [self.current.as_mut(), self.previous.as_mut()];
+        both.into_iter()
+            .flatten()
+            .map(|l| &mut l.session)
+            .find(|s| s.local_index == index)
+    }
+
+    /// The token that would end the current session, if the peer lost it.
+    pub(crate) fn reset_tokens(&self) -> impl Iterator<Item = &[u8; 16]> {
+        let both = [self.current.as_ref(), self.previous.as_ref()];
+        both.into_iter()
+            .flatten()
+            .map(|live| &live.session.remote_reset_token)
+    }
+
+    /// What age asks for; an expired session is thrown away by the caller with `clear`.
+    pub(crate) fn age(&self, now: Instant) -> Age {
+        self.current
+            .as_ref()
+            .map_or(Age::Fresh, |live| live.lifetime.age(now))
+    }
+
+    /// Steps the key phase of a session that only keeps a registration alive.
+    pub(crate) fn step_key_phase(&mut self, now: Instant, largest_acked: Option<u64>) {
+        if let Some(live) = &mut self.current {
+            if live.session.step_key_phase(largest_acked) {
+                live.lifetime.on_key_phase(now);
+            } else {
+                live.lifetime.on_key_phase_refused(now, PHASE_RETRY);
+            }
+        }
+    }
+
+    /// Retires the session before when its time is over; gives back its index.
+    pub(crate) fn retire_previous(&mut self, now: Instant) -> Option<u32> {
+        let is_over = |live: &Live| live.ends.is_some_and(|at| at <= now);
+        let old = self.previous.take_if(|live| is_over(live))?;
+        Some(old.session.local_index)
+    }
+
+    /// When age next asks for something.
+    pub(crate) fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        let current = self
+            .current
+            .as_ref()
+            .and_then(|live| live.lifetime.next_timeout(now));
+        let previous = self.previous.as_ref().and_then(|live| live.ends);
+        [current, previous].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,126 @@
+//! Time that passed, handed to whoever waits for it; and the earliest of what all of them wait for.
+
+use super::{Asker, Peer, PeerOutcome};
+use crate::api::{DisconnectReason, Event, RequestId, RequestOutcome};
+use crate::path::PathKey;
+use crate::session::Age;
+use crate::time::{Deadline, Instant, TimerKind};
+
+/// What age asks of the node, which owns identity and handshakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// Nothing.
+    None,
+    /// A new handshake is due.
+    Due,
+}
+
+impl Peer {
+    /// Does everything that is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Renewal {
+        self.expire_handshakes(now);
+        self.paths.handle_timeout(now);
+        self.apply_path_events(now);
+        if !self.sessions.is_up() {
+            return Renewal::None;
+        }
+        self.detect_losses(now);
+        self.expire_levels(now);
+        if let Some(index) = self.sessions.retire_previous(now) {
+            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
+        }
+        match self.sessions.age(now) {
+            Age::Fresh => Renewal::None,
+            Age::StepPhaseDue => {
+                self.sessions
+                    .step_key_phase(now, self.recovery.largest_acked());
+                Renewal::None
+            }
+            Age::RekeyDue if self.calling.is_some() => Renewal::None,
+            Age::RekeyDue => Renewal::Due,
+            Age::Expired => {
+                self.end_association(DisconnectReason::TimedOut);
+                Renewal::None
+            }
+        }
+    }
+
+    fn expire_handshakes(&mut self, now: Instant) {
+        if self.calling.as_ref().is_some_and(|c| c.repeat.is_over(now)) {
+            let is_rekey = self.calling.as_ref().is_some_and(|c| c.is_rekey);
+            self.drop_call();
+            if !is_rekey {
+                self.outcomes.push_back(PeerOutcome::CallFailed);
+            }
+        }
+        self.confirming.take_if(|c| c.repeat.is_over(now));
+    }
+
+    fn detect_losses(&mut self, now: Instant) {
+        if self.recovery.next_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        let mut timeouts = core::mem::take(&mut self.timeouts);
+        self.recovery.on_timeout(now, &mut timeouts);
+        self.apply_losses(now, &mut timeouts.lost);
+        let active = self.paths.active().map(|(path, _)| path);
+        for path in timeouts.probes.drain(..) {
+            let key = PathKey(path.0);
+            if active == Some(key) {
+                self.paths
+                    .on_probe_timeouts(now, key, self.recovery.pto_count(path));
+                self.repeat_oldest(path);
+                self.probes += 1;
+            } else {
+                self.abandon(now, Some(key));
+            }
+        }
+        self.timeouts = timeouts;
+    }
+
+    fn expire_levels(&mut self, now: Instant) {
+        let Some(levels) = &mut self.levels else {
+            return;
+        };
+        levels.messages.on_timeout(now);
+        levels.replies.on_timeout(now);
+        for entry in levels.requests.on_timeout(now) {
+            let outcome = match entry.owner {
+                Asker::Engine(purpose) => PeerOutcome::ControlFailed { purpose },
+                Asker::Application => PeerOutcome::Event(Event::RequestDone {
+                    peer: self.id,
+                    request: RequestId(entry.reference),
+                    outcome: RequestOutcome::TimedOut,
+                }),
+            };
+            self.outcomes.push_back(outcome);
+        }
+    }
+
+    /// When to be told the time again.
+    pub(crate) fn next_timeout(&self, now: Instant) -> Option<Deadline> {
+        let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
+        let calling = self.calling.as_ref().map(|c| c.repeat.next_timeout());
+        let confirming = self.confirming.as_ref().map(|c| c.repeat.next_timeout());
+        let mut next = Deadline::earlier(
+            at(calling, TimerKind::Handshake),
+            at(confirming, TimerKind::Handshake),
+        );
+        next = Deadline::earlier(next, self.paths.next_timeout());
+        if self.sessions.is_up() {
+            let levels = self
+                .levels
+                .as_ref()
+                .and_then(|levels| levels.next_timeout());
+            let others = [
+                at(self.sessions.next_timeout(now), TimerKind::Rekey),
+                at(self.recovery.next_timeout(), TimerKind::LossDetection),
+                at(self.received.next_timeout(), TimerKind::AckDelay),
+                at(self.paced_until, TimerKind::Pacing),
+                levels,
+            ];
+            next = others.into_iter().fold(next, Deadline::earlier);
+        }
+        next
+    }
+}
