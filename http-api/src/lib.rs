@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod encode;
 mod exchange;
+mod exchanges;
 mod inbox;
 mod journal;
 mod locks;
@@ -30,5 +31,6 @@ mod words;
 
 pub use config::{InvalidToken, SurfaceConfig, Token};
 pub use exchange::{BodyKind, HttpId, Request, ResponsePart};
+pub use exchanges::{Client, Exchanges, HttpInput};
 pub use surface::Surface;
 pub use words::fingerprint;

@@ -1,0 +1,390 @@
+//! The loop that owns the engine: wait for socket, input or timer; hand one batch in; drain; arm the timer.
+//!
+//! Told: datagrams from [`Sockets`], inputs from [`Handle`]s, the time. It carries out the engine's effects (names are
+//! looked up and files written on other threads) and ends after [`Handle::shutdown`] once goodbyes are sent.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use async_io::Timer;
+use futures_lite::future;
+use p2p_core::Node;
+use p2p_core::api::{Command, Effect, NodeConfig};
+use p2p_core::id::NodeId;
+use p2p_core::time::Instant;
+use p2p_storage::{PeerBook, PeerRecord};
+
+use crate::application::Application;
+use crate::clock::Clock;
+use crate::error::NodeError;
+use crate::interfaces;
+use crate::udp::{Received, Sockets};
+
+/// Batches sent before receiving again, so that what peers answer is not dropped meanwhile.
+const BATCHES_PER_TURN: usize = 16;
+/// Receive calls before sending again.
+const RECEIVES_PER_TURN: usize = 4;
+/// Inputs taken before the sockets have their turn again.
+const INPUTS_PER_TURN: usize = 256;
+/// Pause between looks at this machine's interfaces.
+const INTERFACE_PERIOD: Duration = Duration::from_secs(5);
+/// Longest wait while a socket is full, so that timers behind waiting output are served.
+const BLOCKED_WAIT: Duration = Duration::from_millis(5);
+/// Pause after the system failed to receive.
+const FAILURE_PAUSE: Duration = Duration::from_millis(20);
+/// Longest time for goodbyes.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+enum LoopInput<I> {
+    Application(I),
+    Command(Command),
+    Interfaces(Vec<IpAddr>),
+    Shutdown,
+}
+
+/// The way into a running loop from other tasks and threads.
+pub struct Handle<I> {
+    // Unbounded: each user bounds what it has under way (HTTP: one piece of body per connection).
+    inputs: Sender<LoopInput<I>>,
+}
+
+impl<I> Clone for Handle<I> {
+    fn clone(&self) -> Self {
+        Self {
+            inputs: self.inputs.clone(),
+        }
+    }
+}
+
+impl<I> Handle<I> {
+    /// Sends something to the application; lost where the loop has ended.
+    pub fn send(&self, input: I) {
+        self.put(LoopInput::Application(input));
+    }
+
+    /// Gives the engine an order whose answer does not matter.
+    pub fn command(&self, command: Command) {
+        self.put(LoopInput::Command(command));
+    }
+
+    /// Says goodbye to all peers and ends the loop.
+    pub fn shutdown(&self) {
+        self.put(LoopInput::Shutdown);
+    }
+
+    fn put(&self, input: LoopInput<I>) {
+        if self.inputs.try_send(input).is_err() {
+            log::debug!("an input came after the loop had ended");
+        }
+    }
+}
+
+/// An engine, its sockets, and the application beside it.
+pub struct EngineLoop<A: Application> {
+    node: Node,
+    application: A,
+    sockets: Sockets,
+    clock: Clock,
+    inputs: Receiver<LoopInput<A::Input>>,
+    handle: Handle<A::Input>,
+    local_addresses: Vec<SocketAddr>,
+    look_at_interfaces: Instant,
+    peers: Option<PeerBook>,
+    peers_changed: bool,
+    writing: Option<smol::Task<()>>,
+    goodbye_until: Option<Instant>,
+}
+
+impl<A: Application> EngineLoop<A> {
+    /// Makes the engine. Local addresses in `config` are replaced by those of this machine.
+    ///
+    /// # Errors
+    /// Where the engine refuses the configuration.
+    pub fn new(
+        mut config: NodeConfig,
+        clock: Clock,
+        sockets: Sockets,
+        application: A,
+    ) -> Result<Self, NodeError> {
+        let local_addresses = interfaces::reachable(&sockets.bound(), &interfaces::list());
+        config.local_addresses.clone_from(&local_addresses);
+        let now = clock.now();
+        let node = Node::new(config, now)?;
+        let (sender, inputs) = async_channel::unbounded();
+        Ok(Self {
+            node,
+            application,
+            sockets,
+            clock,
+            inputs,
+            handle: Handle { inputs: sender },
+            local_addresses,
+            look_at_interfaces: now + INTERFACE_PERIOD,
+            peers: None,
+            peers_changed: false,
+            writing: None,
+            goodbye_until: None,
+        })
+    }
+
+    /// Keeps verified peers in `book`.
+    #[must_use]
+    pub fn with_peers(mut self, book: PeerBook) -> Self {
+        self.peers = Some(book);
+        self
+    }
+
+    /// A way into the loop.
+    #[must_use]
+    pub fn handle(&self) -> Handle<A::Input> {
+        self.handle.clone()
+    }
+
+    /// This node's identity.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.node.id()
+    }
+
+    /// Addresses under which this machine can be reached.
+    #[must_use]
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.local_addresses
+    }
+
+    /// Runs until [`Handle::shutdown`], or until the application is done; gives the application back.
+    pub async fn run(mut self) -> A {
+        while !self.is_over() {
+            let mut busy = self.take_inputs();
+            let received = self.receive();
+            busy |= received == Received::Some;
+            self.on_time();
+            busy |= self.drain();
+            if received == Received::Failed {
+                Timer::after(FAILURE_PAUSE).await;
+            } else if busy {
+                future::yield_now().await;
+            } else {
+                self.wait().await;
+            }
+        }
+        if let Some(writing) = self.writing.take() {
+            writing.await;
+        }
+        if let Some(book) = self.peers.as_ref().filter(|_| self.peers_changed) {
+            book.snapshot().write();
+        }
+        self.application
+    }
+
+    fn is_over(&self) -> bool {
+        self.application.is_done() || self.goodbye_until.is_some_and(|at| at <= self.clock.now())
+    }
+
+    fn take_inputs(&mut self) -> bool {
+        let mut taken = 0;
+        while taken < INPUTS_PER_TURN {
+            let Ok(input) = self.inputs.try_recv() else {
+                break;
+            };
+            self.handle_input(input);
+            taken += 1;
+        }
+        taken > 0
+    }
+
+    fn handle_input(&mut self, input: LoopInput<A::Input>) {
+        let now = self.clock.now();
+        match input {
+            LoopInput::Application(input) => {
+                self.application.handle_input(now, &mut self.node, input);
+            }
+            LoopInput::Command(command) => self.command(command),
+            LoopInput::Interfaces(interfaces) => {
+                let found = interfaces::reachable(&self.sockets.bound(), &interfaces);
+                if found != self.local_addresses {
+                    log::info!("this machine's addresses are now {found:?}");
+                    self.local_addresses.clone_from(&found);
+                    self.command(Command::SetLocalAddresses(found));
+                    self.command(Command::NetworkChanged);
+                }
+            }
+            LoopInput::Shutdown => {
+                self.command(Command::Shutdown);
+                self.goodbye_until = Some(now + GOODBYE);
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if let Err(error) = self.node.handle_command(self.clock.now(), command) {
+            log::debug!("the engine refused an order: {error}");
+        }
+    }
+
+    fn receive(&mut self) -> Received {
+        let mut outcome = Received::Nothing;
+        for _ in 0..RECEIVES_PER_TURN {
+            let (now, node) = (self.clock.now(), &mut self.node);
+            let received = self
+                .sockets
+                .receive(|from, bytes, size| node.handle_batch(now, from, bytes, size));
+            match received {
+                Received::Some => outcome = received,
+                Received::Nothing => break,
+                Received::Failed => return received,
+            }
+        }
+        outcome
+    }
+
+    fn on_time(&mut self) {
+        let now = self.clock.now();
+        if self.node.poll_timeout().is_some_and(|d| d.at <= now) {
+            self.node.handle_timeout(now);
+        }
+        if self.application.next_timeout().is_some_and(|at| at <= now) {
+            self.application.handle_timeout(now, &mut self.node);
+        }
+        if self.look_at_interfaces <= now {
+            self.look_at_interfaces = now + INTERFACE_PERIOD;
+            let handle = self.handle.clone();
+            smol::unblock(move || handle.put(LoopInput::Interfaces(interfaces::list()))).detach();
+            self.write_peers();
+        }
+    }
+
+    /// Hands out everything that the engine has to say; says whether datagrams left.
+    fn drain(&mut self) -> bool {
+        let now = self.clock.now();
+        loop {
+            self.application.drained(now, &mut self.node);
+            let mut quiet = true;
+            while let Some(event) = self.node.poll_event() {
+                self.application.handle_event(now, &mut self.node, event);
+                quiet = false;
+            }
+            while let Some(effect) = self.node.poll_effect() {
+                self.carry_out(effect);
+            }
+            if quiet {
+                break;
+            }
+        }
+        let sent = self.send();
+        if self.goodbye_until.is_some() && !sent && !self.sockets.is_blocked() {
+            self.goodbye_until = Some(Instant::EPOCH);
+        }
+        sent
+    }
+
+    fn send(&mut self) -> bool {
+        self.sockets.send_kept();
+        for batch in 0..BATCHES_PER_TURN {
+            if self.sockets.is_blocked() {
+                return false;
+            }
+            let now = self.clock.now();
+            let Some(transmit) = self.node.poll_transmit(now, self.sockets.send_buffer()) else {
+                return batch > 0;
+            };
+            self.sockets.send(transmit);
+        }
+        true
+    }
+
+    async fn wait(&mut self) {
+        let deadline = self.deadline();
+        if deadline <= self.clock.now() {
+            future::yield_now().await;
+            return;
+        }
+        let at = self.clock.machine_time(deadline);
+        let timer = async {
+            Timer::at(at).await;
+            None
+        };
+        let socket = async {
+            self.sockets.ready().await;
+            None
+        };
+        let input = async { self.inputs.recv().await.ok() };
+        if let Some(input) = future::or(input, future::or(socket, timer)).await {
+            self.handle_input(input);
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let mut deadline = self.look_at_interfaces;
+        let now = self.clock.now();
+        for at in [self.application.next_timeout(), self.goodbye_until]
+            .into_iter()
+            .flatten()
+        {
+            deadline = deadline.min(at);
+        }
+        if let Some(next) = self.node.poll_timeout() {
+            // Output that waits for a full socket is due at once, and cannot be had.
+            let blocked = self.sockets.is_blocked() && next.at <= now;
+            deadline = deadline.min(if blocked { now + BLOCKED_WAIT } else { next.at });
+        }
+        deadline
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Resolve { id, host, port } => {
+                let handle = self.handle.clone();
+                smol::unblock(move || {
+                    let addresses = resolve(&host, port);
+                    handle.command(Command::IntroducerResolved { id, addresses });
+                })
+                .detach();
+            }
+            Effect::PersistRecord {
+                id,
+                record,
+                name,
+                address,
+            } => {
+                let peer = PeerRecord {
+                    id,
+                    record,
+                    name,
+                    address,
+                };
+                self.peers_changed |= self.peers.as_mut().is_some_and(|book| book.insert(peer));
+                self.write_peers();
+            }
+            other => log::warn!("the engine asks for something unknown: {other:?}"),
+        }
+    }
+
+    /// Writes known peers on another thread, one writer at a time.
+    fn write_peers(&mut self) {
+        let busy = self
+            .writing
+            .as_ref()
+            .is_some_and(|task| !task.is_finished());
+        if busy || !self.peers_changed {
+            return;
+        }
+        if let Some(book) = &self.peers {
+            let snapshot = book.snapshot();
+            self.peers_changed = false;
+            self.writing = Some(smol::unblock(move || snapshot.write()));
+        }
+    }
+}
+
+/// Asks the system's resolver; may block for seconds.
+fn resolve(host: &str, port: u16) -> Vec<SocketAddr> {
+    match (host, port).to_socket_addrs() {
+        Ok(addresses) => addresses.collect(),
+        Err(error) => {
+            log::warn!("cannot find the address of {host}: {error}");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Why a node does not start: what, why, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use p2p_core::api::ApiMisuse;
+use p2p_storage::StateError;
+
+/// Why a node could not be started or kept running.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The state directory is not usable.
+    State(StateError),
+    /// An address could not be bound.
+    Bind {
+        /// The setting that names the address: `listen` or `http`.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The HTTP surface was to be opened to other machines.
+    NotLoopback(SocketAddr),
+    /// The engine refused its configuration.
+    Configuration(ApiMisuse),
+    /// The operating system gave no randomness.
+    Randomness(getrandom::Error),
+    /// Any other refusal of the operating system.
+    System(io::Error),
+}
+
+impl NodeError {
+    /// What to do about it, as a clause.
+    #[must_use]
+    pub fn fix(&self) -> String {
+        match self {
+            Self::State(error) => error.fix.clone(),
+            Self::Bind { setting, error, .. } => match error.kind() {
+                io::ErrorKind::AddrInUse => format!(
+                    "end the program that uses it, or choose another address with --{setting}"
+                ),
+                io::ErrorKind::AddrNotAvailable => {
+                    format!("name an address of this machine with --{setting}")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    format!("choose a port of 1024 or more with --{setting}")
+                }
+                _ => format!("choose another address with --{setting}"),
+            },
+            Self::NotLoopback(address) => format!(
+                "use --http 127.0.0.1:{port}; from elsewhere: ssh -L {port}:127.0.0.1:{port}",
+                port = address.port()
+            ),
+            Self::Configuration(_) => "correct the setting".to_owned(),
+            Self::Randomness(_) => "make getrandom(2) available to this process".to_owned(),
+            Self::System(_) => "look into the reason and start again".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(error) => write!(f, "{}: {}", error.what, error.why),
+            Self::Bind { address, error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "cannot open {address}: another program uses it")
+            }
+            Self::Bind { address, error, .. } => write!(f, "cannot open {address}: {error}"),
+            Self::NotLoopback(address) => write!(
+                f,
+                "cannot open {address} for HTTP: it is plain text and for this machine only"
+            ),
+            Self::Configuration(error) => write!(f, "cannot make the node: {error}"),
+            Self::Randomness(error) => write!(f, "no randomness to be had: {error}"),
+            Self::System(error) => write!(f, "the operating system refuses: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for NodeError {}
+
+impl From<StateError> for NodeError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+impl From<ApiMisuse> for NodeError {
+    fn from(error: ApiMisuse) -> Self {
+        Self::Configuration(error)
+    }
+}
+
+impl From<io::Error> for NodeError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<getrandom::Error> for NodeError {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Randomness(error)
+    }
+}

@@ -1,0 +1,75 @@
+//! The surface as the application of an engine loop, and the channels back to each connection.
+
+use async_channel::{Receiver, Sender};
+use p2p_core::Node;
+use p2p_core::api::Event;
+use p2p_core::time::Instant;
+use p2p_http_api::{Client, Exchanges, HttpInput, ResponsePart, Surface};
+
+use crate::application::Application;
+
+/// The way back to the task that serves one exchange.
+pub struct HttpClient {
+    parts: Sender<ResponsePart>,
+    room: Sender<()>,
+}
+
+impl HttpClient {
+    /// A client, its response parts, and its permits to send one piece of body each.
+    pub(crate) fn new() -> (Self, Receiver<ResponsePart>, Receiver<()>) {
+        // Unbounded: the surface stops where chunks are not reported as consumed.
+        let (parts, parts_receiver) = async_channel::unbounded();
+        let (room, room_receiver) = async_channel::bounded(1);
+        (Self { parts, room }, parts_receiver, room_receiver)
+    }
+}
+
+impl Client for HttpClient {
+    fn on_part(&mut self, part: ResponsePart) {
+        // A connection that is gone reports itself as closed.
+        let _ = self.parts.try_send(part);
+    }
+
+    fn on_room(&mut self) {
+        let _ = self.room.try_send(());
+    }
+}
+
+/// Serves the HTTP surface.
+pub struct HttpApplication {
+    exchanges: Exchanges<HttpClient>,
+}
+
+impl HttpApplication {
+    /// Wraps a surface.
+    #[must_use]
+    pub fn new(surface: Surface) -> Self {
+        Self {
+            exchanges: Exchanges::new(surface),
+        }
+    }
+}
+
+impl Application for HttpApplication {
+    type Input = HttpInput<HttpClient>;
+
+    fn handle_input(&mut self, now: Instant, node: &mut Node, input: Self::Input) {
+        self.exchanges.handle_input(now, node, input);
+    }
+
+    fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+        self.exchanges.handle_event(now, node, event);
+    }
+
+    fn handle_timeout(&mut self, now: Instant, node: &mut Node) {
+        self.exchanges.handle_timeout(now, node);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        self.exchanges.next_timeout()
+    }
+
+    fn drained(&mut self, now: Instant, node: &mut Node) {
+        self.exchanges.drain(now, node);
+    }
+}

@@ -1,0 +1,91 @@
+//! Response bodies as hyper asks for them, and word to the surface of what was written or given up.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use async_channel::Receiver;
+use bytes::Bytes;
+use futures_lite::Stream;
+use hyper::body::{Body, Frame, SizeHint};
+use p2p_http_api::{HttpId, HttpInput, ResponsePart};
+
+use super::application::HttpClient;
+use crate::engine::Handle;
+
+/// Tells the surface that the client went away, unless the response was completed.
+pub(crate) struct Watch {
+    pub(crate) id: HttpId,
+    pub(crate) handle: Handle<HttpInput<HttpClient>>,
+    pub(crate) complete: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.complete {
+            self.handle.send(HttpInput::Closed(self.id));
+        }
+    }
+}
+
+/// The body of one response.
+pub(crate) enum ReplyBody {
+    /// All of it.
+    Full(Option<Bytes>),
+    /// As it comes.
+    Streaming {
+        parts: Pin<Box<Receiver<ResponsePart>>>,
+        watch: Watch,
+        /// Bytes handed to hyper and not yet reported.
+        unreported_bytes: usize,
+    },
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Self::Streaming {
+                parts,
+                watch,
+                unreported_bytes,
+            } => {
+                // Hyper asks for more once it has room: what it took before is on its way.
+                let bytes = std::mem::take(unreported_bytes);
+                if bytes > 0 {
+                    watch.handle.send(HttpInput::Consumed(watch.id, bytes));
+                }
+                match ready!(parts.as_mut().poll_next(context)) {
+                    Some(ResponsePart::Chunk(chunk)) => {
+                        *unreported_bytes = chunk.len();
+                        Poll::Ready(Some(Ok(Frame::data(chunk))))
+                    }
+                    Some(ResponsePart::End) => {
+                        watch.complete = true;
+                        Poll::Ready(None)
+                    }
+                    Some(ResponsePart::Abort | ResponsePart::Head { .. }) | None => {
+                        Poll::Ready(Some(Err(io::Error::other("the response was given up"))))
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Full(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Streaming { .. } => SizeHint::default(),
+        }
+    }
+}

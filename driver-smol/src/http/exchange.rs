@@ -1,0 +1,120 @@
+//! One request and its response between hyper and the surface: the head goes in, then the body piece by piece as the
+//! surface has room, while the response comes out; both directions may flow at once.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_channel::Receiver;
+use hyper::body::{Body, Incoming};
+use hyper::{Response, http};
+use p2p_http_api::{BodyKind, HttpId, HttpInput, Request, ResponsePart};
+use smol::Executor;
+
+use super::application::HttpClient;
+use super::body::{ReplyBody, Watch};
+use crate::engine::Handle;
+
+pub(crate) type HttpHandle = Handle<HttpInput<HttpClient>>;
+
+/// Serves one request.
+pub(crate) async fn serve(
+    executor: &Arc<Executor<'static>>,
+    handle: HttpHandle,
+    id: HttpId,
+    request: http::Request<Incoming>,
+    peer_is_loopback: bool,
+) -> io::Result<Response<ReplyBody>> {
+    let (client, parts, room) = HttpClient::new();
+    let (head, body) = request.into_parts();
+    let has_body = !body.is_end_stream();
+    handle.send(HttpInput::Request {
+        id,
+        request: head_of(&head, peer_is_loopback),
+        client,
+        has_body,
+    });
+    let watch = Watch {
+        id,
+        handle: handle.clone(),
+        complete: false,
+    };
+    if has_body {
+        executor.spawn(pump(handle, id, body, room)).detach();
+    }
+    match parts.recv().await {
+        Ok(ResponsePart::Head {
+            status,
+            headers,
+            body,
+        }) => reply(status, &headers, body, parts, watch),
+        _ => Err(io::Error::other("the surface gave the exchange up")),
+    }
+}
+
+fn head_of(head: &http::request::Parts, peer_is_loopback: bool) -> Request {
+    let target = head.uri.path_and_query();
+    let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        (name.as_str().to_owned(), value.as_bytes().to_vec())
+    };
+    Request {
+        method: head.method.as_str().to_owned(),
+        target: target.map_or_else(|| head.uri.to_string(), |t| t.as_str().to_owned()),
+        headers: head.headers.iter().map(header).collect(),
+        peer_is_loopback,
+    }
+}
+
+fn reply(
+    status: u16,
+    headers: &[(String, String)],
+    body: BodyKind,
+    parts: Receiver<ResponsePart>,
+    mut watch: Watch,
+) -> io::Result<Response<ReplyBody>> {
+    let body = match body {
+        BodyKind::Full(bytes) => {
+            watch.complete = true;
+            ReplyBody::Full(Some(bytes).filter(|b| !b.is_empty()))
+        }
+        BodyKind::Streaming => ReplyBody::Streaming {
+            parts: Box::pin(parts),
+            watch,
+            unreported_bytes: 0,
+        },
+    };
+    let response = Response::builder().status(status);
+    headers
+        .iter()
+        .fold(response, |response, (name, value)| {
+            response.header(name, value)
+        })
+        .body(body)
+        .map_err(io::Error::other)
+}
+
+/// Hands the request body to the surface, one piece for each permit.
+async fn pump(handle: HttpHandle, id: HttpId, mut body: Incoming, room: Receiver<()>) {
+    while room.recv().await.is_ok() {
+        let piece = loop {
+            match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+                // Trailers carry nothing for us.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data()
+                        && !bytes.is_empty()
+                    {
+                        break HttpInput::Body(id, bytes);
+                    }
+                }
+                Some(Err(_)) => break HttpInput::Closed(id),
+                None => break HttpInput::BodyEnd(id),
+            }
+        };
+        let more = matches!(piece, HttpInput::Body(..));
+        handle.send(piece);
+        if !more {
+            return;
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The HTTP surface on hyper: a listener per loopback address, one task per connection, the surface in the loop.
+
+mod application;
+mod body;
+mod exchange;
+mod server;
+
+pub use application::{HttpApplication, HttpClient};
+pub(crate) use server::Connections;
+pub use server::HttpServer;

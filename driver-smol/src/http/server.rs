@@ -1,0 +1,163 @@
+//! Listeners on loopback and the connections they accept, with limits on number, head size and time.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use p2p_http_api::{HttpId, HttpInput};
+use smol::Executor;
+use smol::lock::Semaphore;
+use smol_hyper::rt::{FuturesIo, SmolTimer};
+
+use super::application::HttpClient;
+use super::exchange::{HttpHandle, serve};
+use crate::error::NodeError;
+
+/// Connections at once.
+const CONNECTIONS: usize = 256;
+/// Bytes of a request head.
+const HEAD_BYTES: usize = 16 << 10;
+/// Time for a request head, and for the next one on an idle connection.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Bytes buffered of a connection, each direction.
+const BUFFER_BYTES: usize = 256 << 10;
+/// Pause after the system refused to accept, for instance because file descriptors have run out.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listening sockets of the HTTP surface.
+pub struct HttpServer {
+    listeners: Vec<Async<TcpListener>>,
+}
+
+impl HttpServer {
+    /// Binds `address`, which must be loopback; for `127.0.0.1` also `::1` with the same port where that can be had.
+    ///
+    /// # Errors
+    /// [`NodeError::NotLoopback`], or [`NodeError::Bind`] where the address is taken.
+    pub fn bind(address: SocketAddr) -> Result<Self, NodeError> {
+        if !address.ip().is_loopback() {
+            return Err(NodeError::NotLoopback(address));
+        }
+        let first = Async::<TcpListener>::bind(address).map_err(|error| NodeError::Bind {
+            setting: "http",
+            address,
+            error,
+        })?;
+        let port = first.get_ref().local_addr()?.port();
+        let mut listeners = vec![first];
+        if address.is_ipv4() {
+            let second = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port);
+            match Async::<TcpListener>::bind(second) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) => log::info!("no HTTP on {second}: {error}"),
+            }
+        }
+        Ok(Self { listeners })
+    }
+
+    /// Addresses as bound, with real ports.
+    #[must_use]
+    pub fn bound(&self) -> Vec<SocketAddr> {
+        let address = |l: &Async<TcpListener>| l.get_ref().local_addr().ok();
+        self.listeners.iter().filter_map(address).collect()
+    }
+
+    /// Serves until the executor is dropped.
+    pub(crate) fn start(self, executor: &Arc<Executor<'static>>, server: &Arc<Connections>) {
+        for listener in self.listeners {
+            let accept = accept(listener, executor.clone(), server.clone());
+            executor.spawn(accept).detach();
+        }
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Connections {
+    handle: HttpHandle,
+    next_id: AtomicU64,
+    permits: Arc<Semaphore>,
+}
+
+impl Connections {
+    pub(crate) fn new(handle: HttpHandle) -> Self {
+        Self {
+            handle,
+            next_id: AtomicU64::new(0),
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
+        }
+    }
+
+    /// Sends something to the surface.
+    pub(crate) fn send(&self, input: HttpInput<HttpClient>) {
+        self.handle.send(input);
+    }
+
+    /// A number that no exchange had before.
+    pub(crate) fn next_id(&self) -> HttpId {
+        HttpId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+async fn accept(
+    listener: Async<TcpListener>,
+    executor: Arc<Executor<'static>>,
+    server: Arc<Connections>,
+) {
+    loop {
+        let permit = server.permits.acquire_arc().await;
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let connection = connection(stream, from, executor.clone(), server.clone());
+                let task = async move {
+                    connection.await;
+                    drop(permit);
+                };
+                executor.spawn(task).detach();
+            }
+            Err(error) if is_of_the_client(&error) => {}
+            Err(error) => {
+                log::warn!("cannot accept HTTP connections: {error}");
+                Timer::after(REFUSAL_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}
+
+async fn connection(
+    stream: Async<TcpStream>,
+    from: SocketAddr,
+    executor: Arc<Executor<'static>>,
+    server: Arc<Connections>,
+) {
+    let loopback = from.ip().is_loopback();
+    // Without it small chunks would only come later.
+    let _ = stream.get_ref().set_nodelay(true);
+    let service = service_fn(|request| {
+        let (executor, server) = (executor.clone(), server.clone());
+        let id = server.next_id();
+        async move { serve(&executor, server.handle.clone(), id, request, loopback).await }
+    });
+    let served = http1::Builder::new()
+        .timer(SmolTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_header_size(HEAD_BYTES)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(FuturesIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        log::debug!("an HTTP connection from {from} ended: {error}");
+    }
+}

@@ -1,0 +1,356 @@
+//! UDP sockets, one per address family, with many datagrams per system call both ways (GSO, GRO, recvmmsg).
+//!
+//! Decides which socket carries a datagram and what a failure means: a full socket keeps the batch until it is writable,
+//! anything else loses the datagram, as the network may at any time; it never stops or spins the loop.
+
+use std::array;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use async_io::Async;
+use futures_lite::future;
+use p2p_core::api::Transmit;
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::error::NodeError;
+
+/// Port unless told otherwise.
+const DEFAULT_PORT: u16 = 6660;
+/// Socket buffers asked for, bytes: 20 ms at 1.6 Gbit/s. The system may grant less.
+const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// One receive buffer, bytes: the largest run of datagrams that the system joins.
+const RECEIVE_BYTES: usize = 1 << 16;
+/// Ports tried for both families when any will do.
+const PORT_TRIES: u32 = 16;
+
+struct Port {
+    io: Async<UdpSocket>,
+    state: UdpSocketState,
+    bound: SocketAddr,
+}
+
+/// A batch that a full socket did not take.
+struct Kept {
+    port: usize,
+    transmit: Transmit,
+    sent_bytes: usize,
+}
+
+/// What a receive call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// Datagrams were handed over; there may be more.
+    Some,
+    /// Nothing is waiting.
+    Nothing,
+    /// The system failed in an unusual way; wait a moment before trying again.
+    Failed,
+}
+
+/// The node's sockets.
+pub struct Sockets {
+    ports: Vec<Port>,
+    receive_buffer: Vec<u8>,
+    send_buffer: Vec<u8>,
+    kept: Option<Kept>,
+}
+
+impl Sockets {
+    /// Binds. `None` means all addresses of both families with UDP port 6660; an unspecified address means all of both
+    /// families with its port, and port 0 any free one.
+    ///
+    /// # Errors
+    /// [`NodeError::Bind`] where the address is taken or foreign.
+    pub fn bind(listen: Option<SocketAddr>) -> Result<Self, NodeError> {
+        let all = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_PORT);
+        let listen = listen.unwrap_or(all);
+        let ports = if listen.ip().is_unspecified() {
+            bind_both(listen.port())?
+        } else {
+            vec![open(listen).map_err(|error| refusal(listen, error))?]
+        };
+        Ok(Self {
+            ports,
+            receive_buffer: vec![0; RECEIVE_BYTES * BATCH_SIZE],
+            send_buffer: vec![0; RECEIVE_BYTES],
+            kept: None,
+        })
+    }
+
+    /// Addresses as bound, with real ports.
+    #[must_use]
+    pub fn bound(&self) -> Vec<SocketAddr> {
+        self.ports.iter().map(|p| p.bound).collect()
+    }
+
+    /// Hands over what one system call per socket yields: source, bytes, and size of each datagram but the last.
+    pub(crate) fn receive(
+        &mut self,
+        mut take: impl FnMut(SocketAddr, &mut [u8], usize),
+    ) -> Received {
+        let mut outcome = Received::Nothing;
+        for port in &self.ports {
+            let mut chunks = self.receive_buffer.chunks_exact_mut(RECEIVE_BYTES);
+            let mut slices: [_; BATCH_SIZE] =
+                array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+            let mut metas = [RecvMeta::default(); BATCH_SIZE];
+            let socket = UdpSockRef::from(&port.io);
+            match port.state.recv(socket, &mut slices, &mut metas) {
+                Ok(count) => {
+                    outcome = Received::Some;
+                    for (meta, slice) in metas.iter().zip(&mut slices).take(count) {
+                        if let Some(bytes) = slice.get_mut(..meta.len) {
+                            take(meta.addr, bytes, meta.stride);
+                        }
+                    }
+                }
+                Err(error) if is_passing(&error) => {}
+                Err(error) => {
+                    log::warn!("cannot receive on {}: {error}", port.bound);
+                    outcome = Received::Failed;
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Whether a batch waits for a full socket.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Where the engine lays its next batch; not while one is kept.
+    pub(crate) fn send_buffer(&mut self) -> &mut [u8] {
+        &mut self.send_buffer
+    }
+
+    /// Sends the batch that lies in the send buffer; keeps what a full socket did not take.
+    pub(crate) fn send(&mut self, transmit: Transmit) {
+        let family = |p: &Port| p.bound.is_ipv4() == transmit.to.is_ipv4();
+        let Some(port) = self.ports.iter().position(family) else {
+            log::debug!("no socket for the address family of {}", transmit.to);
+            return;
+        };
+        self.kept = Some(Kept {
+            port,
+            transmit,
+            sent_bytes: 0,
+        });
+        self.send_kept();
+    }
+
+    /// Tries again to send what was kept.
+    pub(crate) fn send_kept(&mut self) {
+        while let Some(kept) = &mut self.kept {
+            let Some(port) = self.ports.get(kept.port) else {
+                self.kept = None;
+                return;
+            };
+            let all = self.send_buffer.get(kept.sent_bytes..kept.transmit.len);
+            let contents = all.unwrap_or_default();
+            if contents.is_empty() {
+                self.kept = None;
+                return;
+            }
+            let segment = kept.transmit.segment_size.max(1);
+            let whole = segment * port.state.max_gso_segments().max(1);
+            let contents = contents
+                .get(..whole.min(contents.len()))
+                .unwrap_or(contents);
+            match send_once(port, kept.transmit.to, contents, segment) {
+                Ok(()) => kept.sent_bytes += contents.len(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    log::debug!("cannot send to {}: {error}", kept.transmit.to);
+                    // Without joined segments the next may still pass; a single one is lost.
+                    let alone = contents.len() <= segment || port.state.max_gso_segments() > 1;
+                    kept.sent_bytes += if alone { contents.len() } else { 0 };
+                }
+            }
+        }
+    }
+
+    /// Waits until something can be received or, where a batch is kept, sent.
+    pub(crate) async fn ready(&self) {
+        future::poll_fn(|context| {
+            let mut ready = false;
+            for (index, port) in self.ports.iter().enumerate() {
+                ready |= port.io.poll_readable(context).is_ready();
+                let waits = self.kept.as_ref().is_some_and(|k| k.port == index);
+                ready |= waits && port.io.poll_writable(context).is_ready();
+            }
+            if ready {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+}
+
+fn send_once(port: &Port, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
+    let transmit = quinn_udp::Transmit {
+        destination: to,
+        ecn: None,
+        contents,
+        segment_size: (contents.len() > segment).then_some(segment),
+        src_ip: None,
+    };
+    loop {
+        match port.state.try_send(UdpSockRef::from(&port.io), &transmit) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Errors that say nothing about the socket itself: nothing there, or word of an earlier datagram that was refused.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,
+        WouldBlock,
+    };
+    matches!(
+        error.kind(),
+        WouldBlock
+            | Interrupted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | NetworkUnreachable
+    )
+}
+
+fn refusal(address: SocketAddr, error: io::Error) -> NodeError {
+    NodeError::Bind {
+        setting: "listen",
+        address,
+        error,
+    }
+}
+
+fn open(address: SocketAddr) -> io::Result<Port> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // The system may grant less, or refuse; either is only slower.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    socket.bind(&address.into())?;
+    let socket = UdpSocket::from(socket);
+    let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+    let bound = socket.local_addr()?;
+    Ok(Port {
+        io: Async::new(socket)?,
+        state,
+        bound,
+    })
+}
+
+/// Binds the same port in both families; IPv6 may be missing on this machine.
+fn bind_both(wanted: u16) -> Result<Vec<Port>, NodeError> {
+    let v4 = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    let v6 = |port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
+    let mut tries = PORT_TRIES;
+    loop {
+        let first = open(v4(wanted)).map_err(|error| refusal(v4(wanted), error))?;
+        let port = first.bound.port();
+        match open(v6(port)) {
+            Ok(second) => return Ok(vec![first, second]),
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                log::info!("no IPv6 on this machine: {error}");
+                return Ok(vec![first]);
+            }
+            Err(error) if wanted != 0 || tries == 0 => return Err(refusal(v6(port), error)),
+            Err(_) => tries -= 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loopback() -> Sockets {
+        Sockets::bind(Some("127.0.0.1:0".parse().expect("an address"))).expect("binds")
+    }
+
+    #[test]
+    fn a_batch_arrives_as_the_datagrams_it_was_made_of() {
+        smol::block_on(async {
+            let (mut a, mut b) = (loopback(), loopback());
+            let buffer = a.send_buffer();
+            buffer
+                .iter_mut()
+                .zip(0..2_500u32)
+                .for_each(|(byte, i)| *byte = (i / 1_000) as u8);
+            a.send(Transmit {
+                to: b.bound()[0],
+                len: 2_500,
+                segment_size: 1_000,
+            });
+            assert!(!a.is_blocked());
+            let mut got = Vec::new();
+            while got.len() < 3 {
+                b.ready().await;
+                b.receive(|_, bytes, stride| got.extend(bytes.chunks(stride).map(<[u8]>::to_vec)));
+            }
+            let sizes: Vec<_> = got.iter().map(Vec::len).collect();
+            assert_eq!(sizes, [1_000, 1_000, 500]);
+            assert!(
+                got.iter()
+                    .zip(0..)
+                    .all(|(d, i)| d.iter().all(|byte| *byte == i))
+            );
+        });
+    }
+
+    #[test]
+    fn a_taken_port_is_refused_with_its_setting() {
+        let taken = loopback();
+        let Err(error) = Sockets::bind(Some(taken.bound()[0])) else {
+            panic!("bound twice");
+        };
+        assert!(
+            error.to_string().contains("another program uses it"),
+            "{error}"
+        );
+        assert!(error.fix().contains("--listen"), "{}", error.fix());
+    }
+
+    #[test]
+    fn sending_to_where_nobody_listens_is_no_failure() {
+        let mut socket = loopback();
+        let nobody = loopback().bound()[0];
+        for _ in 0..3 {
+            socket.send(Transmit {
+                to: nobody,
+                len: 100,
+                segment_size: 100,
+            });
+            assert!(!socket.is_blocked());
+            assert_eq!(socket.receive(|_, _, _| {}), Received::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_datagram_too_large_for_the_path_is_lost_alone() {
+        let (mut a, b) = (loopback(), loopback());
+        let foreign: SocketAddr = "[2001:db8::1]:1".parse().expect("an address");
+        for (to, len) in [(b.bound()[0], 65_536), (foreign, 100)] {
+            a.send(Transmit {
+                to,
+                len,
+                segment_size: len,
+            });
+            assert!(!a.is_blocked());
+        }
+    }
+}

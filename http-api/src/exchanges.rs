@@ -1,0 +1,244 @@
+//! The driver's side of a surface: which client waits for which response, and request bodies that wait for room.
+//!
+//! Told what clients send, as [`HttpInput`]; hands response parts to each [`Client`] and asks it for the next piece
+//! of body only when the surface has room, so that one piece a client is all that waits here. Both drivers use it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use p2p_core::Node;
+use p2p_core::api::Event;
+use p2p_core::time::Instant;
+
+use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
+use crate::surface::Surface;
+
+/// The way back to whoever sent a request. Dropped when nothing more is wanted or comes.
+pub trait Client {
+    /// The next part of the response. A client that has gone ignores it.
+    fn on_part(&mut self, part: ResponsePart);
+    /// There is room for one more piece of the request body, or for word of its end.
+    fn on_room(&mut self);
+}
+
+/// What a client does.
+pub enum HttpInput<C> {
+    /// It sent a request head.
+    Request {
+        /// Number of the exchange, never used twice.
+        id: HttpId,
+        /// The head.
+        request: Request,
+        /// The way back.
+        client: C,
+        /// Whether a body follows.
+        has_body: bool,
+    },
+    /// It sent a piece of the body, after room was given.
+    Body(HttpId, Bytes),
+    /// The body is complete.
+    BodyEnd(HttpId),
+    /// So many bytes of `ResponsePart::Chunk` were written to it.
+    Consumed(HttpId, usize),
+    /// It went away before the exchange was over.
+    Closed(HttpId),
+}
+
+struct Exchange<C> {
+    client: C,
+    body: RequestBody,
+    answered: bool,
+}
+
+enum RequestBody {
+    /// The client reads nothing until it is given room.
+    Idle,
+    /// The client was given room.
+    Reading,
+    /// A piece waits for the surface.
+    Waiting(Bytes),
+    Ended,
+}
+
+/// A surface and the clients it serves.
+pub struct Exchanges<C> {
+    surface: Surface,
+    clients: BTreeMap<HttpId, Exchange<C>>,
+    /// Exchanges that may go on once the surface has room.
+    stalled: BTreeSet<HttpId>,
+}
+
+impl<C: Client> Exchanges<C> {
+    /// Serves clients from `surface`.
+    #[must_use]
+    pub fn new(surface: Surface) -> Self {
+        Self {
+            surface,
+            clients: BTreeMap::new(),
+            stalled: BTreeSet::new(),
+        }
+    }
+
+    /// The surface itself.
+    pub fn surface_mut(&mut self) -> &mut Surface {
+        &mut self.surface
+    }
+
+    /// Exchanges that are not over.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Whether all exchanges are over.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// A client did something.
+    pub fn handle_input(&mut self, now: Instant, node: &mut Node, input: HttpInput<C>) {
+        match input {
+            HttpInput::Request {
+                id,
+                request,
+                client,
+                has_body,
+            } => self.open(now, node, (id, request, client, has_body)),
+            HttpInput::Body(id, piece) => {
+                if let Some(exchange) = self.clients.get_mut(&id) {
+                    exchange.body = RequestBody::Waiting(piece);
+                    self.stalled.insert(id);
+                }
+            }
+            HttpInput::BodyEnd(id) => {
+                if let Some(exchange) = self.clients.get_mut(&id) {
+                    exchange.body = RequestBody::Ended;
+                    self.surface.handle_body_end(now, node, id);
+                    self.settle(id);
+                }
+            }
+            HttpInput::Consumed(id, bytes) => self.surface.handle_consumed(now, node, id, bytes),
+            HttpInput::Closed(id) => {
+                self.stalled.remove(&id);
+                if self.clients.remove(&id).is_some() {
+                    self.surface.handle_abort(now, node, id);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, now: Instant, node: &mut Node, opened: (HttpId, Request, C, bool)) {
+        let (id, request, client, has_body) = opened;
+        let body = if has_body {
+            self.stalled.insert(id);
+            RequestBody::Idle
+        } else {
+            RequestBody::Ended
+        };
+        let exchange = Exchange {
+            client,
+            body,
+            answered: false,
+        };
+        self.clients.insert(id, exchange);
+        self.surface.handle_request(now, node, id, request);
+        if !has_body {
+            self.surface.handle_body_end(now, node, id);
+        }
+    }
+
+    /// The engine tells something.
+    pub fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+        self.surface.handle_event(now, node, event);
+    }
+
+    /// Does everything that is due.
+    pub fn handle_timeout(&mut self, now: Instant, node: &mut Node) {
+        self.surface.handle_timeout(now, node);
+    }
+
+    /// When to call `handle_timeout`.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.surface.next_timeout()
+    }
+
+    /// Hands out response parts and lets bodies flow as far as there is room; call it after every other method.
+    pub fn drain(&mut self, now: Instant, node: &mut Node) {
+        loop {
+            self.drain_responses();
+            let stalled = core::mem::take(&mut self.stalled);
+            let moved = stalled
+                .into_iter()
+                .fold(false, |moved, id| self.advance_body(now, node, id) || moved);
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn drain_responses(&mut self) {
+        while let Some((id, part)) = self.surface.poll_response() {
+            let Some(exchange) = self.clients.get_mut(&id) else {
+                continue;
+            };
+            exchange.answered |= matches!(
+                part,
+                ResponsePart::End
+                    | ResponsePart::Abort
+                    | ResponsePart::Head {
+                        body: BodyKind::Full(_),
+                        ..
+                    }
+            );
+            exchange.client.on_part(part);
+            self.settle(id);
+        }
+    }
+
+    /// Moves a request body on; says whether the surface got any of it.
+    fn advance_body(&mut self, now: Instant, node: &mut Node, id: HttpId) -> bool {
+        let room_bytes = self.surface.body_window(id);
+        let Some(exchange) = self.clients.get_mut(&id) else {
+            return false;
+        };
+        match core::mem::replace(&mut exchange.body, RequestBody::Reading) {
+            RequestBody::Waiting(mut piece) if room_bytes > 0 => {
+                let part = piece.split_to(piece.len().min(room_bytes));
+                exchange.body = if piece.is_empty() {
+                    RequestBody::Idle
+                } else {
+                    RequestBody::Waiting(piece)
+                };
+                self.surface.handle_body(now, node, id, part);
+                self.stalled.insert(id);
+                self.settle(id);
+                true
+            }
+            RequestBody::Idle if room_bytes > 0 => {
+                exchange.client.on_room();
+                false
+            }
+            body @ (RequestBody::Idle | RequestBody::Waiting(_)) => {
+                exchange.body = body;
+                self.stalled.insert(id);
+                self.settle(id);
+                false
+            }
+            body @ (RequestBody::Reading | RequestBody::Ended) => {
+                exchange.body = body;
+                false
+            }
+        }
+    }
+
+    /// Forgets an exchange that is over.
+    fn settle(&mut self, id: HttpId) {
+        let answered = self.clients.get(&id).is_some_and(|e| e.answered);
+        if answered && !self.surface.is_open(id) {
+            self.clients.remove(&id);
+            self.stalled.remove(&id);
+        }
+    }
+}
