@@ -302,6 +302,7 @@ mod tests {
 
     quickcheck! {
         fn any_order_gives_the_same_bytes(seed: u64, len: u16, piece: u8, whole: bool) -> bool {
+            let (len, piece) = (len % 8_000, piece | 3);
             let mut rng = Rng::from_seed([seed as u8; 32]).fork(&seed.to_string());
             let expected: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
             let mut assembler = if whole { Assembler::whole() } else { Assembler::chunked() };

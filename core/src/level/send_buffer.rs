@@ -193,7 +193,7 @@ mod tests {
             let mut got = vec![None; expected.len()];
             let mut fates = fates.into_iter().chain(core::iter::repeat(1));
             let mut late = Vec::new();
-            while let Some((offset, data)) = buffer.next_range(usize::from(room) + 1, u64::MAX) {
+            while let Some((offset, data)) = buffer.next_range(usize::from(room) + 40, u64::MAX) {
                 let end = offset + data.len() as u64;
                 match fates.next().unwrap_or(1) % 3 {
                     0 => buffer.on_lost(offset, end),

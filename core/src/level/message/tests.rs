@@ -115,7 +115,7 @@ impl World {
                 }
             }
         }
-        if tick % self.lazy == 0 {
+        if tick.is_multiple_of(self.lazy) {
             self.events();
         }
     }
@@ -208,7 +208,8 @@ fn exchange(a: &mut Messages, b: &mut Messages, now: Instant) {
             } else {
                 (&mut *b, &mut *a)
             };
-            while let Some(frame) = poll(from, 1_200) {
+            // In turns, because a refused fragment is offered again at once.
+            if let Some(frame) = poll(from, 1_200) {
                 quiet = false;
                 if apply(to, &frame, now) {
                     from.on_delivered(&frame.sent());

@@ -24,16 +24,19 @@ fn app(body: &[u8]) -> RequestPayload {
     }
 }
 
+/// How each request ended: with an answer, or not.
+type Ends = BTreeMap<u8, Vec<Option<u8>>>;
+
 /// Asks 40 times; returns how often each was executed and how each ended.
-fn run(seed: u64) -> (BTreeMap<u8, u32>, BTreeMap<u8, Vec<Option<u8>>>) {
+fn run(seed: u64) -> (BTreeMap<u8, u32>, Ends) {
     let mut pipe = Pipe::new(seed);
     pipe.loss_percent = 10 + seed % 80;
     let (mut requests, mut replies) = (Requests::default(), ReplyCache::default());
-    let (mut executed, mut ended) = (BTreeMap::new(), BTreeMap::<u8, Vec<_>>::new());
+    let (mut executed, mut ended) = (BTreeMap::new(), Ends::new());
     let mut working: Vec<(Instant, u64, u8)> = Vec::new();
     for tick in 0..1_400_u64 {
         let now = pipe.now;
-        if tick % 3 == 0 && tick < 120 {
+        if tick.is_multiple_of(3) && tick < 120 {
             let n = (tick / 3) as u8;
             let reference = requests.unused_reference(&mut pipe.rng);
             let deadline = now + Duration::from_millis(100 + pipe.rng.below(9_000));
@@ -146,7 +149,7 @@ fn a_request_waits_for_room_and_a_cancelled_one_never_leaves() {
     let now = Instant::EPOCH;
     let end = now + Duration::from_secs(1);
     requests.start(1, app(&[0; 1_000]), (), end, now).unwrap();
-    assert!(requests.poll_send(1_016, now).is_none());
+    assert!(requests.poll_send(1_015, now).is_none());
     assert!(requests.has_data_to_send());
     assert!(requests.cancel(1).is_some());
     assert!(requests.poll_send(1_200, now).is_none());

@@ -391,6 +391,10 @@ impl Streams {
             self.resets.truncate(REMEMBERED_RESETS - 1);
             self.resets.push_front((id, code));
         }
+        if stream.queued {
+            self.ready.retain(|r| *r != id);
+            self.blocked.retain(|b| *b != id);
+        }
         self.streams.remove(&id);
         for pending in [
             Pending::StreamCredit(id),

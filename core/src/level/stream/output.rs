@@ -110,7 +110,8 @@ impl Streams {
         }
     }
 
-    /// Whether [`Self::poll_stream_frame`] has something, given room.
+    /// Whether [`Self::poll_stream_frame`] has something, given room. After an acknowledgement of what was declared
+    /// lost it may be true for nothing; the poll then finds out.
     #[must_use]
     pub fn has_data_to_send(&self) -> bool {
         !self.ready.is_empty()
