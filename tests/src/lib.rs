@@ -1,1 +1,2 @@
 //! What crosses crates: conformance of both drivers, real NATs, the browser, and the house rules. See `tests/`.
+pub mod netns;

@@ -1,0 +1,186 @@
+//! A real node process inside a namespace, and its HTTP surface as seen from the test.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::http::{self, Body, Head, Request};
+use super::internet::wait_ready;
+use super::namespace::{Namespace, Process};
+use super::tool::{agent, announce, p2p, until};
+
+/// UDP port of every node: ports below 1,024 are not tried by peers, and homes do not share one.
+pub const UDP_PORT: u16 = 6_660;
+const HTTP: &str = "127.0.0.1:8080";
+/// Longest silence of the HTTP surface; long polls stay below.
+const SILENCE: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_secs(20);
+/// Lines of a node's log shown when its test fails.
+const LOG_LINES: usize = 40;
+
+/// A running node.
+pub struct Node {
+    /// Its identity.
+    pub id: String,
+    label: String,
+    token: String,
+    socket: PathBuf,
+    log: PathBuf,
+    _forward: Process,
+    _process: Process,
+}
+
+impl Node {
+    /// Starts `p2p up` with more arguments and waits until its HTTP surface answers.
+    ///
+    /// # Errors
+    /// What did not happen.
+    pub fn start(
+        namespace: &Namespace,
+        folder: &Path,
+        label: &str,
+        arguments: &[&str],
+    ) -> Result<Self, String> {
+        let state = folder.join(label);
+        let socket = folder.join(format!("{label}.sock"));
+        let log = folder.join(format!("{label}.log"));
+        let text = |e: std::io::Error| format!("{label}: {e}");
+        let output = File::create(&log).map_err(text)?;
+        let mut command = namespace.command(p2p());
+        command
+            .args(["up", "--http", HTTP, "--listen"])
+            .arg(format!("0.0.0.0:{UDP_PORT}"));
+        command.arg("--state-dir").arg(&state).args(arguments);
+        command
+            .stdout(output.try_clone().map_err(text)?)
+            .stderr(output);
+        let process = Process::start(&mut command)?;
+        let mut command = namespace.command(&agent());
+        command
+            .arg("forward")
+            .arg(&socket)
+            .arg(HTTP)
+            .stdout(Stdio::piped());
+        let forward = wait_ready(Process::start(&mut command)?)?;
+        let mut node = Self {
+            id: String::new(),
+            label: label.to_owned(),
+            token: String::new(),
+            socket,
+            log,
+            _forward: forward,
+            _process: process,
+        };
+        let id = until(START, || {
+            node.token = fs::read_to_string(state.join("token"))
+                .ok()?
+                .trim()
+                .to_owned();
+            let (_, answer) = node.call("GET", "/v1/node", b"").ok()?;
+            answer["id"].as_str().map(ToOwned::to_owned)
+        });
+        node.id = id.ok_or_else(|| format!("{label}: no HTTP surface within {START:?}"))?;
+        Ok(node)
+    }
+
+    /// Sends a request and gives status and JSON; null where the body is none.
+    ///
+    /// # Errors
+    /// Where the surface cannot be reached.
+    pub fn call(&self, method: &str, target: &str, body: &[u8]) -> Result<(u16, Value), String> {
+        let (head, bytes) = self.fetch(method, target, body)?;
+        Ok((
+            head.status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        ))
+    }
+
+    /// Sends a request and gives the JSON of a success.
+    ///
+    /// # Panics
+    /// With the problem that came instead.
+    #[must_use]
+    pub fn ask(&self, method: &str, target: &str, body: &[u8]) -> Value {
+        let (status, answer) = self.call(method, target, body).expect("an answer");
+        assert!(
+            status < 300,
+            "{}: {method} {target}: {status} {answer}",
+            self.label
+        );
+        answer
+    }
+
+    /// Sends a request and gives the whole response.
+    ///
+    /// # Errors
+    /// Where the surface cannot be reached or ends in the middle.
+    pub fn fetch(
+        &self,
+        method: &str,
+        target: &str,
+        body: &[u8],
+    ) -> Result<(Head, Vec<u8>), String> {
+        let (head, mut rest) = self.open(method, target, body)?;
+        let mut bytes = Vec::new();
+        let all = rest.read_to_end(&mut bytes);
+        all.map_err(|e| format!("{}: {method} {target}: {e}", self.label))?;
+        Ok((head, bytes))
+    }
+
+    /// Sends a request and gives the response's head, and its body to read.
+    ///
+    /// # Errors
+    /// Where the surface cannot be reached.
+    pub fn open(
+        &self,
+        method: &str,
+        target: &str,
+        body: &[u8],
+    ) -> Result<(Head, Body<UnixStream>), String> {
+        let text = |e: std::io::Error| format!("{}: {method} {target}: {e}", self.label);
+        let stream = UnixStream::connect(&self.socket).map_err(text)?;
+        stream.set_read_timeout(Some(SILENCE)).map_err(text)?;
+        stream.set_write_timeout(Some(SILENCE)).map_err(text)?;
+        let bearer = format!("Bearer {}", self.token);
+        let content = if body.first() == Some(&b'{') {
+            "application/json"
+        } else {
+            "application/octet-stream"
+        };
+        let mut headers = vec![
+            ("authorization", bearer.as_str()),
+            ("prefer", "wait=30"),
+            ("content-type", content),
+        ];
+        if body.is_empty() {
+            headers.pop();
+        }
+        let request = Request {
+            method,
+            target,
+            headers: &headers,
+            body,
+        };
+        http::send(stream, HTTP, &request).map_err(text)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.len().saturating_sub(LOG_LINES);
+            announce(&format!(
+                "--- {} said:\n{}",
+                self.label,
+                lines[last..].join("\n")
+            ));
+        }
+    }
+}
