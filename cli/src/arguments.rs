@@ -1,0 +1,322 @@
+//! The command line (docs/cli.md). Flags go before the environment (`P2P_*`), the environment before the
+//! configuration file, the file before the defaults.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use p2p_core::api::IntroducerAddress;
+
+use crate::exit;
+
+/// Talk to other nodes: find them through an introducer, connect directly where NATs allow it, send.
+#[derive(Parser)]
+#[command(
+    name = "p2p",
+    version,
+    max_term_width = 100,
+    after_help = "See also: p2p help exit-codes"
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub struct Global {
+    /// Print one JSON object, or one for each line, instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The node's HTTP address [default: as the node left it, or http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL", env = "P2P_API")]
+    pub api: Option<String>,
+    /// The node's state directory [default: $XDG_STATE_HOME/p2p or ~/.local/state/p2p]
+    #[arg(long, global = true, value_name = "DIR", env = "P2P_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Print results only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Log more to standard error; repeat for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a node in the foreground, until Ctrl-C
+    Up(Up),
+    /// Run a node that introduces and relays others, and print the address to hand out
+    Introducer(Introducer),
+    /// Show the node, its introducers and its peers
+    Status,
+    /// Search for registered names that start with a text (3 characters at least)
+    Search {
+        /// First characters of the name
+        text: String,
+        /// Ask this introducer only: id, first characters of it, or host
+        #[arg(long)]
+        introducer: Option<String>,
+    },
+    /// Connect to a peer: id, name, or name@introducer
+    Connect(Connect),
+    /// Close the connection with a peer
+    Disconnect {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+    },
+    /// Measure round trips to a peer
+    Ping(Ping),
+    /// Explain why the path to a peer is what it is, and what would make it better
+    Why {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+    },
+    /// Send a message and wait until the peer has it whole
+    Msg(Msg),
+    /// Follow what arrives and what happens
+    Tail(Tail),
+    /// Send one datagram: may be lost, is never repeated
+    SendDatagram {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+        /// The content; - or nothing for standard input
+        text: Option<String>,
+        /// Channel number
+        #[arg(long, default_value_t = 0)]
+        channel: u32,
+    },
+    /// Ask a service of a peer and print its answer
+    Request(Request),
+    /// Connect standard input and output with a peer through a stream
+    Pipe(Pipe),
+    /// Show how the node is set up
+    Settings,
+    /// The token that opens the HTTP surface
+    Token {
+        /// What to do with it
+        #[command(subcommand)]
+        action: Token,
+    },
+    /// Print a one-time link to the web page, and open it where there is a browser
+    Ui {
+        /// Print only
+        #[arg(long)]
+        no_open: bool,
+    },
+    /// Run an introducer and two peers on this machine, and let them talk
+    Demo {
+        /// End after the talk instead of leaving the nodes running
+        #[arg(long)]
+        once: bool,
+    },
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Explain the exit codes
+    #[command(long_about = exit::TABLE)]
+    ExitCodes,
+}
+
+/// How a node is set up.
+#[derive(Args, Clone, Default)]
+pub struct NodeArguments {
+    /// Name to register at introducers
+    #[arg(long, env = "P2P_NAME")]
+    pub name: Option<String>,
+    /// UDP address for peers [default: port 6660 on all addresses]
+    #[arg(long, value_name = "ADDR:PORT", env = "P2P_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Loopback address for HTTP [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT", env = "P2P_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// Introducer to register with; may be repeated
+    #[arg(
+        long,
+        value_name = "p2p://ID@HOST:PORT",
+        env = "P2P_INTRODUCER",
+        value_delimiter = ','
+    )]
+    pub introducer: Vec<IntroducerAddress>,
+    /// Do not let searches list the name
+    #[arg(long)]
+    pub unlisted: bool,
+    /// End when standard input ends, as a child of another program
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
+}
+
+/// `p2p up`
+#[derive(Args)]
+pub struct Up {
+    /// How the node is set up.
+    #[command(flatten)]
+    pub node: NodeArguments,
+    /// What to do for others, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "ROLES")]
+    pub role: Vec<Role>,
+}
+
+/// `p2p introducer`
+#[derive(Args)]
+pub struct Introducer {
+    /// How the node is set up.
+    #[command(flatten)]
+    pub node: NodeArguments,
+}
+
+/// What a node does for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Keep a directory and introduce peers
+    Introducer,
+    /// Forward sealed datagrams between introduced peers
+    Relay,
+    /// Answer STUN binding requests
+    Stun,
+}
+
+/// `p2p connect`
+#[derive(Args)]
+pub struct Connect {
+    /// Id, name, or name@introducer
+    pub target: String,
+    /// Ask this introducer: id, first characters of it, or host
+    #[arg(long)]
+    pub introducer: Option<String>,
+    /// Seconds to try
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=120))]
+    pub timeout: u64,
+}
+
+/// `p2p ping`
+#[derive(Args)]
+pub struct Ping {
+    /// Id, first 8 characters of it, or name
+    pub peer: String,
+    /// How many
+    #[arg(short, long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: u32,
+    /// Seconds between two
+    #[arg(short, long, default_value_t = 1.0)]
+    pub interval: f64,
+    /// Go on until the path is direct
+    #[arg(long)]
+    pub until_direct: bool,
+}
+
+/// `p2p msg`
+#[derive(Args)]
+pub struct Msg {
+    /// Id, first 8 characters of it, or name
+    pub peer: String,
+    /// The text; - for standard input
+    pub text: String,
+    /// Channel number
+    #[arg(long, default_value_t = 0)]
+    pub channel: u32,
+    /// Seconds to wait for the delivery
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub timeout: u64,
+}
+
+/// `p2p tail`
+#[derive(Args)]
+pub struct Tail {
+    /// Only what arrives on this channel
+    #[arg(long)]
+    pub channel: Option<u32>,
+    /// Only these kinds, separated by commas: message, datagram, request, stream, connected, ...
+    #[arg(long, value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// Free what was shown from the inbox
+    #[arg(long)]
+    pub ack: bool,
+    /// End after so many lines
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub lines: Option<u64>,
+}
+
+/// `p2p request`
+#[derive(Args)]
+pub struct Request {
+    /// Id, first 8 characters of it, or name
+    pub peer: String,
+    /// Name of the service: echo and node.hello are everywhere
+    pub service: String,
+    /// The body; - for standard input, nothing for an empty one
+    pub body: Option<String>,
+    /// Seconds to wait for the answer
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=50))]
+    pub timeout: u64,
+}
+
+/// `p2p pipe`
+#[derive(Args)]
+pub struct Pipe {
+    /// Id, first 8 characters of it, or name; with --listen: only from this peer
+    #[arg(required_unless_present = "listen")]
+    pub peer: Option<String>,
+    /// Take the next stream that comes in instead of opening one
+    #[arg(long)]
+    pub listen: bool,
+    /// Send nothing: only print what comes
+    #[arg(long)]
+    pub no_stdin: bool,
+    /// Channel number; with --listen: only on this channel
+    #[arg(long)]
+    pub channel: Option<u32>,
+}
+
+/// `p2p token`
+#[derive(Subcommand)]
+pub enum Token {
+    /// Print it
+    Print,
+    /// Print the name of the file that holds it
+    Path,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn introducers_repeat() {
+        let id = "y".repeat(52);
+        let one = format!("p2p://{id}@192.0.2.1:6660");
+        let two = format!("p2p://{id}@[2001:db8::1]:6660");
+        let line = [
+            "p2p",
+            "up",
+            "--introducer",
+            &one,
+            "--introducer",
+            &two,
+            "--role",
+            "relay,stun",
+        ];
+        let Command::Up(up) = Arguments::try_parse_from(line)
+            .ok()
+            .map(|a| a.command)
+            .unwrap()
+        else {
+            panic!("another command");
+        };
+        assert_eq!(up.node.introducer.len(), 2);
+        assert_eq!(up.role, [Role::Relay, Role::Stun]);
+    }
+}

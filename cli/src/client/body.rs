@@ -1,0 +1,32 @@
+//! Request bodies: all at once, or chunk by chunk through a bounded channel, so that a slow peer slows the reader
+//! of standard input down instead of filling memory.
+
+use std::convert::Infallible;
+
+use async_channel::{Receiver, Sender};
+use bytes::Bytes;
+use futures_lite::StreamExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
+
+/// Chunks that wait between the writer and the socket.
+const CHUNKS: usize = 4;
+
+/// A request body.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Where the chunks of a streaming body go in; dropping it ends the body.
+pub type BodySender = Sender<Bytes>;
+
+/// A body that is all there.
+pub fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).boxed_unsync()
+}
+
+/// A body that comes bit by bit.
+pub fn streaming() -> (BodySender, Body) {
+    let (sender, receiver): (_, Receiver<Bytes>) = async_channel::bounded(CHUNKS);
+    let frames = receiver.map(|chunk| Ok(Frame::data(chunk)));
+    (sender, StreamBody::new(frames).boxed_unsync())
+}

@@ -1,0 +1,254 @@
+//! The client side of the node's HTTP surface: one connection for each request, JSON in and out, bytes both ways at
+//! once where a stream needs it. Every error answer becomes a [`Failure`].
+
+mod body;
+mod escape;
+mod events;
+
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use serde_json::Value;
+use smol::net::TcpStream;
+use smol_hyper::rt::FuturesIo;
+
+pub use body::{Body, BodySender, full, streaming};
+pub use escape::segment;
+pub use events::{Event, EventReader};
+
+use crate::exit;
+use crate::failure::Failure;
+
+/// How long the local node may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take that waits for nobody.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer read whole: a page of the inbox with the largest messages, in base64.
+const ANSWER_BYTES: usize = 96 << 20;
+
+/// One node's HTTP surface.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Where it listens.
+    pub address: SocketAddr,
+    token: Option<String>,
+}
+
+/// One request to make.
+pub struct Call {
+    method: Method,
+    target: String,
+    headers: Vec<(&'static str, String)>,
+    body: Body,
+    timeout: Option<Duration>,
+}
+
+impl Call {
+    /// A request without a body.
+    pub fn new(method: Method, target: impl Into<String>) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            headers: Vec::new(),
+            body: full(Bytes::new()),
+            timeout: Some(ANSWER_TIMEOUT),
+        }
+    }
+
+    /// `GET`.
+    pub fn get(target: impl Into<String>) -> Self {
+        Self::new(Method::GET, target)
+    }
+
+    /// `POST`.
+    pub fn post(target: impl Into<String>) -> Self {
+        Self::new(Method::POST, target)
+    }
+
+    /// Adds a header field.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sends JSON.
+    pub fn json(self, value: &Value) -> Self {
+        let call = self.header("content-type", "application/json");
+        Self {
+            body: full(value.to_string().into()),
+            ..call
+        }
+    }
+
+    /// Sends bytes.
+    pub fn bytes(self, bytes: Bytes) -> Self {
+        self.body(full(bytes))
+    }
+
+    /// Sends a body that may come bit by bit.
+    pub fn body(self, body: Body) -> Self {
+        let call = self.header("content-type", "application/octet-stream");
+        Self { body, ..call }
+    }
+
+    /// Waits so long for the head of the answer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits for the head of the answer as long as it takes.
+    pub fn patient(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
+}
+
+impl Client {
+    /// A client of the node at `address`.
+    pub fn new(address: SocketAddr, token: Option<String>) -> Self {
+        Self { address, token }
+    }
+
+    /// Makes a request; gives the answer once its head is there, unless it tells of an error.
+    ///
+    /// # Errors
+    /// No node answers, the time is over, or the node answered with an error.
+    pub async fn send(&self, call: Call) -> Result<Response<Incoming>, Failure> {
+        let timeout = call.timeout;
+        let exchange = self.exchange(call);
+        let response = match timeout {
+            Some(limit) => within(limit, exchange)
+                .await
+                .ok_or_else(|| self.silent(limit))??,
+            None => exchange.await?,
+        };
+        let status = response.status().as_u16();
+        if status < 400 {
+            return Ok(response);
+        }
+        let body = within(ANSWER_TIMEOUT, collect(response)).await;
+        let body = body.and_then(Result::ok).unwrap_or_default();
+        Err(Failure::from_problem(status, &body))
+    }
+
+    /// Makes a request and reads the answer's body whole.
+    ///
+    /// # Errors
+    /// As [`Self::send`], or the answer broke off.
+    pub async fn bytes(&self, call: Call) -> Result<Bytes, Failure> {
+        collect(self.send(call).await?).await
+    }
+
+    /// Makes a request and reads JSON; `null` where the answer is empty.
+    ///
+    /// # Errors
+    /// As [`Self::bytes`], or the answer is not JSON.
+    pub async fn json(&self, call: Call) -> Result<Value, Failure> {
+        let bytes = self.bytes(call).await?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|e| {
+            Failure::new(exit::GENERIC, "bad_answer", "The answer is not JSON")
+                .because(e)
+                .fix("Is it a p2p node that listens there? Check --api.")
+        })
+    }
+
+    /// Follows server-sent events.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn events(&self, call: Call) -> Result<EventReader, Failure> {
+        let call = call.header("accept", "text/event-stream");
+        Ok(EventReader::new(self.send(call).await?.into_body()))
+    }
+
+    async fn exchange(&self, call: Call) -> Result<Response<Incoming>, Failure> {
+        let connect = within(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await;
+        let socket = connect
+            .ok_or_else(|| self.silent(CONNECT_TIMEOUT))?
+            .map_err(|e| self.not_running(&e))?;
+        let _ = socket.set_nodelay(true);
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(FuturesIo::new(socket))
+                .await
+                .map_err(|e| broken(&e))?;
+        smol::spawn(async move {
+            if let Err(e) = connection.await {
+                log::debug!("a connection to the node ended: {e}");
+            }
+        })
+        .detach();
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(call.target)
+            .header("host", self.address.to_string())
+            .header("user-agent", concat!("p2p/", env!("CARGO_PKG_VERSION")))
+            .header("connection", "close");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        let request = request
+            .body(call.body)
+            .map_err(|e| Failure::usage("The request cannot be made").because(e))?;
+        sender.send_request(request).await.map_err(|e| broken(&e))
+    }
+
+    fn not_running(&self, error: &std::io::Error) -> Failure {
+        let what = format!("No node answers at http://{}", self.address);
+        Failure::new(exit::NOT_RUNNING, "not_running", what)
+            .because(format!("{error}."))
+            .fix("Start one with: p2p up (or name it with --api or --state-dir).")
+    }
+
+    fn silent(&self, limit: Duration) -> Failure {
+        let what = format!("The node at http://{} does not answer", self.address);
+        Failure::new(exit::TIMEOUT, "no_answer", what)
+            .because(format!("Nothing came within {} s.", limit.as_secs()))
+            .fix("Check that it is a p2p node that listens there, then try again.")
+    }
+}
+
+/// Reads a body whole.
+///
+/// # Errors
+/// It broke off, or is too large.
+pub async fn collect(response: Response<Incoming>) -> Result<Bytes, Failure> {
+    let body = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES);
+    match body.collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(e) => Err(
+            Failure::new(exit::GENERIC, "broken_off", "The node's answer broke off")
+                .because(e)
+                .fix("Check that the node still runs: p2p status."),
+        ),
+    }
+}
+
+/// What a future yields, or nothing once the time is over.
+pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    let late = async {
+        smol::Timer::after(limit).await;
+        None
+    };
+    futures_lite::future::or(async { Some(future.await) }, late).await
+}
+
+fn broken(error: &hyper::Error) -> Failure {
+    Failure::new(
+        exit::GENERIC,
+        "broken_off",
+        "The connection to the node broke off",
+    )
+    .because(error)
+    .fix("Check that the node still runs: p2p status.")
+}

@@ -1,0 +1,52 @@
+//! `p2p connect` and `p2p disconnect`.
+
+use core::time::Duration;
+
+use hyper::Method;
+use serde_json::json;
+
+use super::Context;
+use super::peer::{self, name_or_id, path_text};
+use crate::arguments::Connect;
+use crate::client::Call;
+use crate::failure::Failure;
+use crate::output::escape;
+
+/// Runs `p2p connect`.
+pub async fn run(context: &Context, connect: Connect) -> Result<(), Failure> {
+    let client = context.client()?;
+    let Connect {
+        target,
+        introducer,
+        timeout,
+    } = connect;
+    let timeout = Duration::from_secs(timeout);
+    let answer = peer::connect(&client, &target, introducer.as_deref(), timeout).await?;
+    let output = &context.output;
+    if output.json {
+        output.value(&answer);
+        return Ok(());
+    }
+    let (path, tone) = path_text(&answer["path"]);
+    let path = output.paint(tone, &path);
+    output.line(format!("connected to {}: {path}", name_or_id(&answer)));
+    if answer["path"]["kind"] == "relay" {
+        output.remark("A direct path is being tried; watch it with: p2p ping --until-direct PEER");
+    }
+    Ok(())
+}
+
+/// Runs `p2p disconnect`.
+pub async fn disconnect(context: &Context, name: &str) -> Result<(), Failure> {
+    let client = context.client()?;
+    let call = Call::new(Method::DELETE, peer::path(name, "/connection"));
+    client.bytes(call).await?;
+    if context.output.json {
+        context.output.value(&json!({"disconnected": name}));
+    } else {
+        context
+            .output
+            .line(format!("disconnected from {}", escape(name)));
+    }
+    Ok(())
+}

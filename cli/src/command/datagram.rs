@@ -1,0 +1,28 @@
+//! `p2p send-datagram`: one packet, fire and forget.
+
+use super::{Context, content, peer};
+use crate::client::Call;
+use crate::failure::Failure;
+
+/// Runs it.
+pub async fn run(
+    context: &Context,
+    name: &str,
+    text: Option<String>,
+    channel: u32,
+) -> Result<(), Failure> {
+    let body = content(text.as_deref().unwrap_or("-"))?;
+    let client = context.client()?;
+    let id = peer::connected(&client, name).await?;
+    let target = peer::path(&id, &format!("/datagrams?channel={channel}"));
+    let size = body.len();
+    let answer = client.json(Call::post(target).bytes(body)).await?;
+    if context.output.json {
+        context.output.value(&answer);
+    } else {
+        context.output.line(format!(
+            "sent {size} bytes; nobody tells whether they arrive"
+        ));
+    }
+    Ok(())
+}

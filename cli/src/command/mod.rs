@@ -1,0 +1,138 @@
+//! One file for each command. A command gets the context (how to speak, where the node is) and its arguments, and
+//! ends well or with a failure.
+
+mod completions;
+mod connect;
+mod datagram;
+mod message;
+mod node;
+mod peer;
+mod ping;
+mod pipe;
+mod request;
+mod search;
+mod settings;
+mod status;
+mod tail;
+mod token;
+mod ui;
+mod why;
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+pub use peer::{fingerprint, ms_text};
+pub use ui::link as ui_link;
+
+use crate::arguments::{Arguments, Command, Global};
+use crate::client::Client;
+use crate::exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::place;
+
+/// What every command works with.
+pub struct Context {
+    /// How to speak.
+    pub output: Output,
+    api: Option<String>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Context {
+    /// Takes the options of every command.
+    pub fn new(arguments: &Arguments) -> Self {
+        let Global {
+            json,
+            api,
+            state_dir,
+            quiet,
+            ..
+        } = &arguments.global;
+        Self {
+            output: Output::new(*json, *quiet),
+            api: api.clone(),
+            state_dir: state_dir.clone(),
+        }
+    }
+
+    /// The state directory.
+    ///
+    /// # Errors
+    /// There is no place for one.
+    pub fn state_directory(&self) -> Result<PathBuf, Failure> {
+        place::state_directory(self.state_dir.as_deref())
+    }
+
+    /// The state directory as it was given, if it was.
+    pub fn given_state_directory(&self) -> Option<PathBuf> {
+        self.state_dir.clone()
+    }
+
+    /// A client of the local node, with its token where there is one.
+    ///
+    /// # Errors
+    /// The address is wrong, or the token cannot be read.
+    pub fn client(&self) -> Result<Client, Failure> {
+        let state = self.state_directory()?;
+        let address = place::http_address(self.api.as_deref(), &state)?;
+        Ok(Client::new(address, place::token(&state)?))
+    }
+}
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// What went wrong, with its exit code.
+pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Up(_) | Command::Introducer(_) | Command::Demo { .. } => Err(Failure::new(
+            exit::GENERIC,
+            "no_driver",
+            "This build runs no nodes",
+        )),
+        Command::Status => status::run(context).await,
+        Command::Search { text, introducer } => search::run(context, &text, introducer).await,
+        Command::Connect(connect) => connect::run(context, connect).await,
+        Command::Disconnect { peer } => connect::disconnect(context, &peer).await,
+        Command::Ping(ping) => ping::run(context, ping).await,
+        Command::Why { peer } => why::run(context, &peer).await,
+        Command::Msg(msg) => message::run(context, msg).await,
+        Command::Tail(tail) => tail::run(context, tail).await,
+        Command::SendDatagram {
+            peer,
+            text,
+            channel,
+        } => datagram::run(context, &peer, text, channel).await,
+        Command::Request(request) => request::run(context, request).await,
+        Command::Pipe(pipe) => pipe::run(context, pipe).await,
+        Command::Settings => settings::run(context).await,
+        Command::Token { action } => token::run(context, action),
+        Command::Ui { no_open } => ui::run(context, no_open).await,
+        Command::Completions { shell } => {
+            completions::run(shell);
+            Ok(())
+        }
+        Command::ExitCodes => {
+            context.output.line(exit::TABLE);
+            Ok(())
+        }
+    }
+}
+
+/// Content from the command line; `-` stands for standard input.
+fn content(text: &str) -> Result<Bytes, Failure> {
+    if text != "-" {
+        return Ok(Bytes::copy_from_slice(text.as_bytes()));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|e| {
+            Failure::new(exit::GENERIC, "stdin", "Standard input cannot be read").because(e)
+        })?;
+    Ok(bytes.into())
+}

@@ -1,0 +1,67 @@
+//! The node in a few lines: who it is, how it is seen, which introducers know it.
+
+use serde_json::Value;
+
+use super::peer::{fingerprint, ms_text};
+use crate::output::{Output, Tone, escape};
+
+/// Identity, name, roles, addresses.
+pub fn node_lines(node: &Value) -> Vec<String> {
+    let text = |name: &str| node[name].as_str().map(escape);
+    let list = |name: &str| {
+        let items = node[name].as_array().into_iter().flatten();
+        items
+            .filter_map(Value::as_str)
+            .map(escape)
+            .collect::<Vec<_>>()
+    };
+    let mut lines = vec![
+        format!("id           {}", text("id").unwrap_or_default()),
+        format!("fingerprint  {}", fingerprint(node)),
+        format!(
+            "name         {}",
+            text("name").unwrap_or_else(|| "- (p2p up --name NAME)".to_owned())
+        ),
+    ];
+    let roles = list("roles");
+    if !roles.is_empty() {
+        lines.push(format!("roles        {}", roles.join(", ")));
+    }
+    for (label, name) in [
+        ("addresses", "local_addresses"),
+        ("seen as", "observed_addresses"),
+    ] {
+        let addresses = list(name);
+        if !addresses.is_empty() {
+            lines.push(format!("{label:<13}{}", addresses.join(", ")));
+        }
+    }
+    lines
+}
+
+/// One line for each introducer, with its state.
+pub fn introducer_lines(output: &Output, node: &Value) -> Vec<String> {
+    let introducers = node["introducers"].as_array().cloned().unwrap_or_default();
+    let line = |introducer: &Value| {
+        let state = introducer["state"].as_str().unwrap_or("?");
+        let (mark, tone) = match state {
+            "registered" => ("ok", Tone::Good),
+            "unreachable" | "refused" => ("!!", Tone::Bad),
+            _ => ("..", Tone::Fair),
+        };
+        let reason = introducer["reason"]
+            .as_str()
+            .map_or(String::new(), |r| format!(" ({r})"));
+        let rtt = match &introducer["rtt_ms"] {
+            Value::Null => String::new(),
+            rtt => format!(", {}", ms_text(rtt)),
+        };
+        let address = escape(introducer["address"].as_str().unwrap_or("?"));
+        let state = output.paint(
+            tone,
+            &format!("{mark} {}{}", escape(state), escape(&reason)),
+        );
+        format!("introducer   {state}{rtt}  {address}")
+    };
+    introducers.iter().map(line).collect()
+}

@@ -1,0 +1,146 @@
+//! `p2p pipe`: standard input goes into a stream, what comes out of it goes to standard output, both at once. One
+//! side opens it (`p2p pipe bob < file`), the other takes it (`p2p pipe --listen > file`). Each direction ends by
+//! itself; where standard input is a terminal, the end of the peer's direction ends the command.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde_json::json;
+
+use super::{Context, peer};
+use crate::arguments::Pipe;
+use crate::client::{BodySender, Call, Client, segment, streaming};
+use crate::exit;
+use crate::failure::Failure;
+use crate::output::{escape, escape_lines};
+
+/// Bytes read from standard input at once.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Seconds that one look into the inbox may wait.
+const POLL_S: u64 = 50;
+
+/// Runs it.
+pub async fn run(context: &Context, pipe: Pipe) -> Result<(), Failure> {
+    let client = context.client()?;
+    if pipe.listen {
+        return listen(context, &client, &pipe).await;
+    }
+    let name = pipe.peer.as_deref().unwrap_or_default();
+    let id = peer::connected(&client, name).await?;
+    let (sender, body) = streaming();
+    let channel = pipe.channel.unwrap_or(0);
+    let call = Call::post(peer::path(&id, &format!("/streams?channel={channel}")));
+    let exchange = client.send(call.body(body).patient());
+    feed(sender, pipe.no_stdin);
+    let response = exchange.await?;
+    context
+        .output
+        .remark(format!("stream to {} is open", escape(name)));
+    drain(response.into_body()).await
+}
+
+/// Takes the next stream that comes in: one request reads it, another one writes.
+async fn listen(context: &Context, client: &Client, pipe: &Pipe) -> Result<(), Failure> {
+    let (id, stream, from) = next_stream(context, client, pipe).await?;
+    context.output.remark(format!("stream from {from}"));
+    let target = peer::path(&id, &format!("/streams/{}", segment(&stream)));
+    let (sender, body) = streaming();
+    let write = client.send(Call::post(target.clone()).body(body).patient());
+    feed(sender, pipe.no_stdin);
+    let read = async { drain(client.send(Call::get(target).patient()).await?.into_body()).await };
+    if std::io::stdin().is_terminal() && !pipe.no_stdin {
+        // A person who types does not know that the other side has ended.
+        let write = async {
+            write.await?;
+            futures_lite::future::pending().await
+        };
+        return futures_lite::future::or(read, write).await;
+    }
+    let (_, ()) = futures_lite::future::try_zip(write, read).await?;
+    Ok(())
+}
+
+/// Waits for a stream in the inbox and takes it out: its peer, its id, whose it is.
+async fn next_stream(
+    context: &Context,
+    client: &Client,
+    pipe: &Pipe,
+) -> Result<(String, String, String), Failure> {
+    let channel = pipe
+        .channel
+        .map_or(String::new(), |c| format!("&channel={c}"));
+    let mut since = String::new();
+    context.output.remark("waiting for a stream");
+    loop {
+        let target = format!("/v1/inbox?type=stream&limit=1&wait={POLL_S}{channel}{since}");
+        let page = client.json(Call::get(target).patient()).await?;
+        let Some(item) = page["items"].get(0) else {
+            continue;
+        };
+        let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+        let (id, item_id) = (text("peer"), text("id"));
+        since = format!("&since={}", segment(&item_id));
+        let wanted = pipe
+            .peer
+            .as_deref()
+            .is_none_or(|p| text("name") == p || id == p || p.len() >= 8 && id.starts_with(p));
+        if !wanted {
+            continue;
+        }
+        let body = json!({"cursor": item_id, "type": "stream"});
+        client.json(Call::post("/v1/inbox/ack").json(&body)).await?;
+        return Ok((id, text("stream"), peer::name_or_id(item)));
+    }
+}
+
+/// Reads standard input into a request body, on a thread of its own because such reads cannot be taken back.
+fn feed(sender: BodySender, nothing: bool) {
+    if nothing {
+        return;
+    }
+    std::thread::spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        let mut buffer = vec![0; CHUNK_BYTES];
+        loop {
+            match stdin.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => {
+                    let chunk = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
+                    if sender.send_blocking(chunk).is_err() {
+                        return;
+                    }
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    log::warn!("standard input cannot be read: {e}");
+                    return;
+                }
+            }
+        }
+    });
+}
+
+/// Writes an answer's body to standard output as it comes; what a terminal would obey is escaped.
+async fn drain(mut body: Incoming) -> Result<(), Failure> {
+    let terminal = std::io::stdout().is_terminal();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| {
+            Failure::new(exit::UNREACHABLE, "broken_off", "The stream broke off")
+                .because(e)
+                .fix("What came so far is not complete; connect and send again.")
+        })?;
+        let chunk = frame.into_data().unwrap_or_default();
+        let written = smol::unblock(move || {
+            let mut stdout = std::io::stdout().lock();
+            let text = terminal.then(|| escape_lines(&String::from_utf8_lossy(&chunk)));
+            stdout.write_all(text.as_ref().map_or(&chunk[..], |t| t.as_bytes()))?;
+            stdout.flush()
+        });
+        if written.await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! A failure as people read it: what did not work, why, and what to do about it, with the exit code. Problem
+//! documents of the HTTP surface (RFC 9457) become one; so do errors of this program.
+
+use core::fmt;
+
+use serde_json::{Value, json};
+
+use crate::exit;
+use crate::output::escape;
+
+/// Why a command did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How the process ends.
+    pub exit_code: u8,
+    /// Stable code: one of the HTTP surface's, or one of this program's.
+    pub code: String,
+    /// What did not work.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+impl Failure {
+    /// Makes a failure of this program's own.
+    pub fn new(exit_code: u8, code: &str, what: impl Into<String>) -> Self {
+        Self {
+            exit_code,
+            code: code.to_owned(),
+            what: what.into(),
+            why: String::new(),
+            fix: String::new(),
+        }
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, why: impl fmt::Display) -> Self {
+        self.why = why.to_string();
+        self
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+
+    /// A value on the command line is wrong.
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::new(exit::USAGE, "usage", what)
+    }
+
+    /// The state directory refused.
+    pub fn from_state(exit_code: u8, error: &p2p_storage::StateError) -> Self {
+        let code = match error.kind {
+            p2p_storage::StateErrorKind::InUse => "state_in_use",
+            p2p_storage::StateErrorKind::Permissions => "state_permissions",
+            p2p_storage::StateErrorKind::Broken => "state_broken",
+            p2p_storage::StateErrorKind::NewerVersion => "state_newer_version",
+            p2p_storage::StateErrorKind::Setting => "setting",
+            _ => "state",
+        };
+        Self::new(exit_code, code, &error.what)
+            .because(&error.why)
+            .fix(&error.fix)
+    }
+
+    /// Reads a problem document; anything else is shown as its status.
+    pub fn from_problem(status: u16, body: &[u8]) -> Self {
+        let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        let code = match text("code") {
+            code if code.is_empty() => format!("http_{status}"),
+            code => code,
+        };
+        let title = match text("title") {
+            title if title.is_empty() => format!("The node answered with status {status}"),
+            title => title,
+        };
+        let mut why = text("detail");
+        for error in problem["errors"].as_array().into_iter().flatten() {
+            let pointer = error["pointer"].as_str().unwrap_or_default();
+            let message = error["message"].as_str().unwrap_or_default();
+            why.push_str(&format!(" {pointer}: {message}."));
+        }
+        let mut fix = text("hint");
+        if let Some(ms) = problem["retry_after_ms"].as_u64() {
+            fix.push_str(&format!(" (Retry in {:.1} s.)", ms as f64 / 1_000.0));
+        }
+        Self {
+            exit_code: exit::of_problem(&code, status),
+            code,
+            what: title,
+            why,
+            fix,
+        }
+    }
+
+    /// The failure as `--json` prints it.
+    pub fn to_json(&self) -> Value {
+        json!({"error": {
+            "code": self.code,
+            "exit_code": self.exit_code,
+            "what": self.what,
+            "why": self.why,
+            "fix": self.fix,
+        }})
+    }
+}
+
+impl fmt::Display for Failure {
+    /// Three lines at most; what others wrote is escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {} [{}]", escape(&self.what), escape(&self.code))?;
+        if !self.why.is_empty() {
+            write!(f, "\n  why: {}", escape(&self.why))?;
+        }
+        if !self.fix.is_empty() {
+            write!(f, "\n  fix: {}", escape(&self.fix))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_becomes_three_lines() {
+        let body = br#"{"title":"No such peer","status":404,"detail":"Nobody\u001b[2J is \"x\".",
+            "code":"peer_not_found","hint":"Search for the name."}"#;
+        let failure = Failure::from_problem(404, body);
+        assert_eq!(failure.exit_code, exit::NOT_FOUND);
+        let text = failure.to_string();
+        assert_eq!(text.lines().count(), 3);
+        assert!(!text.contains('\u{1b}'), "{text}");
+        assert!(text.starts_with("error: No such peer [peer_not_found]\n  why: Nobody\\u{1b}[2J"));
+    }
+
+    #[test]
+    fn fields_at_fault_and_pauses_are_told() {
+        let body =
+            br#"{"title":"T","code":"throttled","detail":"D.","hint":"H.","retry_after_ms":1500,
+            "errors":[{"pointer":"/a","message":"is required"}]}"#;
+        let failure = Failure::from_problem(429, body);
+        assert_eq!(failure.why, "D. /a: is required.");
+        assert_eq!(failure.fix, "H. (Retry in 1.5 s.)");
+    }
+
+    #[test]
+    fn what_is_no_problem_document_still_fails_clearly() {
+        let failure = Failure::from_problem(503, b"<html>");
+        assert_eq!(failure.code, "http_503");
+        assert_eq!(failure.exit_code, exit::GENERIC);
+    }
+}
