@@ -14,6 +14,21 @@ macro_rules! files {
 
 const FILES: &[(&str, &str, &[u8])] = files! {
     "index.html", "text/html; charset=utf-8";
+    "docs.html", "text/html; charset=utf-8";
+    "app.css", "text/css; charset=utf-8";
+    "api.js", "text/javascript; charset=utf-8";
+    "app.js", "text/javascript; charset=utf-8";
+    "chat.js", "text/javascript; charset=utf-8";
+    "detail.js", "text/javascript; charset=utf-8";
+    "docs.js", "text/javascript; charset=utf-8";
+    "dom.js", "text/javascript; charset=utf-8";
+    "history.js", "text/javascript; charset=utf-8";
+    "live.js", "text/javascript; charset=utf-8";
+    "peers.js", "text/javascript; charset=utf-8";
+    "self.js", "text/javascript; charset=utf-8";
+    "store.js", "text/javascript; charset=utf-8";
+    "theme.js", "text/javascript; charset=utf-8";
+    "icon.svg", "image/svg+xml";
 };
 
 /// One file.
