@@ -1,2 +1,4 @@
 //! What crosses crates: conformance of both drivers, real NATs, the browser, and the house rules. See `tests/`.
+
+pub mod browser;
 pub mod netns;
