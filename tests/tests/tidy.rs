@@ -91,7 +91,7 @@ fn product_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 fn is_test(name: &str) -> bool {
-    name.contains("/tests/") || name.ends_with("tests.rs") || name.ends_with("test_pipe.rs")
+    name.contains("tests/") || name.ends_with("tests.rs") || name.ends_with("test_pipe.rs")
 }
 
 /// Starts and lengths of functions, found by indentation, which rustfmt guarantees.
@@ -149,7 +149,7 @@ fn files_functions_and_lines_stay_small() {
 fn every_file_says_what_it_is_for() {
     let bare = sources()
         .into_iter()
-        .filter(|(_, text)| !text.starts_with("//!"));
+        .filter(|(name, text)| !is_test(name) && !text.starts_with("//!"));
     let problems: Vec<_> = bare
         .map(|(name, _)| format!("{name}: no //! header"))
         .collect();

@@ -2,7 +2,7 @@
 //! may be computed; the session layer computes; here is decided who calls whom, and with which association.
 
 use super::guard::Admission;
-use super::provisional::HalfOpen;
+use super::provisional::{HalfOpen, HalfOpenIk};
 use super::table::Owner;
 use super::{Node, Settings};
 use crate::id::PeerKey;
@@ -145,12 +145,12 @@ impl Node {
         let Ok(responded) = request.accept(offer) else {
             return;
         };
-        let half_open = HalfOpen::Ik {
-            session: responded.session,
-            remote: remote.id,
+        let session = responded.session;
+        let half_open = HalfOpen::Ik(Box::new(HalfOpenIk {
+            session,
             record: remote,
             association,
-        };
+        }));
         self.keep_half_open(now, route, index, half_open, (datagram, responded.datagram));
     }
 

@@ -1,7 +1,8 @@
 //! Whom a datagram concerns (protocol §1). Everything that nobody claims is counted and dropped.
 
+use super::Node;
+use super::provisional::{HalfOpen, HalfOpenIk};
 use super::table::Owner;
-use super::{Node, provisional::HalfOpen};
 use crate::id::PeerKey;
 use crate::path::Route;
 use crate::peer::{PacketFate, Renewal};
@@ -79,25 +80,26 @@ impl Node {
 
     /// The first data packet of a half-open session: it proves that the initiator holds the keys.
     fn confirm(&mut self, now: Instant, route: Route, index: u32, datagram: &mut [u8]) {
-        let Some((HalfOpen::Ik { session, .. }, _)) = self.provisional.get_mut(index) else {
+        let Some((HalfOpen::Ik(half_open), _)) = self.provisional.get_mut(index) else {
             self.counters.dropped_unauthentic += 1;
             return;
         };
-        let opened = match session.open(datagram, now) {
+        let opened = match half_open.session.open(datagram, now) {
             Ok(opened) => opened,
             Err(OpenError::Replayed) => return self.counters.dropped_replayed += 1,
             Err(_) => return self.counters.dropped_unauthentic += 1,
         };
-        let Some(HalfOpen::Ik {
-            session,
-            remote,
-            record,
-            association,
-        }) = self.provisional.take(index)
-        else {
+        let Some(HalfOpen::Ik(half_open)) = self.provisional.take(index) else {
             return;
         };
-        let key = self.table.ensure(now, remote, self.settings.direct_paths);
+        let HalfOpenIk {
+            session,
+            record,
+            association,
+        } = *half_open;
+        let key = self
+            .table
+            .ensure(now, record.id, self.settings.direct_paths);
         self.table.set_owner(index, Owner::Peer(key));
         let bytes = datagram.len();
         let Some(entry) = self.table.get_mut(key) else {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::id::NodeId;
+use crate::identity::KeyRecord;
 use crate::limits;
 use crate::path::Route;
 use crate::session::{Session, XxResponder};
@@ -12,14 +13,16 @@ use crate::time::Instant;
 /// What waits for a sign that the initiator got our answer.
 pub(super) enum HalfOpen {
     /// `IK`: everything is known; a data packet confirms it.
-    Ik {
-        session: Session,
-        remote: NodeId,
-        record: crate::identity::KeyRecord,
-        association: u64,
-    },
+    Ik(Box<HalfOpenIk>),
     /// `XX`: the third datagram tells who it is.
     Xx(Box<XxResponder>),
+}
+
+/// A session that its initiator has not yet shown to hold.
+pub(super) struct HalfOpenIk {
+    pub(super) session: Session,
+    pub(super) record: KeyRecord,
+    pub(super) association: u64,
 }
 
 struct Slot {
@@ -56,11 +59,11 @@ impl Provisional {
         (initiation, answer): (Vec<u8>, Vec<u8>),
     ) -> Vec<u32> {
         let mut retired = Vec::new();
-        if let HalfOpen::Ik { remote, .. } = &half_open
-            && let Some(old) = self.by_remote.insert(*remote, index)
+        if let HalfOpen::Ik(ik) = &half_open
+            && let Some(old) = self.by_remote.insert(ik.record.id, index)
         {
             retired.extend(self.drop_slot(old));
-            self.by_remote.insert(*remote, index);
+            self.by_remote.insert(ik.record.id, index);
         }
         while self.slots.len() >= limits::PROVISIONAL_SESSIONS {
             let Some((_, oldest)) = self.order.pop_front() else {
@@ -127,10 +130,10 @@ impl Provisional {
 
     fn unlink(&mut self, index: u32, slot: &Slot) {
         self.by_initiation.remove(&slot.initiation);
-        if let HalfOpen::Ik { remote, .. } = &slot.half_open
-            && self.by_remote.get(remote) == Some(&index)
+        if let HalfOpen::Ik(ik) = &slot.half_open
+            && self.by_remote.get(&ik.record.id) == Some(&index)
         {
-            self.by_remote.remove(remote);
+            self.by_remote.remove(&ik.record.id);
         }
     }
 }
