@@ -1,1 +1,14 @@
+//! The small driver: plain threads, one blocking UDP socket per address family, and the HTTP surface on loopback
+//! through tiny_http. The same node as the production driver runs, with few dependencies and no batched system calls.
+//!
+//! [`start`] runs a node on threads of its own (docs/drivers.md).
 
+mod engine;
+mod error;
+mod http;
+mod interfaces;
+mod node;
+mod udp;
+
+pub use error::StartError;
+pub use node::{NodeOptions, Running, start};

@@ -1,0 +1,80 @@
+//! Writes one response: tiny_http's own writing would hold chunks back until its buffer is full.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+
+/// A response on its way to a client.
+pub(crate) struct Writer {
+    out: Box<dyn Write + Send>,
+    /// HTTP/1.0 knows no chunks; there the end of the connection is the end of the body.
+    chunked: bool,
+}
+
+impl Writer {
+    pub(crate) fn new(out: Box<dyn Write + Send>, chunked: bool) -> Self {
+        Self { out, chunked }
+    }
+
+    /// Writes the head; `length` is the body's, `None` for a body in chunks.
+    pub(crate) fn head(
+        &mut self,
+        status: u16,
+        headers: &[(String, String)],
+        length: Option<usize>,
+    ) -> io::Result<()> {
+        let reason = tiny_http::StatusCode(status);
+        let mut head = format!("HTTP/1.1 {status} {}\r\n", reason.default_reason_phrase());
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        match length {
+            // RFC 9110 §8.6: no length with 204 and 304.
+            Some(_) if status == 204 || status == 304 => {}
+            Some(length) => head.push_str(&format!("content-length: {length}\r\n")),
+            None if self.chunked => head.push_str("transfer-encoding: chunked\r\n"),
+            None => head.push_str("connection: close\r\n"),
+        }
+        head.push_str("\r\n");
+        self.out.write_all(head.as_bytes())?;
+        if length.is_none() {
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a whole body.
+    pub(crate) fn full(&mut self, body: &Bytes) -> io::Result<()> {
+        self.out.write_all(body)?;
+        self.out.flush()
+    }
+
+    /// Writes a chunk and sends it off.
+    pub(crate) fn chunk(&mut self, chunk: &Bytes) -> io::Result<()> {
+        if self.chunked {
+            write!(self.out, "{:x}\r\n", chunk.len())?;
+        }
+        self.out.write_all(chunk)?;
+        if self.chunked {
+            self.out.write_all(b"\r\n")?;
+        }
+        self.out.flush()
+    }
+
+    /// Ends a body in chunks.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        if self.chunked {
+            self.out.write_all(b"0\r\n\r\n")?;
+        }
+        self.out.flush()
+    }
+
+    /// Breaks a body in chunks off: tiny_http closes no connection on request, but a chunk whose length is no number makes
+    /// every client give up.
+    pub(crate) fn abort(&mut self) -> io::Result<()> {
+        if self.chunked {
+            self.out.write_all(b"aborted\r\n")?;
+        }
+        self.out.flush()
+    }
+}

@@ -1,0 +1,145 @@
+//! `p2p-mini`: a whole node in a small program. Reads the command line, starts the node, says where it is, and waits for
+//! Ctrl-C.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use lexopt::{Arg, Parser, ValueExt};
+use p2p_driver_std::{NodeOptions, Running, start};
+use p2p_storage::parse_roles;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+const HELP: &str = "\
+p2p-mini runs a node: it finds peers through introducers and talks to them, encrypted.
+
+  --name NAME          name to register at introducers
+  --listen ADDR:PORT   UDP address (default: all, port 6660)
+  --http ADDR:PORT     HTTP address on this machine (default: 127.0.0.1:8080)
+  --introducer p2p://ID@HOST:PORT
+                       introducer to register with; may be repeated
+  --role ROLES         introducer, relay, stun, separated by commas
+  --state-dir DIR      keys and token (default: ~/.local/state/p2p)
+  --json               say where the node is as one JSON object
+  -h, --help           this text
+  -V, --version        the version
+
+Environment: RUST_LOG=info shows what happens. Exit codes: 0 ended, 1 cannot start, 2 wrong arguments.
+";
+
+struct Arguments {
+    options: NodeOptions,
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    let arguments = match arguments() {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(error) => {
+            complain(
+                "cannot use these arguments",
+                &error.to_string(),
+                "see: p2p-mini --help",
+            );
+            return ExitCode::from(2);
+        }
+    };
+    let mut signals = match Signals::new([SIGINT, SIGTERM]) {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(
+                "cannot catch signals",
+                &error.to_string(),
+                "look into the reason",
+            );
+            return ExitCode::FAILURE;
+        }
+    };
+    match start(&arguments.options) {
+        Ok(node) => {
+            if let Err(error) = present(&node, arguments.json) {
+                log::debug!("nobody reads the output: {error}");
+            }
+            let stop = node.stopper();
+            std::thread::spawn(move || signals.forever().take(1).for_each(|_| stop()));
+            node.wait();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error.what, &error.why, &error.fix);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(what: &str, why: &str, fix: &str) {
+    // Where nobody reads the complaint, the exit code tells.
+    let _ = writeln!(io::stderr(), "error: {what}\n  why: {why}\n  fix: {fix}");
+}
+
+fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
+    let mut options = NodeOptions::default();
+    let mut json = false;
+    let mut parser = Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("name") => options.name = Some(parser.value()?.string()?),
+            Arg::Long("listen") => options.listen = Some(parser.value()?.parse()?),
+            Arg::Long("http") => options.http = Some(parser.value()?.parse()?),
+            Arg::Long("introducer") => options.introducers.push(parser.value()?.parse()?),
+            Arg::Long("role") => {
+                let names = parser.value()?.string()?;
+                options.roles = parse_roles(names.split(','))?;
+            }
+            Arg::Long("state-dir") => options.state_dir = Some(parser.value()?.into()),
+            Arg::Long("json") => json = true,
+            Arg::Short('h') | Arg::Long("help") => {
+                let _ = io::stdout().write_all(HELP.as_bytes());
+                return Ok(None);
+            }
+            Arg::Short('V') | Arg::Long("version") => {
+                let _ = writeln!(io::stdout(), "p2p-mini {}", env!("CARGO_PKG_VERSION"));
+                return Ok(None);
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(Arguments { options, json }))
+}
+
+/// Says where the node is.
+fn present(node: &Running, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let texts = |addresses: &[SocketAddr]| -> Vec<String> {
+        addresses.iter().map(ToString::to_string).collect()
+    };
+    let invitations: Vec<String> = node
+        .local_addresses
+        .iter()
+        .map(|address| format!("p2p://{}@{address}", node.id))
+        .collect();
+    if json {
+        let facts = serde_json::json!({
+            "id": node.id.to_string(),
+            "udp": texts(&node.udp),
+            "introducer_addresses": invitations,
+            "http": texts(&node.http),
+            "token_file": node.token_path.display().to_string(),
+            "page": node.page_url,
+        });
+        writeln!(out, "{facts}")?;
+    } else {
+        writeln!(out, "node     {}", node.id)?;
+        writeln!(out, "udp      {}", texts(&node.udp).join(", "))?;
+        for invitation in &invitations {
+            writeln!(out, "address  {invitation}")?;
+        }
+        writeln!(out, "page     {}", node.page_url)?;
+        writeln!(out, "token    {}", node.token_path.display())?;
+        writeln!(out, "Ctrl-C ends the node.")?;
+    }
+    out.flush()
+}
