@@ -23,8 +23,6 @@ const DISCARD_BYTES: usize = 1 << 20;
 /// Body lengths that no client means. tiny_http reserves what is unread when it drops a request.
 const ABSURD_BYTES: usize = 1 << 40;
 
-const NOTHING: Bytes = Bytes::new();
-
 type Head = (u16, Vec<(String, String)>, BodyKind);
 
 /// Answers that all workers are busy.
@@ -177,12 +175,12 @@ impl Worker<'_> {
     fn respond(&mut self, mut writer: Writer, head: Option<Head>, no_body: bool) -> io::Result<()> {
         let Some((status, headers, body)) = head else {
             writer.head(503, &[], Some(0))?;
-            return writer.full(&NOTHING);
+            return writer.full(&[]);
         };
         match body {
             BodyKind::Full(body) => {
                 writer.head(status, &headers, Some(body.len()))?;
-                writer.full(if no_body { &NOTHING } else { &body })
+                writer.full(if no_body { &[] } else { &body })
             }
             BodyKind::Streaming => {
                 writer.head(status, &headers, None)?;

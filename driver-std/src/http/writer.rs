@@ -44,7 +44,7 @@ impl Writer {
     }
 
     /// Writes a whole body.
-    pub(crate) fn full(&mut self, body: &Bytes) -> io::Result<()> {
+    pub(crate) fn full(&mut self, body: &[u8]) -> io::Result<()> {
         self.out.write_all(body)?;
         self.out.flush()
     }
