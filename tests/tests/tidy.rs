@@ -187,32 +187,20 @@ fn rooms_of_the_engine_do_not_import_sideways_or_upwards() {
             continue;
         };
         let room = place.split(['/', '.']).next().unwrap_or("");
-        let upper: &[&str] = if GROUND.contains(&room) {
-            &[
-                "session",
-                "recovery",
-                "level",
-                "path",
-                "directory",
-                "relay",
-                "peer",
-                "node",
-            ]
-        } else if SIBLINGS.contains(&room) {
-            &[
-                "session",
-                "recovery",
-                "level",
-                "path",
-                "directory",
-                "relay",
-                "peer",
-                "node",
-            ]
-        } else if room == "peer" {
-            &["node", "directory", "relay"]
-        } else {
-            continue;
+        let rooms: &[&str] = &[
+            "session",
+            "recovery",
+            "level",
+            "path",
+            "directory",
+            "relay",
+            "peer",
+            "node",
+        ];
+        let upper: &[&str] = match room {
+            _ if GROUND.contains(&room) || SIBLINGS.contains(&room) => rooms,
+            "peer" => &["node", "directory", "relay"],
+            _ => continue,
         };
         for (at, line) in product_lines(&text) {
             for other in upper.iter().filter(|o| **o != room) {
