@@ -4,6 +4,7 @@
 mod arguments;
 mod client;
 mod command;
+mod demo;
 mod exit;
 mod failure;
 mod output;

@@ -16,6 +16,7 @@ mod status;
 mod tail;
 mod token;
 mod ui;
+mod up;
 mod why;
 
 use std::io::Read as _;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-pub use peer::{fingerprint, ms_text};
+pub use peer::{fingerprint, ms_text, path as peer_path};
 pub use ui::link as ui_link;
 
 use crate::arguments::{Arguments, Command, Global};
@@ -66,11 +67,6 @@ impl Context {
         place::state_directory(self.state_dir.as_deref())
     }
 
-    /// The state directory as it was given, if it was.
-    pub fn given_state_directory(&self) -> Option<PathBuf> {
-        self.state_dir.clone()
-    }
-
     /// A client of the local node, with its token where there is one.
     ///
     /// # Errors
@@ -88,11 +84,8 @@ impl Context {
 /// What went wrong, with its exit code.
 pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Up(_) | Command::Introducer(_) | Command::Demo { .. } => Err(Failure::new(
-            exit::GENERIC,
-            "no_driver",
-            "This build runs no nodes",
-        )),
+        Command::Up(up) => up::up(context, up).await,
+        Command::Introducer(introducer) => up::introducer(context, introducer).await,
         Command::Status => status::run(context).await,
         Command::Search { text, introducer } => search::run(context, &text, introducer).await,
         Command::Connect(connect) => connect::run(context, connect).await,
@@ -111,6 +104,7 @@ pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Settings => settings::run(context).await,
         Command::Token { action } => token::run(context, action),
         Command::Ui { no_open } => ui::run(context, no_open).await,
+        Command::Demo { once } => crate::demo::run(context, once).await,
         Command::Completions { shell } => {
             completions::run(shell);
             Ok(())

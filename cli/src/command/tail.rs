@@ -209,6 +209,10 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
             ms_text(&data["rtt_ms"]),
             path()
         ),
+        "message_state" => {
+            let state = text("state").unwrap_or_default();
+            format!("-- message to {who}: {state}{}", because())
+        }
         "gap" => "-- some events were missed".to_owned(),
         other => format!("-- {}: {}", escape(other), escape(&data.to_string())),
     }
