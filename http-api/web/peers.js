@@ -53,7 +53,8 @@ function makeRow(id) {
 
 function updateRow(row, peer, isSelected, unread) {
   const last = history(peer.id).at(-1);
-  const preview = last ? `${last.mine ? "You: " : ""}${last.text}` : shortId(peer.id);
+  const bare = peer.name ? shortId(peer.id) : peer.fingerprint.slice(0, 3).join(" ");
+  const preview = last ? `${last.mine ? "You: " : ""}${last.text}` : bare;
   const rtt = peer.state === "connected" ? milliseconds(peer.path?.rtt_ms) : "";
   const picture = JSON.stringify([peer.name, peer.state, peer.path?.kind, rtt, preview.slice(0, 80), isSelected, unread]);
   if (row.shown === picture) return;
