@@ -23,6 +23,8 @@ use crate::wire::{NoRoom, Writer};
 
 /// A packet this much shorter than its place is padded to it, so that a batch goes on.
 const PAD_AT_MOST: usize = 64;
+/// Ranges in an acknowledgement from which on it is worth to learn which ones the peer knows about.
+const ECHO_RANGES: usize = 16;
 
 impl Peer {
     /// Whether a data packet would carry anything.
@@ -41,6 +43,12 @@ impl Peer {
                 .is_some_and(|levels| levels.has_data_to_send())
     }
 
+    /// A node that only receives never hears which of its acknowledgements arrived, and lists gaps for ever. Now and
+    /// then one of them asks to be acknowledged itself (RFC 9000 §13.2.4).
+    fn wants_echo(&self) -> bool {
+        self.received.range_count() > ECHO_RANGES && self.recovery.is_idle()
+    }
+
     /// Builds one packet of the active path in `room`. `None` where nothing is to be said.
     pub(super) fn build_packet(
         &mut self,
@@ -49,12 +57,16 @@ impl Peer {
         room: &mut [u8],
         may_elicit: bool,
     ) -> Option<usize> {
-        let elicits = may_elicit && self.has_eliciting();
+        let wants_echo = self.wants_echo();
+        let elicits = may_elicit && (self.has_eliciting() || wants_echo);
         if !elicits && !self.received.ack_due(now) {
             return None;
         }
         let mut levels = self.levels.take();
-        let (pings, confirm) = (self.pings, self.confirm_due || self.probes > 0);
+        let (pings, confirm) = (
+            self.pings,
+            self.confirm_due || self.probes > 0 || wants_echo,
+        );
         let mut controls = core::mem::take(&mut self.controls);
         let acks = self.received.ack_pending().then(|| self.ack_ranges(now));
         let mut used = Used::default();
