@@ -85,9 +85,11 @@ impl Failure {
         for error in problem["errors"].as_array().into_iter().flatten() {
             let pointer = error["pointer"].as_str().unwrap_or_default();
             let message = error["message"].as_str().unwrap_or_default();
-            why.push_str(&format!(" {pointer}: {message}."));
+            if !why.contains(message) {
+                why.push_str(&format!(" {pointer}: {message}."));
+            }
         }
-        let mut fix = text("hint");
+        let mut fix = advice(&code).map_or_else(|| text("hint"), ToOwned::to_owned);
         if let Some(ms) = problem["retry_after_ms"].as_u64() {
             fix.push_str(&format!(" (Retry in {:.1} s.)", ms as f64 / 1_000.0));
         }
@@ -124,6 +126,26 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+/// What to do about a problem with this program's own commands, where the surface's hint speaks of HTTP.
+fn advice(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "unauthorized" => {
+            "Name the directory of the node that runs there with --state-dir; its token lies in it."
+        }
+        "peer_not_found" => "Find the name with: p2p search TEXT; the peer may be offline.",
+        "not_connected" => "Connect first: p2p connect PEER",
+        "introducer_not_found" => "p2p status lists the introducers configured.",
+        "no_introducer" => "Start the node with: p2p up --introducer p2p://ID@HOST:PORT",
+        "connect_timed_out" => "See what was tried with: p2p why PEER; then try again.",
+        "invalid_parameter" | "invalid_body" => "Correct the value and try again.",
+        "request_not_found" | "item_not_found" => "See what is there with: p2p tail",
+        "request_timed_out" => {
+            "The peer may or may not have carried it out; ask again with a longer --timeout."
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

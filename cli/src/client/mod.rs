@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, Response};
 use serde_json::Value;
 use smol::net::TcpStream;
@@ -36,6 +37,29 @@ pub struct Client {
     /// Where it listens.
     pub address: SocketAddr,
     token: Option<String>,
+}
+
+/// Whether a connection outlives its answer. It must where the request's body may outlive it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeepAlive {
+    Yes,
+    No,
+}
+
+/// An exchange with bytes both ways.
+pub struct Duplex {
+    /// What comes down.
+    pub body: Incoming,
+    connection: SendRequest<Body>,
+}
+
+impl Duplex {
+    /// Waits until both bodies have ended, or the connection broke.
+    pub async fn ended(mut self) {
+        if let Err(e) = self.connection.ready().await {
+            log::debug!("the connection ended with the exchange: {e}");
+        }
+    }
 }
 
 /// One request to make.
@@ -120,20 +144,27 @@ impl Client {
     /// No node answers, the time is over, or the node answered with an error.
     pub async fn send(&self, call: Call) -> Result<Response<Incoming>, Failure> {
         let timeout = call.timeout;
-        let exchange = self.exchange(call);
-        let response = match timeout {
+        let exchange = self.exchange(call, KeepAlive::No);
+        let (response, _) = match timeout {
             Some(limit) => within(limit, exchange)
                 .await
                 .ok_or_else(|| self.silent(limit))??,
             None => exchange.await?,
         };
-        let status = response.status().as_u16();
-        if status < 400 {
-            return Ok(response);
-        }
-        let body = within(ANSWER_TIMEOUT, collect(response)).await;
-        let body = body.and_then(Result::ok).unwrap_or_default();
-        Err(Failure::from_problem(status, &body))
+        refused(response).await
+    }
+
+    /// Makes a request whose body goes up while the answer's comes down; gives the answer once its head is there.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn duplex(&self, call: Call) -> Result<Duplex, Failure> {
+        let (response, connection) = self.exchange(call, KeepAlive::Yes).await?;
+        let response = refused(response).await?;
+        Ok(Duplex {
+            body: response.into_body(),
+            connection,
+        })
     }
 
     /// Makes a request and reads the answer's body whole.
@@ -169,7 +200,11 @@ impl Client {
         Ok(EventReader::new(self.send(call).await?.into_body()))
     }
 
-    async fn exchange(&self, call: Call) -> Result<Response<Incoming>, Failure> {
+    async fn exchange(
+        &self,
+        call: Call,
+        keep_alive: KeepAlive,
+    ) -> Result<(Response<Incoming>, SendRequest<Body>), Failure> {
         let connect = within(CONNECT_TIMEOUT, TcpStream::connect(self.address)).await;
         let socket = connect
             .ok_or_else(|| self.silent(CONNECT_TIMEOUT))?
@@ -189,8 +224,10 @@ impl Client {
             .method(call.method)
             .uri(call.target)
             .header("host", self.address.to_string())
-            .header("user-agent", concat!("p2p/", env!("CARGO_PKG_VERSION")))
-            .header("connection", "close");
+            .header("user-agent", concat!("p2p/", env!("CARGO_PKG_VERSION")));
+        if keep_alive == KeepAlive::No {
+            request = request.header("connection", "close");
+        }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -200,7 +237,8 @@ impl Client {
         let request = request
             .body(call.body)
             .map_err(|e| Failure::usage("The request cannot be made").because(e))?;
-        sender.send_request(request).await.map_err(|e| broken(&e))
+        let response = sender.send_request(request).await;
+        Ok((response.map_err(|e| broken(&e))?, sender))
     }
 
     fn not_running(&self, error: &std::io::Error) -> Failure {
@@ -216,6 +254,17 @@ impl Client {
             .because(format!("Nothing came within {} s.", limit.as_secs()))
             .fix("Check that it is a p2p node that listens there, then try again.")
     }
+}
+
+/// Turns an error answer into a failure.
+async fn refused(response: Response<Incoming>) -> Result<Response<Incoming>, Failure> {
+    let status = response.status().as_u16();
+    if status < 400 {
+        return Ok(response);
+    }
+    let body = within(ANSWER_TIMEOUT, collect(response)).await;
+    let body = body.and_then(Result::ok).unwrap_or_default();
+    Err(Failure::from_problem(status, &body))
 }
 
 /// Reads a body whole.

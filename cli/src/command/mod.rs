@@ -64,7 +64,9 @@ impl Context {
     /// # Errors
     /// There is no place for one.
     pub fn state_directory(&self) -> Result<PathBuf, Failure> {
-        place::state_directory(self.state_dir.as_deref())
+        let state = place::state_directory(self.state_dir.as_deref())?;
+        // Absolute, because it is printed for other shells to use.
+        Ok(std::path::absolute(&state).unwrap_or(state))
     }
 
     /// A client of the local node, with its token where there is one.

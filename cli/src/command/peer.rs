@@ -76,6 +76,16 @@ pub fn ms_text(ms: &Value) -> String {
     }
 }
 
+/// How long ago something was, as people read it.
+pub fn ago_text(ms: &Value) -> String {
+    match ms.as_u64() {
+        Some(ms) if ms < 1_000 => format!("{ms} ms ago"),
+        Some(ms) if ms < 120_000 => format!("{} s ago", ms / 1_000),
+        Some(ms) => format!("{} min ago", ms / 60_000),
+        None => "-".to_owned(),
+    }
+}
+
 /// A peer's name, or the beginning of its id.
 pub fn name_or_id(value: &Value) -> String {
     let id = value["peer"]

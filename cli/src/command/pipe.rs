@@ -3,6 +3,8 @@
 //! itself; where standard input is a terminal, the end of the peer's direction ends the command.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -32,13 +34,17 @@ pub async fn run(context: &Context, pipe: Pipe) -> Result<(), Failure> {
     let (sender, body) = streaming();
     let channel = pipe.channel.unwrap_or(0);
     let call = Call::post(peer::path(&id, &format!("/streams?channel={channel}")));
-    let exchange = client.send(call.body(body).patient());
-    feed(sender, pipe.no_stdin);
-    let response = exchange.await?;
-    context
-        .output
-        .remark(format!("stream to {} is open", escape(name)));
-    drain(response.into_body()).await
+    let feeding = feed(sender, pipe.no_stdin);
+    let mut exchange = client.duplex(call.body(body)).await?;
+    let name = escape(name);
+    context.output.remark(format!("stream to {name} is open"));
+    drain(&mut exchange.body).await?;
+    if std::io::stdin().is_terminal() && !pipe.no_stdin {
+        return Ok(());
+    }
+    // The peer has ended its direction; ours ends by itself.
+    exchange.ended().await;
+    feeding.whole()
 }
 
 /// Takes the next stream that comes in: one request reads it, another one writes.
@@ -48,8 +54,11 @@ async fn listen(context: &Context, client: &Client, pipe: &Pipe) -> Result<(), F
     let target = peer::path(&id, &format!("/streams/{}", segment(&stream)));
     let (sender, body) = streaming();
     let write = client.send(Call::post(target.clone()).body(body).patient());
-    feed(sender, pipe.no_stdin);
-    let read = async { drain(client.send(Call::get(target).patient()).await?.into_body()).await };
+    let feeding = feed(sender, pipe.no_stdin);
+    let read = async {
+        let response = client.send(Call::get(target).patient()).await?;
+        drain(&mut response.into_body()).await
+    };
     if std::io::stdin().is_terminal() && !pipe.no_stdin {
         // A person who types does not know that the other side has ended.
         let write = async {
@@ -59,7 +68,7 @@ async fn listen(context: &Context, client: &Client, pipe: &Pipe) -> Result<(), F
         return futures_lite::future::or(read, write).await;
     }
     let (_, ()) = futures_lite::future::try_zip(write, read).await?;
-    Ok(())
+    feeding.whole()
 }
 
 /// Waits for a stream in the inbox and takes it out: its peer, its id, whose it is.
@@ -95,11 +104,32 @@ async fn next_stream(
     }
 }
 
-/// Reads standard input into a request body, on a thread of its own because such reads cannot be taken back.
-fn feed(sender: BodySender, nothing: bool) {
-    if nothing {
-        return;
+/// What came of reading standard input.
+#[derive(Clone, Default)]
+struct Feeding {
+    cut: Arc<AtomicBool>,
+}
+
+impl Feeding {
+    /// Whether everything was taken that was read.
+    fn whole(&self) -> Result<(), Failure> {
+        if !self.cut.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let what = "The other side stopped reading";
+        Err(Failure::new(exit::UNREACHABLE, "broken_off", what)
+            .because("Standard input had more to send.")
+            .fix("Agree with the peer on how much it takes, or send again."))
     }
+}
+
+/// Reads standard input into a request body, on a thread of its own because such reads cannot be taken back.
+fn feed(sender: BodySender, nothing: bool) -> Feeding {
+    let feeding = Feeding::default();
+    if nothing {
+        return feeding;
+    }
+    let told = feeding.clone();
     std::thread::spawn(move || {
         let mut stdin = std::io::stdin().lock();
         let mut buffer = vec![0; CHUNK_BYTES];
@@ -109,6 +139,7 @@ fn feed(sender: BodySender, nothing: bool) {
                 Ok(count) => {
                     let chunk = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
                     if sender.send_blocking(chunk).is_err() {
+                        told.cut.store(true, Ordering::Release);
                         return;
                     }
                 }
@@ -120,10 +151,11 @@ fn feed(sender: BodySender, nothing: bool) {
             }
         }
     });
+    feeding
 }
 
 /// Writes an answer's body to standard output as it comes; what a terminal would obey is escaped.
-async fn drain(mut body: Incoming) -> Result<(), Failure> {
+async fn drain(body: &mut Incoming) -> Result<(), Failure> {
     let terminal = std::io::stdout().is_terminal();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| {

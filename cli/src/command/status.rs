@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::node::{introducer_lines, node_lines};
-use super::peer::{ms_text, path_text, short};
+use super::peer::{ago_text, ms_text, path_text, short};
 use crate::client::{Call, Client, segment};
 use crate::failure::Failure;
 use crate::output::{Table, Tone, escape};
@@ -58,17 +58,13 @@ fn table(peers: &[Value]) -> Table {
             Some(state) => (escape(state), Tone::Faint),
             None => ("-".to_owned(), Tone::Faint),
         };
-        let quiet = match &peer["quiet_ms"] {
-            Value::Null => "-".to_owned(),
-            quiet => format!("{} ago", ms_text(quiet)),
-        };
         table.row(vec![
             (short(peer["id"].as_str().unwrap_or("?")), None),
             (peer["name"].as_str().map_or("-".to_owned(), escape), None),
             (path, Some(tone)),
             (ms_text(&peer["path"]["rtt_ms"]), None),
             (loss(peer), None),
-            (quiet, None),
+            (ago_text(&peer["quiet_ms"]), None),
         ]);
     }
     table
