@@ -22,6 +22,8 @@ const SILENCE: Duration = Duration::from_secs(120);
 const START: Duration = Duration::from_secs(20);
 /// Lines of a node's log shown when its test fails.
 const LOG_LINES: usize = 40;
+/// Bytes of its events shown then.
+const LOG_BYTES: u64 = 16 << 10;
 
 /// A running node.
 pub struct Node {
@@ -170,17 +172,56 @@ impl Node {
     }
 }
 
+impl Node {
+    /// What the node can say for its part in a failure: its log, its peers, its events.
+    fn testimony(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.len().saturating_sub(LOG_LINES);
+        let state = |target| match self.call("GET", target, b"") {
+            Ok((_, answer)) => answer.to_string(),
+            Err(silence) => silence,
+        };
+        format!(
+            "--- {} said:\n{}\nnode: {}\npeers: {}\nevents:\n{}",
+            self.label,
+            lines[last..].join("\n"),
+            state("/v1/node"),
+            state("/v1/peers"),
+            self.journal()
+        )
+    }
+
+    /// Events since the start, as far as the node keeps them.
+    fn journal(&self) -> String {
+        let Ok(stream) = UnixStream::connect(&self.socket) else {
+            return String::new();
+        };
+        let limited = stream.set_read_timeout(Some(Duration::from_millis(500)));
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("authorization", bearer.as_str())];
+        let target = "/v1/events?since=00000000-0";
+        let request = Request {
+            method: "GET",
+            target,
+            headers: &headers,
+            body: b"",
+        };
+        let mut text = Vec::new();
+        if limited.is_ok()
+            && let Ok((_, body)) = http::send(stream, HTTP, &request)
+        {
+            // Ends with the time-out, since events have no end.
+            let _ = body.take(LOG_BYTES).read_to_end(&mut text);
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = fs::read_to_string(&self.log).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let last = lines.len().saturating_sub(LOG_LINES);
-            announce(&format!(
-                "--- {} said:\n{}",
-                self.label,
-                lines[last..].join("\n")
-            ));
+            announce(&self.testimony());
         }
     }
 }

@@ -82,7 +82,8 @@ pub fn agent() -> PathBuf {
     binaries().join("p2p-lab-agent")
 }
 
-/// The `p2p` binary of this build; built on the first call.
+/// The `p2p` binary of this build, built on the first call; or another one that understands `up`, named by the
+/// environment variable `P2P_UNDER_TEST`.
 ///
 /// # Panics
 /// Where it does not build.
@@ -90,6 +91,9 @@ pub fn agent() -> PathBuf {
 pub fn p2p() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
+        if let Some(other) = env::var_os("P2P_UNDER_TEST") {
+            return other.into();
+        }
         let folder = binaries();
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
