@@ -22,8 +22,8 @@ use crate::workload::{IDLE_COUNTED, IDLE_WARM, Workload};
 use guest::Guest;
 use host::Host;
 
-/// Idle nodes on one address: fewer than may register from one, and than may shake hands in a second.
-const GUESTS_PER_ADDRESS: usize = 16;
+/// Idle nodes on one address: what one source may shake hands for at once, two datagrams each.
+const GUESTS_PER_ADDRESS: usize = 8;
 /// Time for the last connections to settle before memory is read.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Time for all idle nodes to register.
