@@ -106,10 +106,8 @@ pub const REQUESTS_PER_PEER: usize = 64;
 pub const REPLY_CACHE: usize = 256;
 /// How long an answer is kept to repeat it; longer than any request's deadline.
 pub const REPLY_LIFE: Duration = Duration::from_secs(60);
-/// References kept after their answer was acknowledged, against late copies.
+/// References kept after their answer was acknowledged, against late copies; older ones are told by packet number.
 pub const REQUESTS_SETTLED: usize = 16_384;
-/// Shortest time such a reference is kept, even where place is short: the longest pause between repetitions.
-pub const REQUEST_SETTLED_LIFE_MIN: Duration = Duration::from_secs(2);
 /// Longest deadline of a request.
 pub const REQUEST_DEADLINE_MAX: Duration = Duration::from_secs(50);
 /// Bytes a stream may be ahead of its reader.

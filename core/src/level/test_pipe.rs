@@ -88,6 +88,11 @@ impl<F: Clone> Pipe<F> {
         );
     }
 
+    /// A number above those of all packets sent so far.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next + 1
+    }
+
     /// The receiver's decision on an arrived packet.
     pub(crate) fn settle(&mut self, number: u64, acknowledges: bool) {
         if acknowledges && self.rng.below(100) >= self.loss_percent {

@@ -14,13 +14,14 @@ use crate::recovery::{self, AckOutcome, Lost};
 use crate::time::{Duration, Instant};
 
 impl Peer {
-    /// Applies what an acknowledgement said.
-    pub(super) fn apply_acks(&mut self, now: Instant, acks: &mut AckOutcome<Content>) {
+    /// Applies what an acknowledgement said, which came in the packet with the number `pn`.
+    pub(super) fn apply_acks(&mut self, now: Instant, pn: u64, acks: &mut AckOutcome<Content>) {
         for delivered in acks.delivered.drain(..) {
             let path = PathKey(delivered.path.0);
             self.paths.on_datagram_acked(path, delivered.bytes as usize);
             for frame in delivered.frames {
-                self.on_delivered(now, path, frame, acks.rtt_sample.map(|(_, rtt)| rtt));
+                let rtt = acks.rtt_sample.map(|(_, rtt)| rtt);
+                self.on_delivered(now, (pn, path), frame, rtt);
             }
         }
         self.apply_losses(now, &mut acks.lost);
@@ -35,7 +36,7 @@ impl Peer {
     fn on_delivered(
         &mut self,
         now: Instant,
-        path: PathKey,
+        (pn, path): (u64, PathKey),
         frame: SentFrame,
         rtt: Option<Duration>,
     ) {
@@ -46,7 +47,7 @@ impl Peer {
             SentFrame::Stream(sent) => self.levels().streams.on_delivered(&sent),
             SentFrame::Message(sent) => self.levels().messages.on_delivered(&sent),
             SentFrame::Reply(reference) => {
-                self.levels().replies.on_reply_delivered(reference, now);
+                self.levels().replies.on_reply_delivered(reference, pn, now);
             }
             SentFrame::MtuProbe(bytes) => {
                 self.paths.on_mtu_probe_acked(now, path, bytes);

@@ -110,7 +110,7 @@ impl Peer {
             };
             self.paths.on_packet_received(now, route, packet);
         }
-        match self.apply_all(now, route, payload) {
+        match self.apply_all(now, route, pn, payload) {
             Ok(()) => self.received.on_packet(pn, summary.is_eliciting, now),
             Err(Halt::NotNow) => {}
             Err(Halt::Misbehaved(fault)) => self.on_misbehaved(fault),
@@ -118,10 +118,16 @@ impl Peer {
         PacketFate::Applied
     }
 
-    fn apply_all(&mut self, now: Instant, route: Route, payload: &[u8]) -> Result<(), Halt> {
+    fn apply_all(
+        &mut self,
+        now: Instant,
+        route: Route,
+        pn: u64,
+        payload: &[u8],
+    ) -> Result<(), Halt> {
         let mut outcome = Ok(());
         for frame in frame::iter(payload).flatten() {
-            match self.apply(now, route, frame) {
+            match self.apply(now, route, pn, frame) {
                 Err(Halt::NotNow) => outcome = Err(Halt::NotNow),
                 Err(fault) => return Err(fault),
                 Ok(()) => {}
@@ -133,11 +139,11 @@ impl Peer {
         outcome
     }
 
-    fn apply(&mut self, now: Instant, route: Route, frame: Frame<'_>) -> Result<(), Halt> {
+    fn apply(&mut self, now: Instant, route: Route, pn: u64, frame: Frame<'_>) -> Result<(), Halt> {
         match frame {
             Frame::Padding(_) | Frame::Ping | Frame::KeepAlive => {}
-            Frame::Ack(ack) => self.on_ack(now, &ack)?,
-            Frame::Control(control) => self.on_control(now, control.json),
+            Frame::Ack(ack) => self.on_ack(now, pn, &ack)?,
+            Frame::Control(control) => self.on_control(now, pn, control.json),
             Frame::PathChallenge(f) => self.paths.on_challenge_received(now, route, f.data),
             Frame::PathResponse(f) => {
                 self.paths.on_response_received(now, route, f.data);
@@ -151,7 +157,7 @@ impl Peer {
                     data,
                 });
             }
-            Frame::Request(request) => self.on_request(now, &request),
+            Frame::Request(request) => self.on_request(now, pn, &request),
             Frame::Answer(f) => {
                 let body = Bytes::copy_from_slice(f.body);
                 self.on_answer(
@@ -215,11 +221,11 @@ impl Peer {
         Ok(())
     }
 
-    fn on_ack(&mut self, now: Instant, ack: &AckFrame<'_>) -> Result<(), Halt> {
+    fn on_ack(&mut self, now: Instant, pn: u64, ack: &AckFrame<'_>) -> Result<(), Halt> {
         let delay = Duration::from_micros(ack.delay_us.min(1_000_000));
         let mut acks = core::mem::take(&mut self.acks);
         let result = self.recovery.on_ack(ack.ranges(), delay, now, &mut acks);
-        self.apply_acks(now, &mut acks);
+        self.apply_acks(now, pn, &mut acks);
         self.acks = acks;
         result.map_err(|_| Halt::Misbehaved(PeerMisbehaved::AckOfUnsentPacket))
     }
@@ -238,9 +244,9 @@ impl Peer {
         self.close(fault.code(), fault.rule());
     }
 
-    fn on_request(&mut self, now: Instant, request: &RequestFrame<'_>) {
+    fn on_request(&mut self, now: Instant, pn: u64, request: &RequestFrame<'_>) {
         let levels = self.levels();
-        match levels.replies.on_request(request.reference, now) {
+        match levels.replies.on_request(request.reference, pn, now) {
             Admission::Execute => {
                 let event = Event::RequestReceived {
                     peer: self.id,
@@ -254,7 +260,7 @@ impl Peer {
                 let reply = reply.clone();
                 levels.queue_reply(request.reference, reply);
             }
-            Admission::InProgress | Admission::Settled | Admission::Busy => {}
+            Admission::InProgress | Admission::Settled | Admission::Busy | Admission::Late => {}
         }
     }
 
@@ -277,7 +283,7 @@ impl Peer {
         }
     }
 
-    fn on_control(&mut self, now: Instant, json: &[u8]) {
+    fn on_control(&mut self, now: Instant, pn: u64, json: &[u8]) {
         if !self.control_budget.take(now, 1) {
             return;
         }
@@ -293,7 +299,7 @@ impl Peer {
             }
         };
         if let Some(reference) = message.reference() {
-            self.on_control_request(now, reference, message);
+            self.on_control_request(now, pn, reference, message);
         } else if let Some(reference) = message.reply_to() {
             self.on_control_answer(reference, message);
         } else if let ControlMessage::Candidates(candidates) = &message {
@@ -301,15 +307,21 @@ impl Peer {
         }
     }
 
-    fn on_control_request(&mut self, now: Instant, reference: u64, message: ControlMessage) {
+    fn on_control_request(
+        &mut self,
+        now: Instant,
+        pn: u64,
+        reference: u64,
+        message: ControlMessage,
+    ) {
         let levels = self.levels();
-        match levels.replies.on_request(reference, now) {
+        match levels.replies.on_request(reference, pn, now) {
             Admission::Execute => self.outcomes.push_back(PeerOutcome::Control(message)),
             Admission::Repeat(reply) => {
                 let reply = reply.clone();
                 levels.queue_reply(reference, reply);
             }
-            Admission::InProgress | Admission::Settled | Admission::Busy => {}
+            Admission::InProgress | Admission::Settled | Admission::Busy | Admission::Late => {}
         }
     }
 

@@ -3,9 +3,12 @@
 //!
 //! At most once is kept by never forgetting an entry while its asker may repeat: an answer stays for
 //! [`limits::REPLY_LIFE`]. Once it is acknowledged the asker repeats no more, and only copies on their way can
-//! still come; then the bare reference is kept, so that a brisk asker does not fill the cache.
+//! still come. The asker sent all of them before the packet that acknowledged the answer, so their packet numbers
+//! are lower than that packet's. The bare references are kept up to a bound; where one must go, its packet number
+//! becomes the floor, and a request in a packet below the floor is not executed: it is such a copy, or so late that
+//! its asker repeats it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::limits;
 use crate::time::Instant;
@@ -23,6 +26,9 @@ pub enum Admission<'a, R> {
     Settled,
     /// No place: neither execute nor answer; the asker tries again.
     Busy,
+    /// Sent so long ago that it may be a copy of one that was settled and forgotten; say nothing, the asker tries
+    /// again if it still waits.
+    Late,
 }
 
 #[derive(Debug)]
@@ -38,32 +44,53 @@ struct Entry<R> {
     ends_at: Instant,
 }
 
+/// A reference whose answer was acknowledged.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    reference: u64,
+    /// Every copy of the request left in a packet with a lower number.
+    before_pn: u64,
+    ends_at: Instant,
+}
+
 /// Requests of one peer: in work, answered, settled. `R` is an answer ready to be sent.
 #[derive(Debug)]
 pub struct ReplyCache<R> {
     entries: BTreeMap<u64, Entry<R>>,
+    /// Ends of what is in work or answered.
     ends: BTreeSet<(Instant, u64)>,
+    /// Oldest first.
+    settled: VecDeque<Settled>,
+    settled_max: usize,
+    /// New references in packets below this number are not executed.
+    floor_pn: u64,
     in_work: usize,
-    answered: usize,
 }
 
 impl<R> Default for ReplyCache<R> {
     fn default() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            ends: BTreeSet::new(),
-            in_work: 0,
-            answered: 0,
-        }
+        Self::with_settled_max(limits::REQUESTS_SETTLED)
     }
 }
 
 impl<R> ReplyCache<R> {
-    /// A request came in.
-    pub fn on_request(&mut self, reference: u64, now: Instant) -> Admission<'_, R> {
+    /// A cache that keeps so many settled references.
+    pub(super) fn with_settled_max(settled_max: usize) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            settled: VecDeque::new(),
+            settled_max,
+            floor_pn: 0,
+            in_work: 0,
+        }
+    }
+
+    /// A request came in, in the packet with the number `pn`.
+    pub fn on_request(&mut self, reference: u64, pn: u64, now: Instant) -> Admission<'_, R> {
         self.forget_ended(now);
         if !self.entries.contains_key(&reference) {
-            return self.admit(reference, now);
+            return self.admit(reference, pn, now);
         }
         self.extend(reference, now);
         match self.entries.get(&reference).map(|e| &e.state) {
@@ -73,13 +100,11 @@ impl<R> ReplyCache<R> {
         }
     }
 
-    fn admit(&mut self, reference: u64, now: Instant) -> Admission<'_, R> {
-        let unsettled = self.in_work + self.answered;
-        if self.in_work >= limits::REQUESTS_PER_PEER || unsettled >= limits::REPLY_CACHE {
-            return Admission::Busy;
+    fn admit(&mut self, reference: u64, pn: u64, now: Instant) -> Admission<'_, R> {
+        if pn < self.floor_pn {
+            return Admission::Late;
         }
-        let settled = self.entries.len() - unsettled;
-        if settled >= limits::REQUESTS_SETTLED && !self.forget_oldest_settled(now) {
+        if self.in_work >= limits::REQUESTS_PER_PEER || self.ends.len() >= limits::REPLY_CACHE {
             return Admission::Busy;
         }
         let ends_at = now + limits::REPLY_LIFE;
@@ -90,9 +115,11 @@ impl<R> ReplyCache<R> {
         Admission::Execute
     }
 
+    /// What is not settled stays while its asker asks.
     fn extend(&mut self, reference: u64, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(&reference) {
-            self.ends.remove(&(entry.ends_at, reference));
+        if let Some(entry) = self.entries.get_mut(&reference)
+            && self.ends.remove(&(entry.ends_at, reference))
+        {
             entry.ends_at = now + limits::REPLY_LIFE;
             self.ends.insert((entry.ends_at, reference));
         }
@@ -110,19 +137,27 @@ impl<R> ReplyCache<R> {
         }
         entry.state = State::Answered(reply);
         self.in_work -= 1;
-        self.answered += 1;
         self.extend(reference, now);
         true
     }
 
-    /// A packet with the answer was acknowledged: the asker repeats no more.
-    pub fn on_reply_delivered(&mut self, reference: u64, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(&reference)
-            && matches!(entry.state, State::Answered(_))
-        {
-            entry.state = State::Settled;
-            self.answered -= 1;
-            self.extend(reference, now);
+    /// A packet with the answer was acknowledged, by a packet with the number `pn`: the asker repeats no more.
+    pub fn on_reply_delivered(&mut self, reference: u64, pn: u64, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&reference) else {
+            return;
+        };
+        if !matches!(entry.state, State::Answered(_)) {
+            return;
+        }
+        entry.state = State::Settled;
+        self.ends.remove(&(entry.ends_at, reference));
+        self.settled.push_back(Settled {
+            reference,
+            before_pn: pn,
+            ends_at: now + limits::REPLY_LIFE,
+        });
+        if self.settled.len() > self.settled_max {
+            self.forget_oldest_settled();
         }
     }
 
@@ -137,41 +172,31 @@ impl<R> ReplyCache<R> {
         while let Some((at, reference)) = self.ends.first().copied()
             && at <= now
         {
-            self.forget(at, reference);
+            self.ends.remove(&(at, reference));
+            let entry = self.entries.remove(&reference);
+            if entry.is_some_and(|e| matches!(e.state, State::InWork)) {
+                self.in_work -= 1;
+            }
+        }
+        while self.settled.front().is_some_and(|s| s.ends_at <= now) {
+            self.forget_oldest_settled();
         }
     }
 
-    fn forget(&mut self, at: Instant, reference: u64) {
-        self.ends.remove(&(at, reference));
-        match self.entries.remove(&reference).map(|e| e.state) {
-            Some(State::InWork) => self.in_work -= 1,
-            Some(State::Answered(_)) => self.answered -= 1,
-            Some(State::Settled) | None => {}
+    /// Forgets the oldest settled reference; copies of it are known by their packet numbers from now on.
+    fn forget_oldest_settled(&mut self) {
+        if let Some(oldest) = self.settled.pop_front() {
+            self.entries.remove(&oldest.reference);
+            self.floor_pn = self.floor_pn.max(oldest.before_pn);
         }
-    }
-
-    /// Makes place by forgetting the oldest settled reference, unless copies of it may still be on their way.
-    fn forget_oldest_settled(&mut self, now: Instant) -> bool {
-        // At most REPLY_CACHE entries are not settled, so the search is short.
-        let oldest = self.ends.iter().find(|(_, reference)| {
-            let entry = self.entries.get(reference);
-            entry.is_some_and(|e| matches!(e.state, State::Settled))
-        });
-        let Some((at, reference)) = oldest.copied() else {
-            return false;
-        };
-        let age = limits::REPLY_LIFE.saturating_sub(at.saturating_since(now));
-        if age < limits::REQUEST_SETTLED_LIFE_MIN {
-            return false;
-        }
-        self.forget(at, reference);
-        true
     }
 
     /// When the oldest entry ends; nothing but memory depends on it.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.ends.first().map(|(at, _)| *at)
+        let unsettled = self.ends.first().map(|(at, _)| *at);
+        let settled = self.settled.front().map(|s| s.ends_at);
+        unsettled.into_iter().chain(settled).min()
     }
 
     /// Forgets what has ended.

@@ -27,11 +27,14 @@ fn app(body: &[u8]) -> RequestPayload {
 /// How each request ended: with an answer, or not.
 type Ends = BTreeMap<u8, Vec<Option<u8>>>;
 
-/// Asks 40 times; returns how often each was executed and how each ended.
-fn run(seed: u64) -> (BTreeMap<u8, u32>, Ends) {
+/// Asks 40 times; the executing side remembers so many settled references. Returns how often each was executed and how each ended.
+fn run(seed: u64, settled_max: usize) -> (BTreeMap<u8, u32>, Ends) {
     let mut pipe = Pipe::new(seed);
     pipe.loss_percent = 10 + seed % 80;
-    let (mut requests, mut replies) = (Requests::default(), ReplyCache::default());
+    let (mut requests, mut replies) = (
+        Requests::default(),
+        ReplyCache::with_settled_max(settled_max),
+    );
     let (mut executed, mut ended) = (BTreeMap::new(), Ends::new());
     let mut working: Vec<(Instant, u64, u8)> = Vec::new();
     for tick in 0..1_400_u64 {
@@ -67,7 +70,7 @@ fn run(seed: u64) -> (BTreeMap<u8, u32>, Ends) {
                     for frame in frames {
                         match frame {
                             Frame::Request(reference, body) => {
-                                match replies.on_request(reference, pipe.now) {
+                                match replies.on_request(reference, number, pipe.now) {
                                     Admission::Execute => {
                                         *executed.entry(body[0]).or_default() += 1;
                                         let work = Duration::from_millis(pipe.rng.below(700));
@@ -91,7 +94,7 @@ fn run(seed: u64) -> (BTreeMap<u8, u32>, Ends) {
                 Arrival::Acked { frames, .. } => {
                     for frame in frames {
                         if let Frame::Answer(reference, _) = frame {
-                            replies.on_reply_delivered(reference, pipe.now);
+                            replies.on_reply_delivered(reference, pipe.next_number(), pipe.now);
                         }
                     }
                 }
@@ -105,7 +108,7 @@ fn run(seed: u64) -> (BTreeMap<u8, u32>, Ends) {
 
 quickcheck! {
     fn executed_at_most_once_and_ended_exactly_once(seed: u64) -> bool {
-        let (executed, ended) = run(seed);
+        let (executed, ended) = run(seed, (seed % 4) as usize);
         (0..40_u8).all(|n| {
             let times = executed.get(&n).copied().unwrap_or(0);
             let ends = ended.get(&n).map_or(&[][..], Vec::as_slice);
@@ -175,32 +178,47 @@ fn a_full_cache_refuses_instead_of_forgetting() {
     let mut replies = ReplyCache::default();
     let now = Instant::EPOCH;
     for reference in 0..limits::REPLY_CACHE as u64 {
-        assert_eq!(replies.on_request(reference, now), Admission::Execute);
+        assert_eq!(replies.on_request(reference, 0, now), Admission::Execute);
         assert!(replies.on_reply(reference, reference, now));
     }
-    assert_eq!(replies.on_request(9_999, now), Admission::Busy);
-    assert_eq!(replies.on_request(0, now), Admission::Repeat(&0));
-    replies.on_reply_delivered(5, now);
-    assert_eq!(replies.on_request(5, now), Admission::Settled);
-    assert_eq!(replies.on_request(9_999, now), Admission::Execute);
+    assert_eq!(replies.on_request(9_999, 0, now), Admission::Busy);
+    assert_eq!(replies.on_request(0, 0, now), Admission::Repeat(&0));
+    replies.on_reply_delivered(5, 1, now);
+    assert_eq!(replies.on_request(5, 0, now), Admission::Settled);
+    assert_eq!(replies.on_request(9_999, 0, now), Admission::Execute);
     let later = now + limits::REPLY_LIFE;
-    assert_eq!(replies.on_request(10_000, later), Admission::Execute);
+    assert_eq!(replies.on_request(10_000, 1, later), Admission::Execute);
 }
 
 #[test]
 fn a_brisk_asker_is_served_and_memory_stays_bounded() {
     let mut replies = ReplyCache::default();
     let mut now = Instant::EPOCH;
-    for reference in 0..60_000 {
-        // 5,000 a second.
-        now += Duration::from_micros(200);
-        assert_eq!(replies.on_request(reference, now), Admission::Execute);
-        assert!(replies.on_reply(reference, (), now));
-        replies.on_reply_delivered(reference, now);
-        assert!(replies.len() <= limits::REQUESTS_SETTLED + limits::REPLY_CACHE);
+    for pn in 0..60_000 {
+        // 500,000 a second, each settled by the packet that brings the next.
+        now += Duration::from_micros(2);
+        assert_eq!(replies.on_request(pn, pn, now), Admission::Execute);
+        assert!(replies.on_reply(pn, (), now));
+        replies.on_reply_delivered(pn, pn + 1, now);
+        assert!(replies.len() <= limits::REQUESTS_SETTLED);
     }
     replies.on_timeout(now + limits::REPLY_LIFE);
-    assert!(replies.is_empty());
+    assert!(replies.is_empty() && replies.next_timeout().is_none());
+}
+
+#[test]
+fn a_copy_of_what_was_forgotten_is_told_by_its_packet_number() {
+    let mut replies = ReplyCache::with_settled_max(1);
+    let now = Instant::EPOCH;
+    for reference in [7, 8] {
+        let pn = reference * 10;
+        assert_eq!(replies.on_request(reference, pn, now), Admission::Execute);
+        assert!(replies.on_reply(reference, (), now));
+        replies.on_reply_delivered(reference, pn + 5, now);
+    }
+    assert_eq!(replies.on_request(8, 84, now), Admission::Settled);
+    assert_eq!(replies.on_request(7, 74, now), Admission::Late);
+    assert_eq!(replies.on_request(9, 75, now), Admission::Execute);
 }
 
 #[test]
@@ -208,11 +226,11 @@ fn work_that_never_ends_holds_its_place_only_for_a_while() {
     let mut replies = ReplyCache::<()>::default();
     let now = Instant::EPOCH;
     for reference in 0..limits::REQUESTS_PER_PEER as u64 {
-        assert_eq!(replies.on_request(reference, now), Admission::Execute);
+        assert_eq!(replies.on_request(reference, 0, now), Admission::Execute);
     }
-    assert_eq!(replies.on_request(1_000, now), Admission::Busy);
-    assert_eq!(replies.on_request(0, now), Admission::InProgress);
+    assert_eq!(replies.on_request(1_000, 0, now), Admission::Busy);
+    assert_eq!(replies.on_request(0, 0, now), Admission::InProgress);
     let later = now + limits::REPLY_LIFE;
-    assert_eq!(replies.on_request(1_000, later), Admission::Execute);
+    assert_eq!(replies.on_request(1_000, 0, later), Admission::Execute);
     assert!(!replies.on_reply(1, (), later), "nobody waits any more");
 }
