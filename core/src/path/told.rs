@@ -37,6 +37,21 @@ impl Paths {
         self.reselect(now);
     }
 
+    /// The association ended: nothing is proven, tried or awaited any more.
+    pub fn on_ended(&mut self) {
+        self.paths.clear();
+        self.refused.clear();
+        self.active = None;
+        self.was_established = false;
+        self.lost_direct = false;
+        self.remote_reflexive.clear();
+        self.rounds.stop();
+        self.roaming.clear();
+        self.told_lost = false;
+        self.responses.clear();
+        self.events.clear();
+    }
+
     /// Our own addresses: as introducers see them, and of our interfaces.
     pub fn on_local_addresses(&mut self, reflexive: &[SocketAddr], host: &[SocketAddr]) {
         let bounded =

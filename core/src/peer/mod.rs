@@ -281,6 +281,7 @@ impl Peer {
         self.outcomes
             .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
         self.confirming = None;
+        self.paths.on_ended();
         self.recovery = Recovery::new(ControllerKind::Cubic);
         self.received = ReceivedPackets::new();
         self.controls.clear();

@@ -122,9 +122,9 @@ impl Peer {
 
     fn poll_close(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
         let (code, reason) = self.closing.take()?;
-        let (_, route) = self.paths.active()?;
         let frame = Frame::Close(CloseFrame { code, reason });
-        let transmit = self.poll_lone(now, buffer, route, frame);
+        let active = self.paths.active();
+        let transmit = active.and_then(|(_, route)| self.poll_lone(now, buffer, route, frame));
         let why = match code {
             0 => DisconnectReason::Local,
             _ => DisconnectReason::Misbehaved(reason),
