@@ -1,0 +1,219 @@
+//! Real nodes driven by real commands: an introducer and two peers, all levels, and what happens when a node is
+//! started wrongly or twice.
+
+mod support;
+
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+use support::{Folder, Node, code, json_lines, p2p, stderr, stdout};
+
+/// An introducer, ada and ben; both registered.
+struct Three {
+    introducer: Node,
+    ada: Node,
+    ben: Node,
+    _folder: Folder,
+}
+
+impl Three {
+    fn start(test: &str) -> Self {
+        let folder = Folder::new(test);
+        let introducer = Node::start(&folder, "introducer", &["--role", "introducer,relay,stun"]);
+        let line = introducer.ready["introducer_address"]
+            .as_str()
+            .expect("a line")
+            .to_owned();
+        let peer =
+            |name: &str| Node::start(&folder, name, &["--name", name, "--introducer", &line]);
+        let (ada, ben) = (peer("ada"), peer("ben"));
+        let three = Self {
+            introducer,
+            ada,
+            ben,
+            _folder: folder,
+        };
+        for node in [&three.ada, &three.ben] {
+            eventually(|| {
+                let status = &json_lines(&node.run(&["--json", "status"]))[0];
+                status["node"]["introducers"][0]["state"] == "registered"
+            });
+        }
+        three
+    }
+}
+
+/// Looks again until it is so; a test that waits in vain fails by the deadline.
+fn eventually(mut so: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !so() {
+        assert!(std::time::Instant::now() < end, "it did not come about");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+fn ok(output: &Output) -> String {
+    assert_eq!(code(output), 0, "{}{}", stdout(output), stderr(output));
+    stdout(output)
+}
+
+#[test]
+fn two_peers_find_each_other_and_talk_at_every_level() {
+    let three = Three::start("talk");
+    let (ada, ben) = (&three.ada, &three.ben);
+    let found = json_lines(&ada.run(&["--json", "search", "ben"]));
+    assert_eq!(found[0]["items"][0]["id"], ben.ready["id"]);
+    assert_eq!(
+        found[0]["items"][0]["fingerprint"],
+        ben.ready["fingerprint"]
+    );
+    assert!(ok(&ada.run(&["connect", "ben"])).starts_with("connected to ben: "));
+    ok(&ada.run(&["ping", "ben", "--until-direct", "-i", "0.1"]));
+    assert!(ok(&ada.run(&["why", "ben"])).contains("└─ direct: "));
+    assert!(ok(&ada.run(&["status"])).contains("direct 127.0.0.1:"));
+    assert!(ok(&ada.run(&["msg", "ben", "good morning"])).contains("delivered to ben"));
+    ok(&ada.run(&["send-datagram", "ben", "catch"]));
+    assert_eq!(
+        ok(&ada.run(&["request", "ben", "echo", "to and fro"])),
+        "to and fro"
+    );
+    let hello: Value = serde_json::from_str(&ok(&ada.run(&["request", "ben", "node.hello"])))
+        .expect("node.hello answers JSON");
+    assert_eq!(hello["name"], "ben");
+    let nobody = ada.run(&["request", "ben", "no.such"]);
+    assert_eq!(code(&nobody), 5, "{}", stderr(&nobody));
+    let tail = json_lines(&ben.run(&["--json", "tail", "--ack", "-n", "2"]));
+    let mut got: Vec<&str> = tail
+        .iter()
+        .filter_map(|l| l["data"]["text"].as_str())
+        .collect();
+    got.sort_unstable();
+    assert_eq!(got, ["catch", "good morning"]);
+    let status = &json_lines(&ben.run(&["--json", "status"]))[0];
+    assert_eq!(status["node"]["inbox"]["items"], 0, "tail --ack freed them");
+}
+
+#[test]
+fn a_pipe_carries_both_directions_to_their_ends() {
+    let three = Three::start("pipe");
+    let forth: Vec<u8> = (0..3_000_000_u32)
+        .map(|i| (i.wrapping_mul(i) >> 7) as u8)
+        .collect();
+    let back = b"and back".to_vec();
+    let mut listener = three.ben.client();
+    listener.args(["pipe", "--listen"]).stdin(Stdio::piped());
+    let mut listener = listener.stdout(Stdio::piped()).spawn().expect("it starts");
+    listener
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(&back)
+        .expect("written");
+    let mut sender = three.ada.client();
+    sender.args(["pipe", "ben"]).stdin(Stdio::piped());
+    let mut sender = sender.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut stdin = sender.stdin.take().expect("piped");
+    let data = forth.clone();
+    let writer = std::thread::spawn(move || stdin.write_all(&data).expect("written"));
+    let got_back = sender.wait_with_output().expect("it ends");
+    let got_forth = listener.wait_with_output().expect("it ends");
+    writer.join().expect("no panic");
+    assert_eq!(code(&got_back), 0);
+    assert_eq!(code(&got_forth), 0);
+    assert!(
+        got_back.stdout == back,
+        "{} bytes came back",
+        got_back.stdout.len()
+    );
+    assert!(
+        got_forth.stdout == forth,
+        "{} bytes arrived",
+        got_forth.stdout.len()
+    );
+}
+
+#[test]
+fn a_name_that_nobody_has_ends_with_5() {
+    let three = Three::start("nobody");
+    let output = three.ada.run(&["connect", "nobody"]);
+    assert_eq!(code(&output), 5, "{}", stderr(&output));
+    let introducers = three.introducer.run(&["--json", "status"]);
+    assert_eq!(
+        json_lines(&introducers)[0]["node"]["roles"]
+            .as_array()
+            .map(Vec::len),
+        Some(3)
+    );
+}
+
+#[test]
+fn a_state_directory_belongs_to_one_process_and_keeps_the_identity() {
+    let folder = Folder::new("state");
+    let node = Node::start(&folder, "ada", &[]);
+    let id = node.ready["id"].clone();
+    let second = p2p(&folder.0)
+        .args([
+            "up",
+            "--listen",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+            "--state-dir",
+        ])
+        .arg(folder.path("ada"))
+        .output()
+        .expect("it runs");
+    assert_eq!(code(&second), 8, "{}", stderr(&second));
+    assert_eq!(stderr(&second).lines().count(), 3, "{}", stderr(&second));
+    node.end();
+    let again = Node::start(&folder, "ada", &[]);
+    assert_eq!(again.ready["id"], id);
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_option_that_changes_it() {
+    let folder = Folder::new("port");
+    let node = Node::start(&folder, "ada", &[]);
+    let taken = |name: &str, list: bool| {
+        let value = if list {
+            &node.ready[name][0]
+        } else {
+            &node.ready[name]
+        };
+        value.as_str().expect("an address").to_owned()
+    };
+    for (option, address, other) in [
+        ("--listen", taken("udp", true), ["--http", "127.0.0.1:0"]),
+        ("--http", taken("http", false), ["--listen", "127.0.0.1:0"]),
+    ] {
+        let output = p2p(&folder.0)
+            .args(["up", option, &address])
+            .args(other)
+            .output();
+        let output = output.expect("it runs");
+        assert_eq!(code(&output), 8, "{}", stderr(&output));
+        assert!(stderr(&output).contains(option), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_token_of_another_node_ends_with_4() {
+    let folder = Folder::new("token");
+    let (ada, ben) = (
+        Node::start(&folder, "ada", &[]),
+        Node::start(&folder, "ben", &[]),
+    );
+    let http = ben.ready["http"].as_str().expect("an address");
+    let output = ada.run(&["--api", http, "status"]);
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    let output = p2p(&folder.0)
+        .args(["--api", http, "status"])
+        .output()
+        .expect("it runs");
+    assert_eq!(code(&output), 4, "no token at all: {}", stderr(&output));
+    let token = ok(&ben.run(&["token", "print"]));
+    assert_eq!(token.trim().len(), 64);
+    let link = ok(&ben.run(&["ui", "--no-open"]));
+    assert!(link.starts_with(&format!("http://{http}/#t=")), "{link}");
+}
