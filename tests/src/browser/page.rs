@@ -51,6 +51,16 @@ impl<'b> Page<'b> {
         page
     }
 
+    /// Goes to another path of the same node.
+    ///
+    /// # Panics
+    /// Where the browser does not.
+    pub fn visit(&self, path: &str) {
+        let here = self.script("return location.origin;", &json!([]));
+        let origin = here.as_str().expect("an origin");
+        self.send("POST", "/url", &json!({"url": format!("{origin}{path}")}));
+    }
+
     fn send(&self, method: &str, path: &str, body: &Value) -> Value {
         let done = self.try_send(method, path, body);
         done.unwrap_or_else(|problem| panic!("{problem}"))

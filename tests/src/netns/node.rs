@@ -1,10 +1,11 @@
-//! A real node process inside a namespace, and its HTTP surface as seen from the test.
+//! A real node process, inside a namespace or on this machine's loopback, and its HTTP surface as the test sees it.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,20 +26,32 @@ const LOG_LINES: usize = 40;
 /// Bytes of its events shown then.
 const LOG_BYTES: u64 = 16 << 10;
 
+/// Bytes both ways.
+pub trait Wire: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Wire for T {}
+
+/// Where the HTTP surface is found.
+enum Reach {
+    /// Behind an agent inside a namespace.
+    Agent { socket: PathBuf, _agent: Process },
+    /// On this machine.
+    Loopback(SocketAddr),
+}
+
 /// A running node.
 pub struct Node {
     /// Its identity.
     pub id: String,
     label: String,
     token: String,
-    socket: PathBuf,
+    reach: Reach,
     log: PathBuf,
-    _forward: Process,
     _process: Process,
 }
 
 impl Node {
-    /// Starts `p2p up` with more arguments and waits until its HTTP surface answers.
+    /// Starts `p2p up` with more arguments in a namespace and waits until its HTTP surface answers.
     ///
     /// # Errors
     /// What did not happen.
@@ -48,34 +61,74 @@ impl Node {
         label: &str,
         arguments: &[&str],
     ) -> Result<Self, String> {
-        let state = folder.join(label);
         let socket = folder.join(format!("{label}.sock"));
-        let log = folder.join(format!("{label}.log"));
-        let text = |e: std::io::Error| format!("{label}: {e}");
-        let output = File::create(&log).map_err(text)?;
-        let mut command = namespace.command(p2p());
-        command
-            .args(["up", "--http", HTTP, "--listen"])
-            .arg(format!("0.0.0.0:{UDP_PORT}"));
-        command.arg("--state-dir").arg(&state).args(arguments);
-        command
-            .stdout(output.try_clone().map_err(text)?)
-            .stderr(output);
-        let process = Process::start(&mut command)?;
-        let mut command = namespace.command(&agent());
-        command
+        let mut forward = namespace.command(&agent());
+        forward
             .arg("forward")
             .arg(&socket)
             .arg(HTTP)
             .stdout(Stdio::piped());
-        let forward = wait_ready(Process::start(&mut command)?)?;
+        let forward = wait_ready(Process::start(&mut forward)?)?;
+        let mut command = namespace.command(p2p());
+        command
+            .args(["up", "--http", HTTP, "--listen"])
+            .arg(format!("0.0.0.0:{UDP_PORT}"));
+        command.args(arguments);
+        Self::launch(
+            command,
+            folder,
+            label,
+            Reach::Agent {
+                socket,
+                _agent: forward,
+            },
+        )
+    }
+
+    /// Starts `p2p up` with more arguments on loopback and waits until its HTTP surface answers.
+    ///
+    /// # Errors
+    /// What did not happen.
+    pub fn start_on_loopback(
+        folder: &Path,
+        label: &str,
+        (udp, http): (SocketAddr, SocketAddr),
+        arguments: &[&str],
+    ) -> Result<Self, String> {
+        let mut command = Command::new(p2p());
+        command.args([
+            "up",
+            "--http",
+            &http.to_string(),
+            "--listen",
+            &udp.to_string(),
+        ]);
+        command.args(arguments).stdin(Stdio::null());
+        Self::launch(command, folder, label, Reach::Loopback(http))
+    }
+
+    fn launch(
+        mut command: Command,
+        folder: &Path,
+        label: &str,
+        reach: Reach,
+    ) -> Result<Self, String> {
+        let state = folder.join(label);
+        let log = folder.join(format!("{label}.log"));
+        let text = |e: io::Error| format!("{label}: {e}");
+        let output = File::create(&log).map_err(text)?;
+        command.arg("--state-dir").arg(&state);
+        command
+            .stdout(output.try_clone().map_err(text)?)
+            .stderr(output);
+        let process = Process::start(&mut command)?;
+        let (id, token, label) = (String::new(), String::new(), label.to_owned());
         let mut node = Self {
-            id: String::new(),
-            label: label.to_owned(),
-            token: String::new(),
-            socket,
+            id,
+            label,
+            token,
+            reach,
             log,
-            _forward: forward,
             _process: process,
         };
         let id = until(START, || {
@@ -86,8 +139,57 @@ impl Node {
             let (_, answer) = node.call("GET", "/v1/node", b"").ok()?;
             answer["id"].as_str().map(ToOwned::to_owned)
         });
-        node.id = id.ok_or_else(|| format!("{label}: no HTTP surface within {START:?}"))?;
+        match id {
+            Some(id) => node.id = id,
+            None => {
+                let said = fs::read_to_string(&node.log).unwrap_or_default();
+                return Err(format!("{}: no HTTP surface: {said}", node.label));
+            }
+        }
         Ok(node)
+    }
+
+    fn connect(&self, silence: Duration) -> io::Result<Box<dyn Wire>> {
+        match &self.reach {
+            Reach::Agent { socket, .. } => {
+                let stream = UnixStream::connect(socket)?;
+                stream.set_read_timeout(Some(silence))?;
+                stream.set_write_timeout(Some(silence))?;
+                Ok(Box::new(stream))
+            }
+            Reach::Loopback(address) => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_read_timeout(Some(silence))?;
+                stream.set_write_timeout(Some(silence))?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+
+    /// What the surface is called: its `Host`.
+    fn host(&self) -> String {
+        match &self.reach {
+            Reach::Agent { .. } => HTTP.to_owned(),
+            Reach::Loopback(address) => address.to_string(),
+        }
+    }
+
+    /// Address of the web page with a ticket that logs in once.
+    ///
+    /// # Panics
+    /// Where the node gives no ticket.
+    #[must_use]
+    pub fn page_address(&self) -> String {
+        let answer = self.ask("POST", "/v1/auth/tickets", b"");
+        let ticket = answer["ticket"].as_str().expect("a ticket");
+        format!("http://{}/#t={ticket}", self.host())
+    }
+
+    /// Whether its first introducer knows it.
+    #[must_use]
+    pub fn registered(&self) -> bool {
+        let answer = self.call("GET", "/v1/introducers", b"");
+        answer.is_ok_and(|(_, answer)| answer["items"][0]["state"] == "registered")
     }
 
     /// Sends a request and gives status and JSON; null where the body is none.
@@ -143,11 +245,9 @@ impl Node {
         method: &str,
         target: &str,
         body: &[u8],
-    ) -> Result<(Head, Body<UnixStream>), String> {
-        let text = |e: std::io::Error| format!("{}: {method} {target}: {e}", self.label);
-        let stream = UnixStream::connect(&self.socket).map_err(text)?;
-        stream.set_read_timeout(Some(SILENCE)).map_err(text)?;
-        stream.set_write_timeout(Some(SILENCE)).map_err(text)?;
+    ) -> Result<(Head, Body<Box<dyn Wire>>), String> {
+        let text = |e: io::Error| format!("{}: {method} {target}: {e}", self.label);
+        let stream = self.connect(SILENCE).map_err(text)?;
         let bearer = format!("Bearer {}", self.token);
         let content = if body.first() == Some(&b'{') {
             "application/json"
@@ -168,7 +268,7 @@ impl Node {
             headers: &headers,
             body,
         };
-        http::send(stream, HTTP, &request).map_err(text)
+        http::send(stream, &self.host(), &request).map_err(text)
     }
 }
 
@@ -194,10 +294,9 @@ impl Node {
 
     /// Events since the start, as far as the node keeps them.
     fn journal(&self) -> String {
-        let Ok(stream) = UnixStream::connect(&self.socket) else {
+        let Ok(stream) = self.connect(Duration::from_millis(500)) else {
             return String::new();
         };
-        let limited = stream.set_read_timeout(Some(Duration::from_millis(500)));
         let bearer = format!("Bearer {}", self.token);
         let headers = [("authorization", bearer.as_str())];
         let target = "/v1/events?since=00000000-0";
@@ -208,9 +307,7 @@ impl Node {
             body: b"",
         };
         let mut text = Vec::new();
-        if limited.is_ok()
-            && let Ok((_, body)) = http::send(stream, HTTP, &request)
-        {
+        if let Ok((_, body)) = http::send(stream, &self.host(), &request) {
             // Ends with the time-out, since events have no end.
             let _ = body.take(LOG_BYTES).read_to_end(&mut text);
         }

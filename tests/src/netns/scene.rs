@@ -72,7 +72,7 @@ impl Scene {
         };
         let (ada, ben) = (start(Side::A, "ada"), start(Side::B, "ben"));
         for node in [&ada, &ben] {
-            until(REGISTERED, || registered(node)).expect("a registration");
+            until(REGISTERED, || node.registered().then_some(())).expect("a registration");
         }
         Self {
             ada,
@@ -135,11 +135,6 @@ fn kind(from: &Node, to: &Node) -> Option<String> {
     let target = format!("/v1/peers/{}/path", to.id);
     let (_, path) = from.call("GET", &target, b"").ok()?;
     path["kind"].as_str().map(ToOwned::to_owned)
-}
-
-fn registered(node: &Node) -> Option<()> {
-    let (_, answer) = node.call("GET", "/v1/introducers", b"").ok()?;
-    (answer["items"][0]["state"] == "registered").then_some(())
 }
 
 /// Fails unless the router does what its name says; the kernel's choice of ports is its own affair.

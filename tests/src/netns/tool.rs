@@ -76,6 +76,12 @@ fn binaries() -> PathBuf {
         .to_owned()
 }
 
+/// Where tests leave pictures for people.
+#[must_use]
+pub fn pictures() -> PathBuf {
+    binaries().with_file_name("screenshots")
+}
+
 /// The laboratory's agent, which cargo builds before the tests of this package.
 #[must_use]
 pub fn agent() -> PathBuf {
