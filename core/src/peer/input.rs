@@ -111,7 +111,12 @@ impl Peer {
             self.paths.on_packet_received(now, route, packet);
         }
         match self.apply_all(now, route, pn, payload) {
-            Ok(()) => self.received.on_packet(pn, summary.is_eliciting, now),
+            Ok(()) => {
+                self.received.on_packet(pn, summary.is_eliciting, now);
+                if summary.is_urgent {
+                    self.received.hasten_ack();
+                }
+            }
             Err(Halt::NotNow) => {}
             Err(Halt::Misbehaved(fault)) => self.on_misbehaved(fault),
         }
@@ -366,6 +371,8 @@ impl Peer {
 struct Summary {
     is_eliciting: bool,
     is_probing: bool,
+    /// A PING: its sender measures or probes, so the answer does not wait.
+    is_urgent: bool,
 }
 
 /// Decodes every frame once without applying any, so that a malformed packet has no effect at all.
@@ -373,10 +380,12 @@ fn summarize(payload: &[u8]) -> Result<Summary, crate::error::DecodeError> {
     let mut summary = Summary {
         is_eliciting: false,
         is_probing: true,
+        is_urgent: false,
     };
     for frame in frame::iter(payload) {
         let frame = frame?;
         summary.is_eliciting |= frame.is_ack_eliciting();
+        summary.is_urgent |= frame == Frame::Ping;
         summary.is_probing &= matches!(
             frame,
             Frame::Padding(_) | Frame::PathChallenge(_) | Frame::PathResponse(_)

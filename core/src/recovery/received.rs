@@ -67,6 +67,11 @@ impl ReceivedPackets {
         }
     }
 
+    /// The packet just noted wants its acknowledgement now: somebody measures, or probes after a loss.
+    pub fn hasten_ack(&mut self) {
+        self.at_once |= self.eliciting > 0;
+    }
+
     /// Sets how many ack-eliciting packets call for an acknowledgement; 2 at first, never below 1.
     pub fn set_ack_threshold(&mut self, packets: u32) {
         self.threshold = packets.max(1);
