@@ -3,8 +3,10 @@
 //! The body is read to its end before a response in chunks is written; what comes earlier waits here, up to a bound.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use p2p_http_api::{BodyKind, HttpId, HttpInput, Request, ResponsePart};
@@ -18,70 +20,66 @@ use crate::engine::{Input, Inputs};
 const PIECE_BYTES: usize = 64 << 10;
 /// Bytes of a response that may wait for the end of the request body.
 const EARLY_BYTES: usize = 1 << 20;
-/// Bytes of body read for nothing so that the connection can go on; more ends it.
-const DISCARD_BYTES: usize = 1 << 20;
-/// Body lengths that no client means. tiny_http reserves what is unread when it drops a request.
-const ABSURD_BYTES: usize = 1 << 40;
+/// Bytes of body read for nothing so that the connection can go on; what follows more is answered with 400.
+const DISCARD_BYTES: u64 = 1 << 20;
+/// Time in which this machine's own system refuses a write to a closed socket.
+const REFUSAL_TIME: Duration = Duration::from_millis(2);
+/// Bytes of body that may be unread when a request is dropped: tiny_http makes a buffer for all of them.
+const UNREAD_BYTES: u64 = 64 << 20;
 
 type Head = (u16, Vec<(String, String)>, BodyKind);
 
 /// Answers that all workers are busy.
 pub(crate) fn refuse(request: tiny_http::Request) {
-    if is_absurd(&request) {
+    if request
+        .body_length()
+        .is_some_and(|n| n as u64 > UNREAD_BYTES)
+    {
+        std::mem::forget(request);
         return;
     }
-    let answer = tiny_http::Response::empty(503);
-    if let Err(error) = request.respond(answer) {
+    if let Err(error) = request.respond(tiny_http::Response::empty(503)) {
         log::debug!("cannot refuse a request: {error}");
     }
 }
 
-/// Whether the announced length would take all memory; such a request is leaked with its connection.
-fn is_absurd(request: &tiny_http::Request) -> bool {
-    request.body_length().is_some_and(|n| n > ABSURD_BYTES)
-}
-
 /// Serves one request.
 pub(crate) fn serve(mut request: tiny_http::Request, id: HttpId, inputs: &Inputs) {
-    if is_absurd(&request) {
-        log::warn!("a request announces a body of absurd length; its connection is given up");
-        std::mem::forget(request);
-        return;
-    }
-    let chunked_body = request
-        .headers()
-        .iter()
-        .any(|h| h.field.equiv("transfer-encoding"));
-    let has_body = chunked_body || request.body_length().is_some_and(|n| n > 0);
+    let mut body = RequestBody::of(&request);
     let (sender, words) = mpsc::channel();
     let opened = HttpInput::Request {
         id,
         request: head_of(&request),
         client: ThreadClient::new(sender),
-        has_body,
+        has_body: body.state == BodyState::Open,
     };
-    if inputs.send(Input::Http(opened)).is_err() {
-        return;
-    }
     let mut worker = Worker {
         id,
         inputs,
         words: &words,
         early: VecDeque::new(),
         early_bytes: 0,
-        body_ended: !has_body,
     };
-    let head = worker.exchange_body(&mut request);
-    if !worker.body_ended {
-        discard(&mut request);
+    if !worker.put(opened) {
+        return;
+    }
+    let head = worker.exchange_body(&mut request, &mut body);
+    if !body.prepare_drop(&mut request) {
+        log::warn!("a client left most of a large body unsent; its connection is given up");
+        worker.put(HttpInput::Closed(id));
+        // Dropping it would take as much memory as is missing; so its thread and socket are lost.
+        std::mem::forget(request);
+        return;
     }
     let chunked = *request.http_version() >= HTTPVersion(1, 1);
     let no_body = *request.method() == tiny_http::Method::Head;
-    let writer = Writer::new(request.into_writer(), chunked);
-    let written = worker.respond(writer, head, no_body);
+    let mut writer = Writer::new(request.into_writer(), chunked);
+    let written = worker
+        .confirm_body(&mut writer, &body)
+        .and_then(|()| worker.respond(writer, head, no_body));
     if let Err(error) = written {
         log::debug!("an HTTP client went away: {error}");
-        worker.tell(HttpInput::Closed(id));
+        worker.put(HttpInput::Closed(id));
     }
 }
 
@@ -98,11 +96,74 @@ fn head_of(request: &tiny_http::Request) -> Request {
     }
 }
 
-/// Reads on so that the next request on the connection is found.
-fn discard(request: &mut tiny_http::Request) {
-    let limit = DISCARD_BYTES as u64;
-    let read = io::copy(&mut request.as_reader().take(limit), &mut io::sink());
-    log::debug!("threw away the rest of a request body: {read:?}");
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyState {
+    /// There is none.
+    Absent,
+    /// More may come.
+    Open,
+    /// tiny_http says that all was read.
+    Read,
+    /// The client went away in the middle.
+    Broken,
+}
+
+/// How much of a request body was read.
+struct RequestBody {
+    state: BodyState,
+    /// Bytes to come, where the length was announced; `None` for a body in chunks.
+    left_bytes: Option<u64>,
+}
+
+impl RequestBody {
+    fn of(request: &tiny_http::Request) -> Self {
+        let chunked = request
+            .headers()
+            .iter()
+            .any(|h| h.field.equiv("transfer-encoding"));
+        let left_bytes = request.body_length().map_or(0, |n| n as u64);
+        Self {
+            state: if chunked || left_bytes > 0 {
+                BodyState::Open
+            } else {
+                BodyState::Absent
+            },
+            left_bytes: (!chunked).then_some(left_bytes),
+        }
+    }
+
+    fn read(&mut self, request: &mut tiny_http::Request, piece: &mut [u8]) -> usize {
+        match request.as_reader().read(piece) {
+            Ok(length) => {
+                self.left_bytes = self
+                    .left_bytes
+                    .map(|left| left.saturating_sub(length as u64));
+                match (length, self.left_bytes) {
+                    (0, None | Some(0)) => self.state = BodyState::Read,
+                    (0, Some(_)) => self.state = BodyState::Broken,
+                    _ => {}
+                }
+                length
+            }
+            Err(error) => {
+                log::debug!("a request body broke off: {error}");
+                self.state = BodyState::Broken;
+                0
+            }
+        }
+    }
+
+    /// Reads on so that the next request on the connection is found; says whether the request may be dropped.
+    fn prepare_drop(&mut self, request: &mut tiny_http::Request) -> bool {
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut discarded = 0;
+        let much = |left: Option<u64>| left.is_some_and(|n| n > UNREAD_BYTES);
+        while self.state == BodyState::Open && (discarded < DISCARD_BYTES || much(self.left_bytes))
+        {
+            discarded += self.read(request, &mut piece) as u64;
+        }
+        !much(self.left_bytes)
+    }
 }
 
 struct Worker<'a> {
@@ -112,53 +173,68 @@ struct Worker<'a> {
     /// Parts that came before the end of the body.
     early: VecDeque<ResponsePart>,
     early_bytes: usize,
-    body_ended: bool,
 }
 
 impl Worker<'_> {
-    fn tell(&self, input: HttpInput<ThreadClient>) -> bool {
+    /// Sends to the engine's thread; false where it has ended.
+    fn put(&self, input: HttpInput<ThreadClient>) -> bool {
         self.inputs.send(Input::Http(input)).is_ok()
     }
 
-    /// Hands the body over as there is room, until it has ended or the whole answer is there; gives the response's head.
-    fn exchange_body(&mut self, request: &mut tiny_http::Request) -> Option<Head> {
+    /// Hands the body over as there is room, until all was read or the answer is complete; gives the response's head.
+    fn exchange_body(
+        &mut self,
+        request: &mut tiny_http::Request,
+        body: &mut RequestBody,
+    ) -> Option<Head> {
         let mut head = None;
-        loop {
-            let whole = matches!(head, Some((_, _, BodyKind::Full(_))));
-            if head.is_some() && (whole || self.body_ended) {
-                return head;
-            }
+        while body.state == BodyState::Open {
             match self.words.recv() {
-                Ok(Word::Room) => self.read_piece(request),
+                Ok(Word::Room) => {
+                    let mut piece = vec![0; PIECE_BYTES];
+                    let length = body.read(request, &mut piece);
+                    piece.truncate(length);
+                    if length > 0 {
+                        self.put(HttpInput::Body(self.id, Bytes::from(piece)));
+                    }
+                }
                 Ok(Word::Part(ResponsePart::Head {
                     status,
                     headers,
-                    body,
-                })) => head = Some((status, headers, body)),
+                    body: kind,
+                })) => {
+                    let whole = matches!(kind, BodyKind::Full(_));
+                    head = Some((status, headers, kind));
+                    if whole {
+                        break;
+                    }
+                }
                 Ok(Word::Part(ResponsePart::Abort)) | Err(_) => {
                     self.early.push_back(ResponsePart::Abort);
-                    return head;
+                    break;
                 }
                 Ok(Word::Part(part)) => self.keep(part),
             }
         }
+        head
     }
 
-    fn read_piece(&mut self, request: &mut tiny_http::Request) {
-        let mut piece = vec![0; PIECE_BYTES];
-        let input = match request.as_reader().read(&mut piece) {
-            Ok(0) => HttpInput::BodyEnd(self.id),
-            Ok(length) => {
-                piece.truncate(length);
-                HttpInput::Body(self.id, Bytes::from(piece))
+    /// Tells the surface that the body is complete. tiny_http takes the death of a client in the middle of a chunk for
+    /// the end of the body, so the client must first show that it lives by taking interim responses.
+    fn confirm_body(&self, writer: &mut Writer, body: &RequestBody) -> io::Result<()> {
+        match (body.state, body.left_bytes) {
+            (BodyState::Absent | BodyState::Open, _) => return Ok(()),
+            (BodyState::Broken, _) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            (BodyState::Read, Some(_)) => {}
+            (BodyState::Read, None) => {
+                writer.interim()?;
+                // The first one makes a dead client's system refuse the second.
+                thread::sleep(REFUSAL_TIME);
+                writer.interim()?;
             }
-            Err(error) => {
-                log::debug!("a request body broke off: {error}");
-                HttpInput::Closed(self.id)
-            }
-        };
-        self.body_ended = !matches!(input, HttpInput::Body(..));
-        self.tell(input);
+        }
+        self.put(HttpInput::BodyEnd(self.id));
+        Ok(())
     }
 
     /// Keeps a part for later. It counts as consumed as far as there is place, so that both directions go on.
@@ -167,13 +243,13 @@ impl Worker<'_> {
             && self.early_bytes + chunk.len() <= EARLY_BYTES
         {
             self.early_bytes += chunk.len();
-            self.tell(HttpInput::Consumed(self.id, chunk.len()));
+            self.put(HttpInput::Consumed(self.id, chunk.len()));
         }
         self.early.push_back(part);
     }
 
     fn respond(&mut self, mut writer: Writer, head: Option<Head>, no_body: bool) -> io::Result<()> {
-        let Some((status, headers, body)) = head else {
+        let Some((status, headers, body)) = head.or_else(|| self.wait_for_head()) else {
             writer.head(503, &[], Some(0))?;
             return writer.full(&[]);
         };
@@ -185,6 +261,20 @@ impl Worker<'_> {
             BodyKind::Streaming => {
                 writer.head(status, &headers, None)?;
                 self.stream(&mut writer)
+            }
+        }
+    }
+
+    fn wait_for_head(&self) -> Option<Head> {
+        loop {
+            match self.words.recv().ok()? {
+                Word::Room => {}
+                Word::Part(ResponsePart::Head {
+                    status,
+                    headers,
+                    body,
+                }) => return Some((status, headers, body)),
+                Word::Part(_) => return None,
             }
         }
     }
@@ -207,7 +297,7 @@ impl Worker<'_> {
                     let known = reported.min(chunk.len());
                     reported -= known;
                     if chunk.len() > known {
-                        self.tell(HttpInput::Consumed(self.id, chunk.len() - known));
+                        self.put(HttpInput::Consumed(self.id, chunk.len() - known));
                     }
                 }
                 ResponsePart::End => return writer.end(),

@@ -43,6 +43,12 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes an interim response (RFC 9110 §15.2), which every client must accept at any time before the response.
+    pub(crate) fn interim(&mut self) -> io::Result<()> {
+        self.out.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        self.out.flush()
+    }
+
     /// Writes a whole body.
     pub(crate) fn full(&mut self, body: &[u8]) -> io::Result<()> {
         self.out.write_all(body)?;
