@@ -102,6 +102,13 @@ impl Api {
         self.call("POST", target, &[], body)
     }
 
+    /// Sends a JSON body.
+    #[must_use]
+    pub fn post_json(&self, target: &str, body: &Value) -> Reply {
+        let json = [("content-type", "application/json")];
+        self.call("POST", target, &json, body.to_string().as_bytes())
+    }
+
     /// Sends a body with header fields and reads the whole response.
     ///
     /// # Panics

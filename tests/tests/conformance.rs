@@ -8,7 +8,7 @@ use std::thread;
 use p2p_core::api::Roles;
 use p2p_tests::api::{Api, Reply, eventually};
 use p2p_tests::nodes::{Folder, Kind, TestNode, Wish, start};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const MIB: usize = 1 << 20;
 
@@ -57,7 +57,12 @@ impl World {
     fn connected(introducer: Kind, ada: Kind, ben: Kind) -> Self {
         let world = Self::new(introducer, ada, ben);
         let target = format!("/v1/peers/ben@{}/connect", world.introducer.id);
-        let reply = world.ada.api.post(&target, b"{}").expect(200).json();
+        let reply = world
+            .ada
+            .api
+            .post_json(&target, &json!({}))
+            .expect(200)
+            .json();
         assert_eq!(reply["peer"], world.ben.id.to_string());
         world
     }
@@ -70,11 +75,9 @@ fn next_item(api: &Api, kind: &str) -> Value {
         let list = api.get(&target).expect(200).json();
         list["items"].get(0).cloned()
     });
-    let ack = serde_json::json!({"cursor": item["id"], "type": kind});
+    let ack = json!({"cursor": item["id"], "type": kind});
     let _ = content(api, &item);
-    let _ = api
-        .post("/v1/inbox/ack", ack.to_string().as_bytes())
-        .expect(200);
+    let _ = api.post_json("/v1/inbox/ack", &ack).expect(200);
     item
 }
 
@@ -209,7 +212,8 @@ fn streams(world: &World) {
 fn events(world: &World) {
     let call = world.ben.api.follow("/v1/events?types=datagram");
     let mut response = call.response().expect("a response");
-    assert_eq!(response.header("content-type"), Some("text/event-stream"));
+    let kind = response.header("content-type").unwrap_or_default();
+    assert!(kind.starts_with("text/event-stream"), "{kind}");
     let target = format!("/v1/peers/{}/datagrams?channel=9", world.ben.id);
     let api = world.ada.api.clone();
     let sender = thread::spawn(move || {
@@ -329,8 +333,8 @@ fn the_ticket_in_the_page_address_logs_in_once() {
         let folder = Folder::new();
         let node = node(kind, &folder, |_| {});
         let (_, ticket) = node.page_url.split_once("#t=").expect("a ticket");
-        let body = serde_json::json!({"ticket": ticket}).to_string();
-        let log_in = || node.api.post("/v1/auth/login", body.as_bytes()).status;
+        let body = json!({"ticket": ticket});
+        let log_in = || node.api.post_json("/v1/auth/login", &body).status;
         assert_eq!(log_in(), 200);
         assert_eq!(log_in(), 401);
     });

@@ -5,8 +5,10 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_channel::Receiver;
+use futures_lite::future;
 use hyper::body::{Body, Incoming};
 use hyper::{Response, http};
 use p2p_http_api::{BodyKind, HttpId, HttpInput, Request, ResponsePart};
@@ -18,20 +20,29 @@ use crate::engine::Handle;
 
 pub(crate) type HttpHandle = Handle<HttpInput<HttpClient>>;
 
+/// What the exchanges of one connection share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) executor: Arc<Executor<'static>>,
+    pub(crate) handle: HttpHandle,
+    pub(crate) peer_is_loopback: bool,
+    /// Whether the connection broke. Hyper ends a request body then as if it were complete.
+    pub(crate) broken: Arc<AtomicBool>,
+}
+
 /// Serves one request.
 pub(crate) async fn serve(
-    executor: &Arc<Executor<'static>>,
-    handle: HttpHandle,
+    shared: Shared,
     id: HttpId,
     request: http::Request<Incoming>,
-    peer_is_loopback: bool,
 ) -> io::Result<Response<ReplyBody>> {
+    let handle = &shared.handle;
     let (client, parts, room) = HttpClient::new();
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     handle.send(HttpInput::Request {
         id,
-        request: head_of(&head, peer_is_loopback),
+        request: head_of(&head, shared.peer_is_loopback),
         client,
         has_body,
     });
@@ -41,7 +52,8 @@ pub(crate) async fn serve(
         complete: false,
     };
     if has_body {
-        executor.spawn(pump(handle, id, body, room)).detach();
+        let pump = pump(handle.clone(), id, body, room, shared.broken.clone());
+        shared.executor.spawn(pump).detach();
     }
     match parts.recv().await {
         Ok(ResponsePart::Head {
@@ -95,7 +107,13 @@ fn reply(
 }
 
 /// Hands the request body to the surface, one piece for each permit.
-async fn pump(handle: HttpHandle, id: HttpId, mut body: Incoming, room: Receiver<()>) {
+async fn pump(
+    handle: HttpHandle,
+    id: HttpId,
+    mut body: Incoming,
+    room: Receiver<()>,
+    broken: Arc<AtomicBool>,
+) {
     while room.recv().await.is_ok() {
         let piece = loop {
             match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
@@ -108,7 +126,15 @@ async fn pump(handle: HttpHandle, id: HttpId, mut body: Incoming, room: Receiver
                     }
                 }
                 Some(Err(_)) => break HttpInput::Closed(id),
-                None => break HttpInput::BodyEnd(id),
+                None => {
+                    // Lets the connection's task say that it ended in trouble.
+                    future::yield_now().await;
+                    break if broken.load(Ordering::Acquire) {
+                        HttpInput::Closed(id)
+                    } else {
+                        HttpInput::BodyEnd(id)
+                    };
+                }
             }
         };
         let more = matches!(piece, HttpInput::Body(..));

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_io::{Async, Timer};
@@ -15,7 +15,7 @@ use smol::lock::Semaphore;
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use super::application::HttpClient;
-use super::exchange::{HttpHandle, serve};
+use super::exchange::{HttpHandle, Shared, serve};
 use crate::error::NodeError;
 
 /// Connections at once.
@@ -142,14 +142,15 @@ async fn connection(
     executor: Arc<Executor<'static>>,
     server: Arc<Connections>,
 ) {
-    let loopback = from.ip().is_loopback();
     // Without it small chunks would only come later.
     let _ = stream.get_ref().set_nodelay(true);
-    let service = service_fn(|request| {
-        let (executor, server) = (executor.clone(), server.clone());
-        let id = server.next_id();
-        async move { serve(&executor, server.handle.clone(), id, request, loopback).await }
-    });
+    let shared = Shared {
+        executor,
+        handle: server.handle.clone(),
+        peer_is_loopback: from.ip().is_loopback(),
+        broken: Arc::new(AtomicBool::new(false)),
+    };
+    let service = service_fn(|request| serve(shared.clone(), server.next_id(), request));
     let served = http1::Builder::new()
         .timer(SmolTimer::new())
         .header_read_timeout(HEAD_TIME)
@@ -158,6 +159,7 @@ async fn connection(
         .serve_connection(FuturesIo::new(stream), service)
         .await;
     if let Err(error) = served {
+        shared.broken.store(true, Ordering::Release);
         log::debug!("an HTTP connection from {from} ended: {error}");
     }
 }
