@@ -21,7 +21,7 @@ use systems::System;
 use workload::Workload;
 
 const USAGE: &str = "usage: bench [bulk|serial|requests|datagrams|idle|all] [--rounds N] [--seconds S] \
-[--systems p2p,quinn,raw]\n       bench engine [--seconds S | --packets N]";
+[--systems p2p,quinn,raw]\n       bench engine [bulk|serial|requests|datagrams] [--seconds S | --packets N]";
 
 /// What the command line asks for.
 struct Arguments {
@@ -59,7 +59,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
 fn run(arguments: &Arguments) -> Option<Result<(), process::Failure>> {
     let words: Vec<&str> = arguments.words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["engine"] => Some(engine::run(arguments.seconds, arguments.packets)),
+        ["engine"] => engine_run(arguments, Workload::Bulk),
+        ["engine", workload] => engine_run(arguments, Workload::parse(workload)?),
         ["serve", system, workload] => Some(process::serve(
             System::parse(system)?,
             Workload::parse(workload)?,
@@ -74,6 +75,12 @@ fn run(arguments: &Arguments) -> Option<Result<(), process::Failure>> {
         [group] => measure(arguments, Workload::group(group)?),
         _ => None,
     }
+}
+
+fn engine_run(arguments: &Arguments, workload: Workload) -> Option<Result<(), process::Failure>> {
+    // An idle engine has nothing to count here.
+    let is_work = workload != Workload::Idle;
+    is_work.then(|| engine::run(workload, arguments.seconds, arguments.packets))
 }
 
 fn measure(arguments: &Arguments, workloads: &[Workload]) -> Option<Result<(), process::Failure>> {

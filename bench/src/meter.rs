@@ -55,6 +55,12 @@ impl Meter {
         self.count.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// All bytes and units so far.
+    pub fn totals(&self) -> (u64, u64) {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (of(&self.bytes), of(&self.count))
+    }
+
     fn look(&self) {
         let count = self.count.load(Ordering::Relaxed);
         let Ok(mut window) = self.window.lock() else {

@@ -1,6 +1,6 @@
 //! The systems that are measured, each with a serving and a driving half for every workload.
 
-mod ours;
+pub mod ours;
 mod quinn;
 mod raw;
 
