@@ -28,13 +28,13 @@ pub struct Running {
     pub state: PathBuf,
     /// What it said when it was ready.
     pub ready: Value,
-    child: Child,
 }
 
 /// All nodes of the demo.
 pub struct Cast {
     folder: PathBuf,
     nodes: Vec<Running>,
+    children: Vec<Child>,
 }
 
 impl Cast {
@@ -47,8 +47,11 @@ impl Cast {
                 .because(e)
                 .fix("Name another place with TMPDIR=DIR.")
         })?;
-        let nodes = Vec::new();
-        Ok(Self { folder, nodes })
+        Ok(Self {
+            folder,
+            nodes: Vec::new(),
+            children: Vec::new(),
+        })
     }
 
     /// Starts a node; the number chooses its ports: 6660 and 8080 for 0, others above, free ones where taken.
@@ -68,6 +71,7 @@ impl Cast {
         };
         let mut child = command.spawn().map_err(|e| not_started(name).because(e))?;
         let stdout = child.stdout.take();
+        self.children.push(child);
         let line = smol::unblock(move || {
             let mut line = String::new();
             let read = stdout.map(|out| BufReader::new(out).read_line(&mut line));
@@ -80,8 +84,6 @@ impl Cast {
         let ready: Value = serde_json::from_str(&line).unwrap_or_default();
         let http = ready["http"].as_str().and_then(|a| a.parse().ok());
         let (Some(http), Ok(token)) = (http, place::token(&state)) else {
-            let _ = child.kill();
-            let _ = child.wait();
             return Err(not_started(name).because("It did not say that it is ready."));
         };
         self.nodes.push(Running {
@@ -89,7 +91,6 @@ impl Cast {
             client: Client::new(http, token),
             state,
             ready,
-            child,
         });
         self.node(name)
     }
@@ -109,20 +110,19 @@ impl Cast {
 
     /// Lets the nodes say goodbye: peers first, so that they can still sign off at the introducer.
     pub async fn end(&mut self) {
-        for node in self.nodes.drain(..).rev() {
-            let mut child = node.child;
+        for mut child in self.children.drain(..).rev() {
             drop(child.stdin.take());
             let ended = smol::unblock(move || child.wait()).await;
-            log::debug!("{} ended: {ended:?}", node.name);
+            log::debug!("a node ended: {ended:?}");
         }
     }
 }
 
 impl Drop for Cast {
     fn drop(&mut self) {
-        for node in &mut self.nodes {
-            let _ = node.child.kill();
-            let _ = node.child.wait();
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
         }
         if let Err(e) = fs::remove_dir_all(&self.folder) {
             log::warn!("{} is left behind: {e}", self.folder.display());
