@@ -46,8 +46,8 @@ function introducer(item) {
     h("span", { class: "host" }, host),
     h("span", { class: "fine" }, item.reason ? `${words}: ${item.reason}` : words,
       item.rtt_ms !== null ? ` · ${milliseconds(item.rtt_ms)}` : ""),
-    h("button", { class: "link-button fine", type: "button", "aria-label": `Leave the introducer ${host}`,
-      onclick: () => leave(item, host) }, "leave"));
+    h("button", { class: "icon-button", type: "button", "aria-label": `Leave the introducer ${host}`, title: "Leave",
+      onclick: () => leave(item, host) }, icon("cross")));
 }
 
 async function leave(item, host) {

@@ -90,7 +90,8 @@ pub fn disconnect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 /// `GET /v1/peers/{peer}/path`
 pub fn path(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = status(turn, call)?;
-    let Some(path) = peer.path else {
+    let connected = peer.state == PeerState::Connected;
+    let Some(path) = peer.path.filter(|_| connected) else {
         let detail = "There is no path because the peer is not connected.";
         return Err(Problem::new(Code::NotConnected, detail));
     };

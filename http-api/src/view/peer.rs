@@ -45,6 +45,8 @@ pub struct PeerView {
 impl PeerView {
     /// Makes the picture; `now` dates the last packet.
     pub fn new(peer: &PeerStatus, now: Instant, clock: WallClock) -> Self {
+        // While nothing flows, what the engine remembers of paths is not one that carries data.
+        let connected = peer.state == PeerState::Connected;
         Self {
             id: peer.id.to_string(),
             name: peer.name.clone(),
@@ -54,7 +56,7 @@ impl PeerView {
                 PeerState::Connected => "connected",
                 PeerState::Disconnected => "disconnected",
             },
-            path: peer.path.as_ref().map(PathView::from),
+            path: peer.path.as_ref().filter(|_| connected).map(PathView::from),
             alternatives: peer.alternatives.iter().map(PathView::from).collect(),
             sent_bytes: peer.sent_bytes,
             received_bytes: peer.received_bytes,

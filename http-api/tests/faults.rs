@@ -1,0 +1,327 @@
+//! Every documented error code can be produced, and each looks as docs/errors.md says.
+
+mod world;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use world::{ADA, Ask, BEN, Response, World, ask, bare};
+
+const DOCUMENTATION: &str = include_str!("../../docs/errors.md");
+
+/// Codes that need a fault inside the engine or two rare coincidences; their mapping is tested beside the code.
+const TESTED_BESIDE_THE_CODE: &[&str] = &[
+    "connect_cancelled",
+    "connect_refused",
+    "key_mismatch",
+    "request_cancelled",
+];
+
+/// Codes from the documentation with their statuses.
+fn documented() -> Vec<(String, u16)> {
+    let rows = DOCUMENTATION.lines().filter(|l| l.starts_with("| <a"));
+    let cell = |row: &str, n: usize| row.split('|').nth(n).unwrap_or_default().trim().to_owned();
+    let code = |row: &str| {
+        cell(row, 1)
+            .split('`')
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    rows.map(|row| (code(row), cell(row, 2).parse().expect("a status")))
+        .collect()
+}
+
+struct Seen {
+    codes: BTreeSet<String>,
+    documented: Vec<(String, u16)>,
+}
+
+impl Seen {
+    fn expect(&mut self, code: &str, response: &Response) {
+        let kind = response.header("content-type");
+        assert_eq!(
+            kind,
+            Some("application/problem+json"),
+            "{code}: {response:?}"
+        );
+        let body = response.json();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], response.status);
+        assert_eq!(body["type"], format!("/docs/errors#{code}"));
+        let row = self.documented.iter().find(|(c, _)| c == code);
+        assert_eq!(row.map(|(_, s)| *s), Some(response.status), "{code}");
+        for member in ["title", "detail", "hint"] {
+            assert!(
+                body[member].as_str().is_some_and(|t| !t.is_empty()),
+                "{code}: {member}"
+            );
+        }
+        assert!(body["retryable"].is_boolean());
+        self.codes.insert(code.to_owned());
+    }
+
+    fn all(&mut self, world: &mut World, cases: Vec<(&str, Ask)>) {
+        for (code, ask) in cases {
+            let response = world.get(ADA, ask);
+            self.expect(code, &response);
+        }
+    }
+}
+
+fn at_the_door(seen: &mut Seen) {
+    let mut world = World::alone();
+    let mut far = ask("GET", "/v1/node");
+    far.request.peer_is_loopback = false;
+    let login = |body: &str| bare("POST", "/v1/auth/login").json(body);
+    let cases = vec![
+        ("not_loopback", far),
+        ("host_not_allowed", ask("GET", "/v1/node").without("Host")),
+        (
+            "cross_site",
+            ask("GET", "/v1/node").header("Origin", "http://evil.example"),
+        ),
+        ("bad_target", ask("GET", "/v1/%zz")),
+        ("unauthorized", bare("GET", "/v1/node")),
+        ("ticket_invalid", login("{\"ticket\":\"x\"}")),
+        ("not_found", ask("GET", "/v1/nothing")),
+        ("method_not_allowed", ask("PATCH", "/v1/node")),
+    ];
+    seen.all(&mut world, cases);
+    let ticket = world.get(ADA, ask("POST", "/v1/auth/tickets")).json();
+    let response = world.get(ADA, login(&format!("{{\"ticket\":{}}}", ticket["ticket"])));
+    let cookie = response
+        .header("set-cookie")
+        .and_then(|c| c.split(';').next())
+        .unwrap();
+    let csrf = response.json()["csrf"].as_str().unwrap().to_owned();
+    let logged_in = |method: &str, path: &str| bare(method, path).header("Cookie", cookie);
+    let cases = vec![
+        ("csrf_required", logged_in("POST", "/v1/auth/logout")),
+        (
+            "csrf_required",
+            logged_in("POST", "/v1/auth/logout").header("X-CSRF", "x"),
+        ),
+        (
+            "token_required",
+            logged_in("POST", "/v1/auth/tickets").header("X-CSRF", &csrf),
+        ),
+    ];
+    seen.all(&mut world, cases);
+    let wrong = || bare("GET", "/v1/node").header("Authorization", "Bearer x");
+    for _ in 0..10 {
+        world.get(ADA, wrong());
+    }
+    seen.all(&mut world, vec![("locked_out", wrong())]);
+}
+
+fn in_what_was_sent(seen: &mut Seen) {
+    let mut world = World::alone();
+    let add = || ask("POST", "/v1/introducers");
+    let long = "x".repeat(20_000);
+    let own = world.id(ADA);
+    let cases = vec![
+        (
+            "body_too_large",
+            add().json(&format!("{{\"address\":\"{long}\"}}")),
+        ),
+        (
+            "body_too_large",
+            add().json(&long).without("Content-Length"),
+        ),
+        ("unsupported_media_type", add().body("{}")),
+        (
+            "unsupported_media_type",
+            add().header("Content-Type", "text/plain").body("{}"),
+        ),
+        ("malformed_json", add().json("{\"address\"")),
+        ("invalid_body", add().json("{\"address\":7}")),
+        ("invalid_body", add().json("{\"address\":\"http://x\"}")),
+        ("invalid_body", add().json("{}")),
+        ("unknown_field", add().json("{\"adress\":\"p2p://x\"}")),
+        ("invalid_parameter", ask("GET", "/v1/peers?limit=0")),
+        ("invalid_parameter", ask("GET", "/v1/search")),
+        ("unknown_parameter", ask("GET", "/v1/peers?limits=5")),
+        ("peer_not_found", ask("GET", "/v1/peers/nobody")),
+        ("own_id", ask("GET", &format!("/v1/peers/{own}"))),
+        (
+            "introducer_not_found",
+            ask("DELETE", "/v1/introducers/abcdefgh"),
+        ),
+        ("no_introducer", ask("GET", "/v1/search?q=abc")),
+        ("message_not_found", ask("GET", "/v1/messages/7")),
+        ("item_not_found", ask("GET", "/v1/inbox/00000000-1")),
+        (
+            "request_not_found",
+            ask("POST", "/v1/requests/00000000-1/answer").body(""),
+        ),
+        ("service_not_registered", ask("DELETE", "/v1/services/x")),
+    ];
+    seen.all(&mut world, cases);
+    let unknown = world
+        .get(ADA, add().json("{\"address\":\"p2p://x\",\"adress\":1}"))
+        .json();
+    assert_eq!(unknown["errors"][0]["pointer"], "/adress");
+    let html = world.get(ADA, add().json("{\"<script>\":1}"));
+    assert_eq!(html.header("x-content-type-options"), Some("nosniff"));
+    world.get(
+        ADA,
+        add().json(&format!("{{\"address\":\"p2p://{}@10.0.0.9:1\"}}", other())),
+    );
+    let search = world.get(ADA, ask("GET", "/v1/search?q=abc"));
+    seen.expect("introducer_unreachable", &search);
+    for i in 0..256 {
+        let put = ask("PUT", &format!("/v1/services/s{i}")).json("{\"deliver\":\"inbox\"}");
+        assert_eq!(world.get(ADA, put).status, 200);
+    }
+    let put = ask("PUT", "/v1/services/more").json("{\"deliver\":\"inbox\"}");
+    seen.all(&mut world, vec![("limit_reached", put)]);
+    let open = || {
+        ask("POST", "/v1/introducers")
+            .header("Content-Type", "application/json")
+            .open_ended()
+    };
+    for _ in 0..512 {
+        world.send(ADA, open());
+    }
+    let full = world.get(ADA, ask("GET", "/v1/node"));
+    seen.expect("busy", &full);
+    assert!(full.header("retry-after").is_some());
+}
+
+/// An id that nobody in the world has.
+fn other() -> p2p_core::id::NodeId {
+    p2p_core::Node::new(world::config(9), p2p_core::time::Instant::EPOCH)
+        .expect("valid")
+        .id()
+}
+
+fn between_two(seen: &mut Seen) {
+    let mut world = World::three();
+    let connect =
+        |who: &str| ask("POST", &format!("/v1/peers/{who}/connect")).json("{\"timeout_ms\":3000}");
+    let unknown = world.get(ADA, connect("carla"));
+    seen.expect("peer_not_found", &unknown);
+    assert_eq!(world.get(ADA, connect("ben")).status, 200);
+    world.run(Duration::from_secs(2));
+    let put = ask("PUT", "/v1/services/slow").json("{\"deliver\":\"inbox\"}");
+    world.get(BEN, put);
+    let request = |service: &str| {
+        ask(
+            "POST",
+            &format!("/v1/peers/ben/requests/{service}?timeout_ms=3000"),
+        )
+        .body("x")
+    };
+    let cases = vec![
+        ("no_such_service", request("nothing")),
+        ("request_timed_out", request("slow")),
+        (
+            "body_too_large",
+            ask("POST", "/v1/peers/ben/datagrams").body(vec![0; 1_081]),
+        ),
+        ("stream_not_found", ask("GET", "/v1/peers/ben/streams/77")),
+    ];
+    seen.all(&mut world, cases);
+    for (code, status) in [("service_refused", 2), ("service_failed", 9)] {
+        let waiting = world.send(ADA, request("slow"));
+        let list = world
+            .get(BEN, ask("GET", "/v1/inbox?type=request&wait=5&limit=500"))
+            .json();
+        let id = list["items"]
+            .as_array()
+            .and_then(|i| i.last()?["id"].as_str())
+            .unwrap()
+            .to_owned();
+        let answer = ask("POST", &format!("/v1/requests/{id}/answer?status={status}")).body("no");
+        assert_eq!(world.get(BEN, answer).status, 204);
+        world.get(
+            BEN,
+            ask("POST", "/v1/inbox/ack").json(&format!("{{\"cursor\":\"{id}\"}}")),
+        );
+        world.run(Duration::from_secs(1));
+        let response = world.response(ADA, waiting);
+        seen.expect(code, &response);
+        assert_eq!(response.json()["answer_status"], status);
+        assert_eq!(response.json()["answer_base64"], "bm8=");
+    }
+    streams(seen, &mut world);
+    let waiting = world.send(ADA, request("slow"));
+    world.run(Duration::from_millis(100));
+    world.get(ADA, ask("DELETE", "/v1/peers/ben/connection"));
+    world.run(Duration::from_secs(1));
+    let response = world.response(ADA, waiting);
+    seen.expect("disconnected", &response);
+    let send = world.get(ADA, ask("POST", "/v1/peers/ben/messages").body("x"));
+    seen.expect("not_connected", &send);
+    world.cut = true;
+    let response = world.get(ADA, connect("ben"));
+    seen.expect("connect_timed_out", &response);
+}
+
+fn streams(seen: &mut Seen, world: &mut World) {
+    let up = world.send(
+        ADA,
+        ask("POST", "/v1/peers/ben/streams").body("x").open_ended(),
+    );
+    let list = world
+        .get(BEN, ask("GET", "/v1/inbox?type=stream&wait=5"))
+        .json();
+    let stream = list["items"][0]["stream"]
+        .as_str()
+        .expect("a stream")
+        .to_owned();
+    let place = format!("/v1/peers/{}/streams/{stream}", world.id(ADA));
+    let write = world.send(BEN, ask("POST", &place).body("y").open_ended());
+    let second = world.get(BEN, ask("POST", &place).body("z"));
+    seen.expect("stream_busy", &second);
+    world.hang_up(ADA, up);
+    world.run(Duration::from_secs(1));
+    let stopped = world.response(BEN, write);
+    seen.expect("stream_stopped", &stopped);
+}
+
+fn among_many(seen: &mut Seen) {
+    let mut world = World::three();
+    for name in ["first", "second"] {
+        let mut twin = world::config(if name == "first" { 4 } else { 5 });
+        twin.name = Some("twin".to_owned());
+        twin.introducers = Vec::new();
+        world.add(if name == "first" { 4 } else { 5 }, twin);
+    }
+    for _ in 0..40 {
+        let search = world.get(ADA, ask("GET", "/v1/search?q=nobody"));
+        if search.status == 429 {
+            seen.expect("throttled", &search);
+            assert!(search.header("retry-after").is_some());
+            break;
+        }
+    }
+    let party = world.party(ADA);
+    let now = p2p_core::time::Instant::from_millis(900_000);
+    let shut = party
+        .node
+        .handle_command(now, p2p_core::api::Command::Shutdown);
+    assert!(shut.is_ok());
+    let response = world.get(ADA, ask("POST", "/v1/peers/ben/connect"));
+    seen.expect("shut_down", &response);
+}
+
+#[test]
+fn every_documented_code_can_be_produced() {
+    let documented = documented();
+    let mut seen = Seen {
+        codes: BTreeSet::new(),
+        documented: documented.clone(),
+    };
+    at_the_door(&mut seen);
+    in_what_was_sent(&mut seen);
+    between_two(&mut seen);
+    among_many(&mut seen);
+    let beside = |code: &str| TESTED_BESIDE_THE_CODE.contains(&code);
+    let missing: Vec<_> = documented
+        .iter()
+        .filter(|(code, _)| !seen.codes.contains(code) && !beside(code))
+        .collect();
+    assert!(missing.is_empty(), "never produced: {missing:?}");
+}

@@ -1,0 +1,276 @@
+//! Two nodes talk through their surfaces: connect, look, all four levels both ways.
+
+mod world;
+
+use core::time::Duration;
+
+use world::{ADA, BEN, INTRODUCER, Response, World, ask};
+
+fn second() -> Duration {
+    Duration::from_secs(1)
+}
+
+#[test]
+fn a_name_is_found_connected_and_explained() {
+    let mut world = World::three();
+    let ben = world.id(BEN);
+    let node = world.get(ADA, ask("GET", "/v1/node")).json();
+    assert_eq!(node["introducers"][0]["state"], "registered");
+    assert_eq!(node["fingerprint"].as_array().map(Vec::len), Some(8));
+    let found = world.get(ADA, ask("GET", "/v1/search?q=ben"));
+    assert_eq!(
+        found.json()["items"][0]["id"],
+        ben.as_str(),
+        "{}",
+        found.text()
+    );
+    let introducer = world.id(INTRODUCER);
+    let target = format!("/v1/peers/ben@{}/connect", &introducer[..8]);
+    let connected = world.get(ADA, ask("POST", &target).json("{\"timeout_ms\":9000}"));
+    assert_eq!(connected.status, 200, "{}", connected.text());
+    assert_eq!(connected.json()["peer"], ben.as_str());
+    world.run(Duration::from_secs(2));
+    for spelling in [ben.as_str(), &ben[..8], "ben", "ben@10.0.0.1"] {
+        let path = world.get(ADA, ask("GET", &format!("/v1/peers/{spelling}/path")));
+        assert_eq!(path.json()["kind"], "direct", "{spelling}: {}", path.text());
+    }
+    let why = world.get(ADA, ask("GET", "/v1/peers/ben/why")).json();
+    assert_eq!(why["verdict"], "direct");
+    assert!(why["attempts"].as_array().is_some_and(|a| !a.is_empty()));
+    let list = world
+        .get(ADA, ask("GET", "/v1/peers?state=connected&q=be"))
+        .json();
+    assert_eq!(list["items"][0]["name"], "ben");
+    let pong = world.get(ADA, ask("POST", "/v1/peers/ben/ping")).json();
+    assert_eq!(pong["lost"], false, "{pong}");
+    assert_eq!(
+        world
+            .get(ADA, ask("DELETE", "/v1/peers/ben/connection"))
+            .status,
+        204
+    );
+    world.run(second());
+    let path = world.get(ADA, ask("GET", "/v1/peers/ben/path"));
+    assert_eq!(path.status, 409, "{}", path.text());
+    assert_eq!(path.code(), "not_connected");
+    let peer = world.get(ADA, ask("GET", "/v1/peers/ben")).json();
+    assert_eq!(peer["state"], "disconnected");
+    assert_eq!(peer["path"], serde_json::Value::Null);
+}
+
+#[test]
+fn datagrams_arrive_in_the_inbox() {
+    let mut world = World::connected();
+    let sent = world.get(
+        ADA,
+        ask("POST", "/v1/peers/ben/datagrams?channel=7").body("tick"),
+    );
+    assert_eq!(sent.status, 202, "{}", sent.text());
+    world.get(
+        ADA,
+        ask("POST", "/v1/peers/ben/datagrams?channel=8").body(vec![0xFF, 0xFE]),
+    );
+    let list = world
+        .get(BEN, ask("GET", "/v1/inbox?wait=5&channel=7"))
+        .json();
+    let item = &list["items"][0];
+    assert_eq!(item["type"], "datagram");
+    assert_eq!(item["channel"], 7);
+    assert_eq!(item["text"], "tick");
+    let list = world
+        .get(BEN, ask("GET", "/v1/inbox?wait=5&channel=8"))
+        .json();
+    assert_eq!(list["items"][0]["text"], serde_json::Value::Null);
+    assert_eq!(list["items"][0]["data_base64"], "//4=");
+    let content = format!("/v1/inbox/{}", list["next"].as_str().unwrap());
+    let content = world.get(BEN, ask("GET", &content));
+    assert_eq!(content.body, [0xFF, 0xFE]);
+    assert_eq!(content.header("content-disposition"), Some("attachment"));
+}
+
+#[test]
+fn requests_are_answered_by_the_node_or_by_the_application() {
+    let mut world = World::connected();
+    let request = |service: &str| {
+        ask(
+            "POST",
+            &format!("/v1/peers/ben/requests/{service}?timeout_ms=5000"),
+        )
+        .body("2+2")
+    };
+    assert_eq!(world.get(ADA, request("echo")).body, b"2+2");
+    let hello = world.get(ADA, request("node.hello")).json();
+    assert_eq!(hello["name"], "ben");
+    assert_eq!(world.get(ADA, request("sum")).code(), "no_such_service");
+
+    let put = ask("PUT", "/v1/services/sum").json("{\"deliver\":\"inbox\"}");
+    assert_eq!(world.get(BEN, put).status, 200);
+    let waiting = world.send(ADA, request("sum"));
+    let list = world
+        .get(BEN, ask("GET", "/v1/inbox?type=request&wait=5"))
+        .json();
+    assert_eq!(list["items"][0]["service"], "sum");
+    let id = list["items"][0]["id"].as_str().unwrap().to_owned();
+    let answer = |status: u16| {
+        let target = format!("/v1/requests/{id}/answer?status={status}");
+        ask("POST", &target).body("4")
+    };
+    assert_eq!(world.get(BEN, answer(0)).status, 204);
+    assert_eq!(
+        world.get(BEN, answer(0)).code(),
+        "request_not_found",
+        "answered once"
+    );
+    world.run(second());
+    let response = world.response(ADA, waiting);
+    assert_eq!((response.status, response.body), (200, b"4".to_vec()));
+
+    assert_eq!(
+        world.get(BEN, ask("DELETE", "/v1/services/sum")).status,
+        204
+    );
+    assert_eq!(world.get(ADA, request("sum")).code(), "no_such_service");
+}
+
+#[test]
+fn messages_arrive_whole_and_tell_their_state() {
+    let mut world = World::connected();
+    let body: Vec<u8> = (0..300_000_u32).map(|i| (i % 251) as u8).collect();
+    let send = ask("POST", "/v1/peers/ben/messages?channel=1").body(body.clone());
+    let sent = world.get(ADA, send.header("Prefer", "wait=20"));
+    assert_eq!(sent.status, 201);
+    assert_eq!(sent.json()["state"], "delivered", "{}", sent.text());
+    let location = sent.header("location").unwrap().to_owned();
+    assert_eq!(
+        world.get(ADA, ask("GET", &location)).json()["size_bytes"],
+        300_000
+    );
+    let list = world
+        .get(BEN, ask("GET", "/v1/inbox?type=message&wait=5"))
+        .json();
+    let id = list["items"][0]["id"].as_str().unwrap();
+    let content = world.get(BEN, ask("GET", &format!("/v1/inbox/{id}")));
+    assert_eq!(content.body, body);
+
+    let queued = world.get(ADA, ask("POST", "/v1/peers/ben/messages").body("x"));
+    assert_eq!(queued.json()["state"], "queued");
+    let location = queued.header("location").unwrap().to_owned();
+    let ended = world.get(ADA, ask("GET", &location).header("Prefer", "wait=5"));
+    assert_eq!(ended.json()["state"], "delivered");
+}
+
+fn incoming_stream(world: &mut World) -> String {
+    let list = world
+        .get(BEN, ask("GET", "/v1/inbox?type=stream&wait=5"))
+        .json();
+    list["items"][0]["stream"]
+        .as_str()
+        .expect("a stream")
+        .to_owned()
+}
+
+#[test]
+fn a_stream_goes_both_ways_at_once() {
+    let mut world = World::connected();
+    let open = ask("POST", "/v1/peers/ben/streams?channel=3")
+        .body("first ")
+        .open_ended();
+    let up = world.send(ADA, open);
+    let head = world.response(ADA, up);
+    assert_eq!(head.status, 200, "the head comes at once");
+    assert!(head.header("x-stream-id").is_some());
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    let place = format!("/v1/peers/{ada}/streams/{stream}");
+    let down = world.send(BEN, ask("GET", &place));
+    world.run(second());
+    assert_eq!(world.response(BEN, down).body, b"first ");
+    assert_eq!(world.get(BEN, ask("GET", &place)).code(), "stream_busy");
+    world.upload(ADA, up, b"second", true);
+    world.run(second());
+    let read: Response = world.response(BEN, down);
+    assert!(read.is_complete);
+    assert_eq!(read.body, b"first second");
+    let written = world.get(BEN, ask("POST", &place).body("answer"));
+    assert_eq!(written.json()["written_bytes"], 6, "{}", written.text());
+    let answer = world.response(ADA, up);
+    assert!(answer.is_complete);
+    assert_eq!(answer.body, b"answer");
+    assert_eq!(
+        world.get(BEN, ask("GET", &place)).code(),
+        "stream_not_found"
+    );
+}
+
+#[test]
+fn a_long_stream_is_whole_and_a_slow_reader_holds_the_writer() {
+    let mut world = World::connected();
+    let body: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 253) as u8).collect();
+    let up = world.send(ADA, ask("POST", "/v1/peers/ben/streams").body(body.clone()));
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    world.party(BEN).reads = false;
+    let down = world.send(
+        BEN,
+        ask("GET", &format!("/v1/peers/{ada}/streams/{stream}")),
+    );
+    world.run(Duration::from_secs(5));
+    let held = world.response(BEN, down).body.len();
+    assert!(
+        held <= 256 << 10,
+        "{held} bytes are handed to a client that does not read"
+    );
+    assert!(world.party(ADA).surface.is_open(up));
+    let now = world.now;
+    world.party(BEN).read_on(now);
+    world.run(Duration::from_secs(20));
+    let read = world.response(BEN, down);
+    assert!(read.is_complete);
+    assert_eq!(read.body.len(), body.len());
+    assert_eq!(read.body, body);
+}
+
+#[test]
+fn a_client_that_goes_away_breaks_the_stream_for_the_peer() {
+    let mut world = World::connected();
+    let up = world.send(
+        ADA,
+        ask("POST", "/v1/peers/ben/streams")
+            .body("half")
+            .open_ended(),
+    );
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    let down = world.send(
+        BEN,
+        ask("GET", &format!("/v1/peers/{ada}/streams/{stream}")),
+    );
+    world.run(second());
+    world.hang_up(ADA, up);
+    world.run(second());
+    let read = world.response(BEN, down);
+    assert!(read.is_aborted, "a cut stream never looks whole: {read:?}");
+    assert!(!world.party(BEN).surface.is_open(down));
+}
+
+#[test]
+fn the_first_generations_paths_still_lead_there() {
+    let mut world = World::three();
+    let paths = ["/peers", "/settings", "/peers/search/ben"];
+    for (path, successor) in paths
+        .iter()
+        .zip(["/v1/peers", "/v1/settings", "/v1/search"])
+    {
+        let response = world.get(ADA, ask("GET", path));
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.header("deprecation").is_some(), "{path}");
+        let link = format!("<{successor}>; rel=\"successor-version\"");
+        assert_eq!(response.header("link"), Some(link.as_str()));
+    }
+    let get = world.get(ADA, ask("GET", "/peers/connect/ben@10.0.0.1"));
+    assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
+    assert!(get.text().contains("GET must not change state"));
+    let post = world.get(ADA, ask("POST", "/peers/connect/ben@10.0.0.1"));
+    assert_eq!(post.status, 200, "{}", post.text());
+    assert!(post.header("deprecation").is_some());
+}

@@ -1,0 +1,222 @@
+//! The inbox and live events under load: long poll, back-pressure without loss, resume, gap, slow followers.
+
+mod world;
+
+use core::time::Duration;
+
+use world::{ADA, BEN, World, ask};
+
+fn ids(list: &serde_json::Value) -> Vec<String> {
+    let items = list["items"].as_array().expect("items");
+    items
+        .iter()
+        .map(|i| i["id"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_long_poll_ends_with_the_first_item_or_with_its_time() {
+    let mut world = World::connected();
+    let begun = world.now;
+    let empty = world.get(BEN, ask("GET", "/v1/inbox?wait=3")).json();
+    assert!(ids(&empty).is_empty());
+    assert!(world.now.saturating_since(begun) >= Duration::from_secs(3));
+    let waiting = world.send(BEN, ask("GET", "/v1/inbox?wait=30&channel=2"));
+    world.get(
+        ADA,
+        ask("POST", "/v1/peers/ben/messages?channel=1").body("other"),
+    );
+    world.run(Duration::from_secs(1));
+    assert!(!world.response(BEN, waiting).is_complete, "another channel");
+    world.get(
+        ADA,
+        ask("POST", "/v1/peers/ben/messages?channel=2").body("this"),
+    );
+    world.run(Duration::from_secs(1));
+    let list = world.response(BEN, waiting).json();
+    assert_eq!(list["items"][0]["text"], "this");
+}
+
+#[test]
+fn items_come_again_until_they_are_acknowledged() {
+    let mut world = World::connected();
+    for text in ["one", "two", "three"] {
+        let send = ask("POST", "/v1/peers/ben/messages?channel=1").body(text);
+        world.get(ADA, send.header("Prefer", "wait=5"));
+    }
+    let list = |world: &mut World, query: &str| {
+        ids(&world
+            .get(BEN, ask("GET", &format!("/v1/inbox{query}")))
+            .json())
+    };
+    let all = list(&mut world, "");
+    assert_eq!(all.len(), 3);
+    assert_eq!(list(&mut world, ""), all, "again");
+    assert_eq!(list(&mut world, &format!("?since={}", all[0])), all[1..]);
+    assert_eq!(list(&mut world, "?limit=1"), all[..1]);
+    let ack =
+        |cursor: &str| ask("POST", "/v1/inbox/ack").json(&format!("{{\"cursor\":\"{cursor}\"}}"));
+    let old_run = world.get(BEN, ack("00000000-99")).json();
+    assert_eq!(
+        old_run["acknowledged"], 0,
+        "a cursor of another run frees nothing"
+    );
+    assert_eq!(world.get(BEN, ack(&all[1])).json()["acknowledged"], 2);
+    assert_eq!(list(&mut world, ""), all[2..]);
+    let gone = format!("/v1/inbox/{}", all[0]);
+    assert_eq!(world.get(BEN, ask("GET", &gone)).code(), "item_not_found");
+}
+
+#[test]
+fn a_full_inbox_slows_the_sender_and_loses_nothing() {
+    let mut world = World::connected();
+    let sent: usize = 1_100;
+    let mut delivered = 0;
+    for i in 0..sent {
+        let send = ask("POST", "/v1/peers/ben/messages").body(format!("message {i}"));
+        let response = world.get(ADA, send);
+        if response.status == 503 {
+            break;
+        }
+        delivered += 1;
+    }
+    world.run(Duration::from_secs(10));
+    let node = world.get(BEN, ask("GET", "/v1/node")).json();
+    assert_eq!(node["inbox"]["items"], 1_024);
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let page = world.get(BEN, ask("GET", "/v1/inbox?limit=100")).json();
+        let items = page["items"].as_array().expect("items").clone();
+        for item in &items {
+            assert!(seen.insert(item["text"].as_str().unwrap_or_default().to_owned()));
+        }
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        world.get(
+            BEN,
+            ask("POST", "/v1/inbox/ack").json(&format!("{{\"cursor\":\"{next}\"}}")),
+        );
+        world.run(Duration::from_millis(500));
+    }
+    assert_eq!(seen.len(), delivered, "every message came exactly once");
+}
+
+#[test]
+fn datagrams_push_out_datagrams_and_are_counted() {
+    let mut world = World::connected();
+    for i in 0..1_200 {
+        world.get(
+            ADA,
+            ask("POST", "/v1/peers/ben/datagrams").body(format!("tick {i}")),
+        );
+        if i % 50 == 0 {
+            world.run(Duration::from_millis(100));
+        }
+    }
+    world.run(Duration::from_secs(5));
+    let node = world.get(BEN, ask("GET", "/v1/node")).json();
+    assert_eq!(node["inbox"]["items"], 1_024);
+    assert!(
+        node["inbox"]["dropped_datagrams"]
+            .as_u64()
+            .is_some_and(|n| n > 100)
+    );
+    let first = world.get(BEN, ask("GET", "/v1/inbox?limit=1")).json();
+    assert_ne!(first["items"][0]["text"], "tick 0", "the oldest went");
+}
+
+fn frames(text: &str) -> Vec<String> {
+    let whole = text.split("\n\n").filter(|f| f.contains("event: "));
+    whole.map(ToOwned::to_owned).collect()
+}
+
+fn id_of(frame: &str) -> &str {
+    frame
+        .lines()
+        .find_map(|l| l.strip_prefix("id: "))
+        .expect("an id")
+}
+
+#[test]
+fn events_are_followed_resumed_and_their_loss_is_told() {
+    let mut world = World::connected();
+    let follow = world.send(BEN, ask("GET", "/v1/events?types=datagram,gap"));
+    let head = world.response(BEN, follow);
+    assert_eq!(
+        head.header("content-type"),
+        Some("text/event-stream; charset=utf-8")
+    );
+    assert_eq!(head.header("cache-control"), Some("no-store"));
+    let datagram = || ask("POST", "/v1/peers/ben/datagrams?channel=4").body("a\nb: c");
+    world.get(ADA, datagram());
+    world.get(ADA, datagram());
+    world.run(Duration::from_secs(16));
+    let text = world.response(BEN, follow).text();
+    let seen = frames(&text);
+    assert_eq!(seen.len(), 2, "{text}");
+    assert!(seen[0].contains("event: datagram\ndata: {") && seen[0].contains("a\\nb: c"));
+    assert!(text.contains(": heartbeat\n\n"));
+    world.hang_up(BEN, follow);
+
+    let resume = ask("GET", "/v1/events?types=datagram").header("Last-Event-ID", id_of(&seen[0]));
+    let resumed = world.send(BEN, resume);
+    let again = frames(&world.response(BEN, resumed).text());
+    assert_eq!(again, [seen[1].clone()]);
+    world.hang_up(BEN, resumed);
+
+    for _ in 0..1_100 {
+        world.get(ADA, datagram());
+    }
+    world.run(Duration::from_secs(5));
+    let late = ask("GET", "/v1/events").header("Last-Event-ID", id_of(&seen[0]));
+    let late = world.send(BEN, late);
+    world.run(Duration::from_millis(10));
+    let frames = frames(&world.response(BEN, late).text());
+    assert!(frames[0].contains("event: gap"), "{}", frames[0]);
+    assert!(frames[0].contains(&format!("\"from\":\"{}\"", id_of(&seen[0]))));
+    assert_eq!(frames.len(), 1_025);
+}
+
+#[test]
+fn a_follower_that_does_not_read_costs_a_window_only() {
+    let mut world = World::connected();
+    world.party(BEN).reads = false;
+    let follow = world.send(BEN, ask("GET", "/v1/events"));
+    for i in 0..2_000 {
+        world.get(
+            ADA,
+            ask("POST", "/v1/peers/ben/datagrams").body(vec![b'x'; 1_000]),
+        );
+        if i % 50 == 0 {
+            world.run(Duration::from_millis(100));
+        }
+    }
+    world.run(Duration::from_secs(5));
+    let held = world.response(BEN, follow).body.len();
+    assert!(held < 80_000, "{held} bytes");
+    let now = world.now;
+    world.party(BEN).read_on(now);
+    let text = world.response(BEN, follow).text();
+    assert!(text.contains("event: gap"), "it is told what it missed");
+}
+
+#[test]
+fn chat_events_tell_both_sides() {
+    let mut world = World::connected();
+    let theirs = world.send(BEN, ask("GET", "/v1/events?channel=1&types=message"));
+    let ours = world.send(ADA, ask("GET", "/v1/events?types=message_state"));
+    let sent = world.get(
+        ADA,
+        ask("POST", "/v1/peers/ben/messages?channel=1").body("hello"),
+    );
+    world.run(Duration::from_secs(2));
+    let heard = frames(&world.response(BEN, theirs).text());
+    assert_eq!(heard.len(), 1);
+    assert!(heard[0].contains("\"text\":\"hello\""));
+    let told = world.response(ADA, ours).text();
+    assert!(
+        told.contains("\"state\":\"delivered\"")
+            && told.contains(sent.json()["id"].as_str().unwrap())
+    );
+}

@@ -1,0 +1,434 @@
+//! An introducer and two nodes with surfaces on a perfect network in virtual time, and an HTTP client without HTTP.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use p2p_core::Node;
+use p2p_core::api::{NodeConfig, Roles};
+use p2p_core::id::NodeId;
+use p2p_core::time::Instant;
+use p2p_http_api::{BodyKind, HttpId, Request, ResponsePart, Surface, SurfaceConfig, Token};
+use serde_json::Value;
+
+pub const HOST: &str = "localhost:8080";
+pub const TOKEN: [u8; 32] = [7; 32];
+
+pub fn bearer() -> String {
+    format!("Bearer {}", p2p_core::id::encode_z_base_32(&TOKEN))
+}
+
+/// A request to be sent.
+#[derive(Clone)]
+pub struct Ask {
+    pub request: Request,
+    pub body: Option<Bytes>,
+    pub keeps_open: bool,
+}
+
+/// A request with the right host and no token.
+pub fn bare(method: &str, target: &str) -> Ask {
+    let request = Request {
+        method: method.to_owned(),
+        target: target.to_owned(),
+        headers: vec![("Host".to_owned(), HOST.into())],
+        peer_is_loopback: true,
+    };
+    Ask {
+        request,
+        body: None,
+        keeps_open: false,
+    }
+}
+
+/// A request with the right host and the token.
+pub fn ask(method: &str, target: &str) -> Ask {
+    bare(method, target).header("Authorization", &bearer())
+}
+
+impl Ask {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.request.headers.retain(|(n, _)| n != name);
+        self
+    }
+
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let length = body.len().to_string();
+        self.body = Some(body);
+        self.header("Content-Length", &length)
+    }
+
+    pub fn json(self, body: &str) -> Self {
+        self.header("Content-Type", "application/json")
+            .body(body.to_owned())
+    }
+
+    /// The body goes on after what is given.
+    pub fn open_ended(mut self) -> Self {
+        self.keeps_open = true;
+        self
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub is_complete: bool,
+    pub is_aborted: bool,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let field = self.headers.iter().find(|(n, _)| n == name);
+        field.map(|(_, v)| v.as_str())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("UTF-8")
+    }
+
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+struct Upload {
+    rest: Bytes,
+    ends: bool,
+}
+
+/// A node with its surface.
+pub struct Party {
+    pub node: Node,
+    pub surface: Surface,
+    pub responses: BTreeMap<HttpId, Response>,
+    uploads: BTreeMap<HttpId, Upload>,
+    pub reads: bool,
+    unread: BTreeMap<HttpId, usize>,
+}
+
+/// Three nodes on one network; datagrams take one millisecond.
+pub struct World {
+    pub now: Instant,
+    pub parties: BTreeMap<SocketAddr, Party>,
+    wire: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
+    buffer: Vec<u8>,
+    next_id: u64,
+    pub cut: bool,
+}
+
+/// The introducer's place.
+pub const INTRODUCER: u8 = 1;
+/// The node that asks.
+pub const ADA: u8 = 2;
+/// The node that is asked.
+pub const BEN: u8 = 3;
+
+fn address(n: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, n], 6660))
+}
+
+pub fn config(n: u8) -> NodeConfig {
+    let mut config = NodeConfig::new([n; 32], [n + 100; 32], [n + 50; 32]);
+    config.local_addresses = vec![address(n)];
+    config
+}
+
+pub fn surface(now: Instant, n: u8) -> Surface {
+    let config = SurfaceConfig {
+        token: Token::from_bytes(TOKEN),
+        allowed_hosts: SurfaceConfig::loopback_hosts(8_080),
+        version: "1.2.3".to_owned(),
+        driver: "sim",
+        rng_seed: [n; 32],
+    };
+    Surface::new(config, now, 1_770_000_000_000)
+}
+
+impl World {
+    /// No node yet.
+    pub fn empty() -> Self {
+        Self {
+            now: Instant::from_millis(1_000),
+            parties: BTreeMap::new(),
+            wire: VecDeque::new(),
+            buffer: vec![0; 65_536],
+            next_id: 0,
+            cut: false,
+        }
+    }
+
+    /// One node alone, without introducer.
+    pub fn alone() -> Self {
+        let mut world = Self::empty();
+        world.add(ADA, config(ADA));
+        world
+    }
+
+    /// An introducer and two registered nodes.
+    pub fn three() -> Self {
+        let mut world = Self::empty();
+        let mut introducer = config(INTRODUCER);
+        introducer.roles = Roles::ALL;
+        let id = world.add(INTRODUCER, introducer);
+        for (n, name) in [(ADA, "ada"), (BEN, "ben")] {
+            let mut config = config(n);
+            config.name = Some(name.to_owned());
+            let place = format!("p2p://{id}@10.0.0.1:6660");
+            config.introducers = vec![place.parse().expect("an address")];
+            world.add(n, config);
+        }
+        world.run(Duration::from_secs(2));
+        world
+    }
+
+    /// The same, and ada is connected with ben.
+    pub fn connected() -> Self {
+        let mut world = Self::three();
+        let response = world.get(ADA, ask("POST", "/v1/peers/ben/connect").json("{}"));
+        assert_eq!(response.status, 200, "{}", response.text());
+        world.run(Duration::from_secs(2));
+        world
+    }
+
+    pub fn add(&mut self, n: u8, config: NodeConfig) -> NodeId {
+        let node = Node::new(config, self.now).expect("a valid configuration");
+        let id = node.id();
+        let party = Party {
+            node,
+            surface: surface(self.now, n),
+            responses: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            reads: true,
+            unread: BTreeMap::new(),
+        };
+        self.parties.insert(address(n), party);
+        id
+    }
+
+    pub fn party(&mut self, n: u8) -> &mut Party {
+        self.parties.get_mut(&address(n)).expect("somebody there")
+    }
+
+    pub fn id(&mut self, n: u8) -> String {
+        self.party(n).node.id().to_string()
+    }
+
+    /// Sends a request without waiting.
+    pub fn send(&mut self, n: u8, ask: Ask) -> HttpId {
+        self.next_id += 1;
+        let (id, now) = (HttpId(self.next_id), self.now);
+        let party = self.party(n);
+        let upload = Upload {
+            rest: ask.body.unwrap_or_default(),
+            ends: !ask.keeps_open,
+        };
+        party.uploads.insert(id, upload);
+        party
+            .surface
+            .handle_request(now, &mut party.node, id, ask.request);
+        party.settle(now);
+        id
+    }
+
+    /// Goes on with the body of an open-ended request.
+    pub fn upload(&mut self, n: u8, id: HttpId, bytes: &[u8], ends: bool) {
+        let now = self.now;
+        let party = self.party(n);
+        let upload = Upload {
+            rest: Bytes::copy_from_slice(bytes),
+            ends,
+        };
+        party.uploads.insert(id, upload);
+        party.settle(now);
+    }
+
+    /// Sends a request and waits up to two minutes of virtual time for the whole response.
+    pub fn get(&mut self, n: u8, ask: Ask) -> Response {
+        let id = self.send(n, ask);
+        for _ in 0..1_200 {
+            if self.response(n, id).is_complete {
+                break;
+            }
+            self.run(Duration::from_millis(100));
+        }
+        let response = self.response(n, id);
+        assert!(response.is_complete, "no whole response: {response:?}");
+        response
+    }
+
+    /// What has come back so far.
+    pub fn response(&mut self, n: u8, id: HttpId) -> Response {
+        self.party(n)
+            .responses
+            .get(&id)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The client goes away.
+    pub fn hang_up(&mut self, n: u8, id: HttpId) {
+        let now = self.now;
+        let party = self.party(n);
+        party.surface.handle_abort(now, &mut party.node, id);
+        party.settle(now);
+    }
+
+    fn drain(&mut self) {
+        let arrives = self.now + Duration::from_millis(1);
+        for (from, party) in &mut self.parties {
+            party.settle(self.now);
+            while let Some(t) = party.node.poll_transmit(self.now, &mut self.buffer) {
+                for datagram in self.buffer[..t.len].chunks(t.segment_size) {
+                    self.wire
+                        .push_back((arrives, *from, t.to, datagram.to_vec()));
+                }
+            }
+            party.settle(self.now);
+        }
+    }
+
+    /// Runs for a while of virtual time.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            self.drain();
+            let arrival = self.wire.front().map(|(at, ..)| *at);
+            let timers = self.parties.values().filter_map(Party::next_timeout);
+            let Some(next) = timers.chain(arrival).min().filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if arrival.is_some_and(|at| at <= self.now) {
+                let (_, from, to, mut datagram) = self.wire.pop_front().expect("looked at");
+                if let Some(party) = self.parties.get_mut(&to).filter(|_| !self.cut) {
+                    party.node.handle_datagram(self.now, from, &mut datagram);
+                }
+                continue;
+            }
+            for party in self.parties.values_mut() {
+                party.handle_timeout(self.now);
+            }
+        }
+        self.now = end;
+    }
+}
+
+impl Party {
+    fn next_timeout(&self) -> Option<Instant> {
+        let engine = self.node.poll_timeout().map(|d| d.at);
+        engine.into_iter().chain(self.surface.next_timeout()).min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.node.poll_timeout().is_some_and(|d| d.at <= now) {
+            self.node.handle_timeout(now);
+        }
+        if self.surface.next_timeout().is_some_and(|at| at <= now) {
+            self.surface.handle_timeout(now, &mut self.node);
+        }
+    }
+
+    /// Events to the surface, bodies as far as there is room, responses to the client.
+    fn settle(&mut self, now: Instant) {
+        while self.node.poll_effect().is_some() {}
+        loop {
+            let mut moved = false;
+            while let Some(event) = self.node.poll_event() {
+                self.surface.handle_event(now, &mut self.node, event);
+                moved = true;
+            }
+            moved |= self.upload(now);
+            while let Some((id, part)) = self.surface.poll_response() {
+                self.on_part(now, id, part);
+                moved = true;
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn upload(&mut self, now: Instant) -> bool {
+        let mut moved = false;
+        for id in self.uploads.keys().copied().collect::<Vec<_>>() {
+            if !self.surface.is_open(id) {
+                self.uploads.remove(&id);
+                continue;
+            }
+            let window = self.surface.body_window(id);
+            let Some(upload) = self.uploads.get_mut(&id) else {
+                continue;
+            };
+            let chunk = upload
+                .rest
+                .split_to(window.min(upload.rest.len()).min(10_000));
+            let ends = upload.rest.is_empty() && upload.ends;
+            if !chunk.is_empty() {
+                self.surface.handle_body(now, &mut self.node, id, chunk);
+                moved = true;
+            }
+            if ends {
+                self.uploads.remove(&id);
+                self.surface.handle_body_end(now, &mut self.node, id);
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    fn on_part(&mut self, now: Instant, id: HttpId, part: ResponsePart) {
+        let response = self.responses.entry(id).or_default();
+        match part {
+            ResponsePart::Head {
+                status,
+                headers,
+                body,
+            } => {
+                assert_eq!(response.status, 0, "a second head");
+                response.status = status;
+                response.headers = headers;
+                if let BodyKind::Full(body) = body {
+                    response.body = body.to_vec();
+                    response.is_complete = true;
+                }
+            }
+            ResponsePart::Chunk(bytes) => {
+                assert!(response.status != 0 && !response.is_complete && !bytes.is_empty());
+                response.body.extend_from_slice(&bytes);
+                if self.reads {
+                    self.surface
+                        .handle_consumed(now, &mut self.node, id, bytes.len());
+                } else {
+                    *self.unread.entry(id).or_default() += bytes.len();
+                }
+            }
+            ResponsePart::End => response.is_complete = true,
+            ResponsePart::Abort => response.is_aborted = true,
+        }
+    }
+
+    /// The client reads what it had not read.
+    pub fn read_on(&mut self, now: Instant) {
+        self.reads = true;
+        for (id, bytes) in core::mem::take(&mut self.unread) {
+            self.surface.handle_consumed(now, &mut self.node, id, bytes);
+        }
+        self.settle(now);
+    }
+}
