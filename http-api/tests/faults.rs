@@ -166,7 +166,10 @@ fn in_what_was_sent(seen: &mut Seen) {
     assert_eq!(html.header("x-content-type-options"), Some("nosniff"));
     world.get(
         ADA,
-        add().json(&format!("{{\"address\":\"p2p://{}@10.0.0.9:1\"}}", other())),
+        add().json(&format!(
+            "{{\"address\":\"p2p://{}@10.0.0.9:1\"}}",
+            other(9)
+        )),
     );
     let search = world.get(ADA, ask("GET", "/v1/search?q=abc"));
     seen.expect("introducer_unreachable", &search);
@@ -190,8 +193,8 @@ fn in_what_was_sent(seen: &mut Seen) {
 }
 
 /// An id that nobody in the world has.
-fn other() -> p2p_core::id::NodeId {
-    p2p_core::Node::new(world::config(9), p2p_core::time::Instant::EPOCH)
+fn other(n: u8) -> p2p_core::id::NodeId {
+    p2p_core::Node::new(world::config(n), p2p_core::time::Instant::EPOCH)
         .expect("valid")
         .id()
 }
@@ -225,6 +228,7 @@ fn between_two(seen: &mut Seen) {
     seen.all(&mut world, cases);
     for (code, status) in [("service_refused", 2), ("service_failed", 9)] {
         let waiting = world.send(ADA, request("slow"));
+        world.run(Duration::from_millis(500));
         let list = world
             .get(BEN, ask("GET", "/v1/inbox?type=request&wait=5&limit=500"))
             .json();
@@ -283,12 +287,12 @@ fn streams(seen: &mut Seen, world: &mut World) {
 
 fn among_many(seen: &mut Seen) {
     let mut world = World::three();
-    for name in ["first", "second"] {
-        let mut twin = world::config(if name == "first" { 4 } else { 5 });
-        twin.name = Some("twin".to_owned());
-        twin.introducers = Vec::new();
-        world.add(if name == "first" { 4 } else { 5 }, twin);
+    for n in [8, 9] {
+        let place = format!("{{\"address\":\"p2p://{}@10.0.0.9:1\"}}", other(n));
+        world.get(ADA, ask("POST", "/v1/introducers").json(&place));
     }
+    let twins = world.get(ADA, ask("GET", "/v1/introducers/10.0.0.9"));
+    seen.expect("peer_ambiguous", &twins);
     for _ in 0..40 {
         let search = world.get(ADA, ask("GET", "/v1/search?q=nobody"));
         if search.status == 429 {
