@@ -169,9 +169,10 @@ impl<C: Client> Exchanges<C> {
         loop {
             self.drain_responses();
             let stalled = core::mem::take(&mut self.stalled);
-            let moved = stalled
-                .into_iter()
-                .fold(false, |moved, id| self.advance_body(now, node, id) || moved);
+            let mut moved = false;
+            for id in stalled {
+                moved |= self.advance_body(now, node, id);
+            }
             if !moved {
                 return;
             }

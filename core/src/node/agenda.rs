@@ -48,6 +48,8 @@ impl Agenda {
         if self.queued.remove(&peer) {
             self.ready.retain(|p| *p != peer);
         }
+        // Output has outcomes as well: a goodbye that left is the end of its association.
+        self.unheard.push(peer);
         self.set_deadline(peer, next);
     }
 
