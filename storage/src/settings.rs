@@ -86,7 +86,8 @@ impl Settings {
     fn parse(text: &str) -> Result<Self, (String, String)> {
         let mend = || "correct the line".to_owned();
         let table: toml::Table = text.parse().map_err(|e| flat(&e, mend()))?;
-        for key in table.keys().filter(|k| !KEYS.contains(&k.as_str())) {
+        let unknown = |key: &&String| !KEYS.contains(&key.as_str());
+        if let Some(key) = table.keys().find(unknown) {
             let fix = nearest(key, KEYS).map_or_else(
                 || format!("known are: {}", KEYS.join(", ")),
                 |known| format!("did you mean \"{known}\"?"),

@@ -99,7 +99,9 @@ pub struct TestNode {
 
 enum Ending {
     Smol(async_channel::Sender<()>, Option<JoinHandle<()>>),
-    Threads { _running: p2p_driver_std::Running },
+    Threads {
+        _running: Box<p2p_driver_std::Running>,
+    },
 }
 
 impl TestNode {
@@ -197,6 +199,8 @@ fn start_threads(wish: &Wish) -> Result<TestNode, String> {
             token: token_in(&running.token_path),
         },
         page_url: running.page_url.clone(),
-        ending: Ending::Threads { _running: running },
+        ending: Ending::Threads {
+            _running: Box::new(running),
+        },
     })
 }
