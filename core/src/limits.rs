@@ -79,6 +79,11 @@ pub const FORGERIES_REKEY: u64 = 1 << 35;
 pub const FORGERIES_MAX: u64 = 1 << 36;
 /// How long the keys of a past key phase open reordered packets.
 pub const PREVIOUS_PHASE_LIFE: Duration = Duration::from_secs(5);
+/// Half-open handshakes of one identity: a replayed initiation must not push the genuine one out.
+pub const PROVISIONAL_PER_IDENTITY: usize = 4;
+/// Life of a half-open handshake that goes on with a live association: as long as that may stay silent, because
+/// its initiator, who seals with the new keys already, would lose the association with it.
+pub const PROVISIONAL_RESUMED_LIFE: Duration = Duration::from_secs(60);
 /// Key records remembered as verified; a forgotten one costs a signature check.
 pub const VERIFIED_RECORDS: usize = 4_096;
 /// Handshake packets a second from one source (IPv4 /32, IPv6 /64).
@@ -87,6 +92,8 @@ pub const HANDSHAKES_PER_SOURCE_PER_S: u32 = 20;
 pub const HANDSHAKES_PER_SOURCE_BURST: u32 = 20;
 /// Handshakes computed a second for strangers before cookies are demanded of all.
 pub const HANDSHAKES_BEFORE_COOKIES_PER_S: u32 = 1_000;
+/// Handshakes computed a second for datagrams that came through relays, where cookies prove nothing.
+pub const HANDSHAKES_RELAYED_PER_S: u32 = 100;
 /// Slots of the table that meters unauthenticated sources; 64 bytes each at most.
 pub const SOURCE_SLOTS: usize = 65_536;
 /// Life of the secret behind cookies.
@@ -134,6 +141,8 @@ pub const DATAGRAM_QUEUE: usize = 1_024;
 pub const DATAGRAM_QUEUE_BYTES: usize = 1 << 20;
 /// Control messages a second from one peer.
 pub const CONTROLS_PER_S: u32 = 100;
+/// Control messages without an answer waiting to be sent to one peer; the oldest goes first.
+pub const CONTROLS_QUEUED: usize = 16;
 /// Control messages at once from one peer.
 pub const CONTROLS_BURST: u32 = 200;
 
@@ -186,6 +195,10 @@ pub const RELAY_BYTES_PER_S: u64 = 1 << 20;
 pub const RELAY_BURST_BYTES: u64 = 4 << 20;
 /// STUN answers a second.
 pub const STUN_PER_S: u32 = 1_000;
+/// Relayed datagrams of one batch waiting for their turn.
+pub const RELAYED_WAITING: usize = 16_384;
+/// Events waiting for the application before datagrams, measurements and news of paths are left out.
+pub const EVENTS_WAITING: usize = 8_192;
 /// Bytes waiting to be forwarded to one peer; more is dropped, as a router would.
 pub const RELAY_QUEUE_BYTES: usize = 256 << 10;
 /// Round-trip measurements waiting to be sent to one peer.

@@ -43,10 +43,15 @@ impl Agenda {
         self.ready.rotate_left(usize::from(self.ready.len() > 1));
     }
 
-    /// The peer in front has no more output; its next deadline is this.
+    /// The peer has no more output; its next deadline is this.
     pub(crate) fn on_drained(&mut self, peer: PeerKey, next: Option<Deadline>) {
         if self.queued.remove(&peer) {
-            self.ready.retain(|p| *p != peer);
+            // Mostly it is the one in front.
+            if self.ready.front() == Some(&peer) {
+                self.ready.pop_front();
+            } else {
+                self.ready.retain(|p| *p != peer);
+            }
         }
         // Output has outcomes as well: a goodbye that left is the end of its association.
         self.unheard.push(peer);

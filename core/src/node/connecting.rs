@@ -151,6 +151,11 @@ impl Node {
             return self.attempts.on_request_timed_out(now, attempt, introducer);
         };
         let id = record.id;
+        if id == self.id() {
+            return self
+                .attempts
+                .on_refused(now, attempt, introducer, "refused");
+        }
         let outcome = self.attempts.on_answer(now, attempt, introducer, id);
         let channel = match outcome {
             AnswerOutcome::Proceed { channel: given } | AnswerOutcome::Spare { channel: given } => {

@@ -1,6 +1,8 @@
 //! The door for strangers: what an unauthenticated datagram may cost us (protocol §3.4, §3.5, §4.6, §11).
 //! Decides: compute, demand a cookie, or drop. Holds nothing per source but a slot of a fixed table.
 
+use core::net::{IpAddr, Ipv6Addr};
+
 use crate::id::NodeId;
 use crate::identity::Identity;
 use crate::limiter::{SourceMeter, TokenBucket};
@@ -26,7 +28,12 @@ pub(super) enum Admission {
 pub(super) struct Guard {
     mac: MacKey,
     cookies: CookieJar,
+    /// What sources may ask for that proved nothing, and those that showed a cookie: whoever forges an address
+    /// uses up the first only.
     sources: SourceMeter,
+    proven: SourceMeter,
+    channels: SourceMeter,
+    relayed: TokenBucket,
     computed: TokenBucket,
     resets: TokenBucket,
     stun: TokenBucket,
@@ -39,14 +46,21 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn new(now: Instant, id: NodeId, identity: &Identity, mut rng: Rng) -> Self {
         let per_s = |rate: u32| TokenBucket::new(u64::from(rate), u64::from(rate), now);
+        let mut meter = || {
+            let (rate, burst) = (
+                limits::HANDSHAKES_PER_SOURCE_PER_S,
+                limits::HANDSHAKES_PER_SOURCE_BURST,
+            );
+            SourceMeter::new(&mut rng, rate, burst)
+        };
+        let (sources, proven, channels) = (meter(), meter(), meter());
         Self {
             mac: MacKey::of(&id),
             cookies: CookieJar::new(id, rng.fork("cookies")),
-            sources: SourceMeter::new(
-                &mut rng,
-                limits::HANDSHAKES_PER_SOURCE_PER_S,
-                limits::HANDSHAKES_PER_SOURCE_BURST,
-            ),
+            sources,
+            proven,
+            channels,
+            relayed: per_s(limits::HANDSHAKES_RELAYED_PER_S),
             computed: per_s(limits::HANDSHAKES_BEFORE_COOKIES_PER_S),
             resets: per_s(limits::RESETS_PER_S),
             stun: per_s(limits::STUN_PER_S),
@@ -61,18 +75,27 @@ impl Guard {
         if !self.mac.check_mac1(datagram) {
             return Admission::WrongMac;
         }
-        // A relay's session is authenticated and has budgets of its own.
-        let Some(source) = route.address() else {
-            return Admission::Compute;
+        let source = match route {
+            Route::Direct(source) => source,
+            Route::Relay { relay, channel } => {
+                let is_allowed = self.channels.take(now, channel_source(relay, channel))
+                    && self.relayed.take(now, 1);
+                return if is_allowed {
+                    Admission::Compute
+                } else {
+                    Admission::Throttled
+                };
+            }
         };
         self.cookies.on_time(now);
         if self.cookies.check_mac2(datagram, source) {
-            return match self.sources.take(now, source.ip()) {
-                true => Admission::Compute,
-                false => Admission::Throttled,
+            return if self.proven.take(now, source.ip()) {
+                Admission::Compute
+            } else {
+                Admission::Throttled
             };
         }
-        if self.computed.take(now, 1) && self.sources.take(now, source.ip()) {
+        if self.sources.take(now, source.ip()) && self.computed.take(now, 1) {
             return Admission::Compute;
         }
         let reply = self.cookies.reply(datagram, source, &mut self.rng);
@@ -102,4 +125,10 @@ impl Guard {
     pub(super) fn may_answer_stun(&mut self, now: Instant) -> bool {
         self.stun.take(now, 1)
     }
+}
+
+/// A channel of a relay is one source; the meter knows sources by the first half of an IPv6 address.
+fn channel_source(relay: u32, channel: u32) -> IpAddr {
+    let bits = u128::from(relay) << 96 | u128::from(channel) << 64;
+    Ipv6Addr::from_bits(bits).into()
 }

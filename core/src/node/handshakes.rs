@@ -112,10 +112,17 @@ impl Node {
         if remote.sequence < newest {
             return false;
         }
-        if entry.peer.is_calling() && local_static < remote.static_key {
+        if local_static >= remote.static_key {
+            return true;
+        }
+        if entry.peer.is_calling() {
             // Ours has precedence; theirs shows a route by which they can be reached.
-            entry.peer.redirect_call(now, route);
-            self.agenda.on_touched(key);
+            let call = entry.peer.call_also_over(route);
+            self.outbox.extend(call.map(|call| (route, call)));
+            return false;
+        }
+        // Ours was answered a moment ago: theirs left before.
+        if entry.peer.is_unheard_call(now) {
             return false;
         }
         true
@@ -150,6 +157,7 @@ impl Node {
             session,
             record: remote,
             association,
+            resumes: capabilities & RESUME != 0,
         }));
         self.keep_half_open(now, route, index, half_open, (datagram, responded.datagram));
     }
@@ -219,7 +227,7 @@ impl Node {
         if !self.admitted(now, route, datagram) {
             return;
         }
-        let Some((HalfOpen::Xx(responder), _)) = self.provisional.get_mut(index) else {
+        let Some((HalfOpen::Xx(responder), answered)) = self.provisional.get_mut(index) else {
             return;
         };
         self.counters.handshakes_computed += 1;
@@ -230,6 +238,15 @@ impl Node {
         };
         self.provisional.take(index);
         let remote = established.remote;
+        let known = self
+            .table
+            .key_of(&remote.id)
+            .and_then(|key| self.table.get(key));
+        let newest = known.and_then(|entry| entry.peer.record.as_ref());
+        if newest.is_some_and(|newest| remote.sequence < newest.sequence) {
+            self.counters.dropped_unauthentic += 1;
+            return self.table.retire_index(index);
+        }
         let key = self
             .table
             .ensure(now, remote.id, self.settings.direct_paths);
@@ -240,11 +257,11 @@ impl Node {
         entry.peer.learn_record(remote);
         entry
             .peer
-            .on_confirmed(now, established.session, established.association, route);
+            .on_confirmed(now, established.session, established.association, answered);
         self.agenda.on_touched(key);
     }
 
-    pub(super) fn handle_response(&mut self, now: Instant, datagram: &[u8]) {
+    pub(super) fn handle_response(&mut self, now: Instant, route: Route, datagram: &[u8]) {
         let Some((index, key)) = self.calling_of(datagram) else {
             return;
         };
@@ -266,6 +283,7 @@ impl Node {
             established.session,
             established.association,
             final_datagram,
+            route,
         );
         self.table.set_owner(index, Owner::Peer(key));
         self.agenda.on_touched(key);
@@ -282,7 +300,7 @@ impl Node {
             return;
         };
         if calling.initiator.on_cookie(datagram).is_ok() {
-            calling.repeat.hasten(now);
+            calling.on_cookie(now);
             self.agenda.on_touched(key);
         } else {
             self.counters.dropped_unauthentic += 1;

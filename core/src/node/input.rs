@@ -20,7 +20,7 @@ impl Node {
             DatagramKind::XxFirst => self.handle_xx_first(now, route, datagram),
             DatagramKind::XxThird => self.handle_xx_third(now, route, datagram),
             DatagramKind::IkResponse | DatagramKind::XxSecond => {
-                self.handle_response(now, datagram);
+                self.handle_response(now, route, datagram);
             }
             DatagramKind::CookieReply => self.handle_cookie(now, datagram),
             DatagramKind::StatelessReset => self.handle_reset(datagram),
@@ -80,10 +80,28 @@ impl Node {
 
     /// The first data packet of a half-open session: it proves that the initiator holds the keys.
     fn confirm(&mut self, now: Instant, route: Route, index: u32, datagram: &mut [u8]) {
-        let Some((HalfOpen::Ik(half_open), _)) = self.provisional.get_mut(index) else {
+        let since = self.provisional.since(index);
+        let Some((HalfOpen::Ik(half_open), answered)) = self.provisional.get_mut(index) else {
             self.counters.dropped_unauthentic += 1;
             return;
         };
+        let held = self
+            .table
+            .key_of(&half_open.record.id)
+            .and_then(|key| self.table.get(key));
+        // A later call of ours was answered: the two crossed, and the other side goes on with ours.
+        if held.and_then(|e| e.peer.called_since()) > since {
+            self.counters.dropped_unknown += 1;
+            return;
+        }
+        let association = held.map_or(0, |entry| entry.peer.association());
+        if half_open.resumes && association != half_open.association {
+            // What it would go on with has ended: the caller hears of it by a stateless reset.
+            let retired = self.provisional.drop_slot(index);
+            self.retire(retired.into_iter().collect());
+            self.counters.dropped_unauthentic += 1;
+            return;
+        }
         let opened = match half_open.session.open(datagram, now) {
             Ok(opened) => opened,
             Err(OpenError::Replayed) => return self.counters.dropped_replayed += 1,
@@ -96,6 +114,7 @@ impl Node {
             session,
             record,
             association,
+            ..
         } = *half_open;
         let key = self
             .table
@@ -106,11 +125,14 @@ impl Node {
             return;
         };
         entry.peer.learn_record(record);
-        entry.peer.on_confirmed(now, session, association, route);
+        // The answer reached the caller; where this packet seems to come from is not proven by it.
+        entry
+            .peer
+            .on_confirmed(now, session, association, answered);
         let payload = datagram.get(opened.payload).unwrap_or_default();
         let fate = entry
             .peer
-            .handle_opened(now, route, opened.pn, payload, bytes);
+            .handle_opened(now, route, (index, opened.pn), payload, bytes);
         self.count_fate(fate);
         self.agenda.on_touched(key);
     }
@@ -132,9 +154,7 @@ impl Node {
         let Some(entry) = self.table.get_mut(key) else {
             return;
         };
-        entry
-            .peer
-            .end_association(crate::api::DisconnectReason::PeerRestarted);
+        entry.peer.on_reset(token);
         self.agenda.on_touched(key);
     }
 

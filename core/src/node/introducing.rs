@@ -100,10 +100,13 @@ impl Node {
 
     /// A session ended; says whether it was with an introducer of ours.
     pub(super) fn on_introducer_lost(&mut self, now: Instant, key: PeerKey) -> bool {
+        let is_called_anew = self.table.get(key).is_some_and(|e| e.peer.is_calling());
         let Some(introducer) = self.introducer_mut(key) else {
             return false;
         };
-        introducer.link.on_session_lost(now);
+        if !is_called_anew {
+            introducer.link.on_session_lost(now);
+        }
         let id = introducer.address.id;
         self.attempts.on_introducer_lost(now, id);
         true

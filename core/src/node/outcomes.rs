@@ -3,19 +3,20 @@
 use super::Node;
 use crate::api::{DisconnectReason, Event, PathChangeReason};
 use crate::id::PeerKey;
+use crate::limits;
 use crate::path::Route;
 use crate::peer::{PeerOutcome, Purpose};
 use crate::relay::server::Forward;
 use crate::time::Instant;
 use crate::wire::control::ControlMessage;
 
-/// Relayed datagrams taken out of the queue by one input: what one batch can hold.
-const RELAYED_AT_ONCE: usize = 4_096;
+/// Rounds after one input; more than any chain of consequences needs.
+const ROUNDS: usize = 4_096;
 
 impl Node {
     /// Runs until quiet: outcomes of touched peers, what came through relays, introducers, attempts.
     pub(super) fn settle(&mut self, now: Instant) {
-        for _ in 0..RELAYED_AT_ONCE {
+        for _ in 0..ROUNDS {
             let mut is_quiet = true;
             for key in self.agenda.take_unheard() {
                 is_quiet = false;
@@ -26,7 +27,7 @@ impl Node {
                 self.advance_introducers(now);
                 self.advance_attempts(now);
             }
-            if let Some((route, mut datagram)) = self.relayed.pop_front() {
+            while let Some((route, mut datagram)) = self.relayed.pop_front() {
                 is_quiet = false;
                 self.handle_routed(now, route, &mut datagram);
             }
@@ -48,6 +49,7 @@ impl Node {
 
     fn act_on(&mut self, now: Instant, key: PeerKey, outcome: PeerOutcome) {
         match outcome {
+            PeerOutcome::Event(event @ Event::DatagramReceived { .. }) => self.tell_if_room(event),
             PeerOutcome::Event(event) => self.events.push_back(event),
             PeerOutcome::Control(message) => self.serve(now, key, message),
             PeerOutcome::ControlAnswered { purpose, answer } => {
@@ -64,7 +66,7 @@ impl Node {
             PeerOutcome::Pong { rtt } => {
                 let peer = self.table.get(key).map(|entry| entry.peer.id());
                 if let (Some(peer), Some(path)) = (peer, self.active_path(key)) {
-                    self.events.push_back(Event::Pong { peer, rtt, path });
+                    self.tell_if_room(Event::Pong { peer, rtt, path });
                 }
             }
             PeerOutcome::Ended(reason) => self.on_ended(now, key, reason),
@@ -107,7 +109,9 @@ impl Node {
                 relay: key.0,
                 channel,
             };
-            self.relayed.push_back((route, datagram));
+            if self.relayed.len() < limits::RELAYED_WAITING {
+                self.relayed.push_back((route, datagram));
+            }
             return;
         }
         let bytes = datagram.len();
@@ -136,6 +140,7 @@ impl Node {
             return;
         }
         entry.is_known = true;
+        self.table.set_idle(key, None);
         self.on_peer_connected(now, key);
     }
 
@@ -147,8 +152,16 @@ impl Node {
             .filter(|entry| entry.is_known && is_told);
         let peer = entry.map(|entry| entry.peer.id());
         if let (Some(peer), Some(path)) = (peer, self.active_path(key)) {
-            self.events
-                .push_back(Event::PathChanged { peer, path, reason });
+            self.tell_if_room(Event::PathChanged { peer, path, reason });
+        }
+    }
+
+    /// News that may be lost are, where the application does not fetch them.
+    fn tell_if_room(&mut self, event: Event) {
+        if self.events.len() < limits::EVENTS_WAITING {
+            self.events.push_back(event);
+        } else {
+            self.counters.dropped_throttled += 1;
         }
     }
 
@@ -170,15 +183,29 @@ impl Node {
             return;
         };
         let (peer, is_known) = (entry.peer.id(), entry.is_known);
-        if entry.peer.is_connected() {
+        let is_replaced = entry.peer.is_connected();
+        if is_replaced {
             // A new association has taken this one's place; its own news follows.
             self.table.learn_tokens(key);
         }
         if is_known {
-            self.relay_routes.remove_remote(key);
             self.events.push_back(Event::Disconnected { peer, reason });
-        } else if self.table.get(key).is_some_and(|e| !e.peer.is_connected()) {
-            self.forget(key);
+        }
+        match (is_known, is_replaced) {
+            (_, true) => {}
+            (true, false) => {
+                self.relay_routes.remove_remote(key);
+                self.note_idle(now, key);
+            }
+            (false, false) => self.forget(key),
+        }
+    }
+
+    /// A peer that the application knows is not connected: beyond a bound the longest forgotten ones go.
+    pub(super) fn note_idle(&mut self, now: Instant, key: PeerKey) {
+        self.table.set_idle(key, Some(now));
+        while let Some(oldest) = self.table.idle_beyond(limits::PEERS_REMEMBERED) {
+            self.forget(oldest);
         }
     }
 

@@ -9,10 +9,13 @@ use crate::id::PeerKey;
 use crate::limits;
 use crate::path::Route;
 use crate::peer::PeerTransmit;
-use crate::time::Instant;
+use crate::time::{Deadline, Duration, Instant};
 
 /// Room offered to a peer whose packets are sealed once more: what leaves must fit the relay's queue.
 const RELAYED_ROOM_BYTES: usize = 16 * limits::BASE_DATAGRAM_BYTES;
+
+/// Pause before something due that found no room or path is tried again.
+const RETRY: Duration = Duration::from_millis(1);
 
 impl Node {
     pub(super) fn next_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
@@ -48,6 +51,8 @@ impl Node {
                 None => {
                     let entry = self.table.get(key);
                     let next = entry.and_then(|entry| entry.peer.next_timeout(now));
+                    // What is due and could not be said now cannot be said at once either.
+                    let next = next.map(|d| Deadline::new(d.at.max(now + RETRY), d.kind));
                     self.agenda.on_drained(key, next);
                     self.settle(now);
                 }

@@ -1,7 +1,7 @@
-//! Half-open handshakes that this node answered: bounded, short-lived, one for each initiator (protocol §3.6).
-//! A replayed initiation costs one place here for five seconds and nothing else.
+//! Half-open handshakes that this node answered: bounded, short-lived, few for each initiator (protocol §3.6).
+//! A replayed initiation costs one place here for a while and nothing else: it does not push out the genuine one.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
@@ -23,6 +23,8 @@ pub(super) struct HalfOpenIk {
     pub(super) session: Session,
     pub(super) record: KeyRecord,
     pub(super) association: u64,
+    /// It goes on with the association that was held when the initiation came.
+    pub(super) resumes: bool,
 }
 
 struct Slot {
@@ -30,6 +32,7 @@ struct Slot {
     initiation: Vec<u8>,
     answer: Vec<u8>,
     route: Route,
+    since: Instant,
     ends: Instant,
 }
 
@@ -38,8 +41,8 @@ struct Slot {
 pub(super) struct Provisional {
     slots: BTreeMap<u32, Slot>,
     by_initiation: BTreeMap<Vec<u8>, u32>,
-    by_remote: BTreeMap<NodeId, u32>,
-    order: VecDeque<(Instant, u32)>,
+    by_remote: BTreeMap<NodeId, Vec<u32>>,
+    order: BTreeSet<(Instant, u32)>,
 }
 
 impl Provisional {
@@ -59,20 +62,26 @@ impl Provisional {
         (initiation, answer): (Vec<u8>, Vec<u8>),
     ) -> Vec<u32> {
         let mut retired = Vec::new();
-        if let HalfOpen::Ik(ik) = &half_open
-            && let Some(old) = self.by_remote.insert(ik.record.id, index)
-        {
-            retired.extend(self.drop_slot(old));
-            self.by_remote.insert(ik.record.id, index);
+        let mut life = limits::PROVISIONAL_LIFE;
+        if let HalfOpen::Ik(ik) = &half_open {
+            if ik.resumes {
+                life = limits::PROVISIONAL_RESUMED_LIFE;
+            }
+            let of_remote = self.by_remote.entry(ik.record.id).or_default();
+            of_remote.push(index);
+            if of_remote.len() > limits::PROVISIONAL_PER_IDENTITY {
+                let oldest = of_remote.remove(0);
+                retired.extend(self.drop_slot(oldest));
+            }
         }
         while self.slots.len() >= limits::PROVISIONAL_SESSIONS {
-            let Some((_, oldest)) = self.order.pop_front() else {
+            let Some((_, first)) = self.order.first().copied() else {
                 break;
             };
-            retired.extend(self.drop_slot(oldest));
+            retired.extend(self.drop_slot(first));
         }
-        let ends = now + limits::PROVISIONAL_LIFE;
-        self.order.push_back((ends, index));
+        let ends = now + life;
+        self.order.insert((ends, index));
         self.by_initiation.insert(initiation.clone(), index);
         self.slots.insert(
             index,
@@ -81,17 +90,23 @@ impl Provisional {
                 initiation,
                 answer,
                 route,
+                since: now,
                 ends,
             },
         );
         retired
     }
 
-    /// The half-open handshake with this receiver index.
+    /// The half-open handshake with this receiver index, and where its answer went first.
     pub(super) fn get_mut(&mut self, index: u32) -> Option<(&mut HalfOpen, Route)> {
         self.slots
             .get_mut(&index)
             .map(|slot| (&mut slot.half_open, slot.route))
+    }
+
+    /// When this half-open handshake was answered first.
+    pub(super) fn since(&self, index: u32) -> Option<Instant> {
+        self.slots.get(&index).map(|slot| slot.since)
     }
 
     /// Takes a half-open handshake out: it is confirmed.
@@ -104,36 +119,43 @@ impl Provisional {
     /// Drops what is too old; gives back its receiver indices.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<u32> {
         let mut retired = Vec::new();
-        while let Some((ends, index)) = self.order.front().copied() {
-            if ends > now {
-                break;
-            }
-            self.order.pop_front();
-            let is_same = self.slots.get(&index).is_some_and(|slot| slot.ends == ends);
-            if is_same {
-                retired.extend(self.drop_slot(index));
-            }
+        while let Some((ends, index)) = self.order.first().copied()
+            && ends <= now
+        {
+            self.order.remove(&(ends, index));
+            retired.extend(self.drop_slot(index));
         }
         retired
     }
 
     /// When the oldest is too old.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.order.front().map(|(ends, _)| *ends)
+        self.order.first().map(|(ends, _)| *ends)
     }
 
-    fn drop_slot(&mut self, index: u32) -> Option<u32> {
+    /// Half-open handshakes kept now.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Drops one; gives its receiver index back.
+    pub(super) fn drop_slot(&mut self, index: u32) -> Option<u32> {
         let slot = self.slots.remove(&index)?;
         self.unlink(index, &slot);
         Some(index)
     }
 
     fn unlink(&mut self, index: u32, slot: &Slot) {
+        self.order.remove(&(slot.ends, index));
         self.by_initiation.remove(&slot.initiation);
         if let HalfOpen::Ik(ik) = &slot.half_open
-            && self.by_remote.get(&ik.record.id) == Some(&index)
+            && let Some(of_remote) = self.by_remote.get_mut(&ik.record.id)
         {
-            self.by_remote.remove(&ik.record.id);
+            of_remote.retain(|other| *other != index);
+            if of_remote.is_empty() {
+                self.by_remote.remove(&ik.record.id);
+            }
         }
     }
 }

@@ -214,11 +214,11 @@ impl Node {
         let target_record = order.target.record.to_vec();
         let target_name = order.target.name.map(str::to_owned);
         let full = |_| Refused::because(RefusalCode::Full);
+        let observed = self.caller(target_key)?.1;
         let target_channel = self
             .relay
             .open(now, key, channel, target_key)
             .map_err(full)?;
-        let observed = self.caller(target_key)?.1;
         let entry = self.table.get_mut(target_key);
         let target_peer = entry.ok_or(Refused::because(RefusalCode::Unknown))?;
         let asked = target_peer
@@ -294,6 +294,9 @@ impl Node {
             entry.peer.paths.on_local_addresses(&reflexive, &hosts);
         }
         self.agenda.on_touched(key);
+        if self.table.get(key).is_some_and(|e| !e.peer.is_connected()) {
+            self.note_idle(now, key);
+        }
         key
     }
 
@@ -305,8 +308,8 @@ impl Node {
         relay: PeerKey,
         channel: u32,
     ) {
-        if self.relay_routes.insert(relay, channel, key).is_err() {
-            log::debug!("a relay channel that is taken was offered again");
+        if relay == key || self.relay_routes.insert(relay, channel, key).is_err() {
+            log::debug!("a relay channel that is taken, or leads to the relay itself, was offered");
             return;
         }
         if let Some(entry) = self.table.get_mut(key) {
@@ -316,6 +319,27 @@ impl Node {
             };
             entry.peer.paths.on_relay_route(now, route);
             self.agenda.on_touched(key);
+        }
+        self.drop_stale_relay_routes(key);
+    }
+
+    /// Channels that the peer's paths have given up lead nowhere any more.
+    fn drop_stale_relay_routes(&mut self, key: PeerKey) {
+        let Some(entry) = self.table.get(key) else {
+            return;
+        };
+        let is_stale = |(relay, channel): &(PeerKey, u32)| {
+            let (relay, channel) = (relay.0, *channel);
+            let route = Route::Relay { relay, channel };
+            entry.peer.paths.key_of(route).is_none()
+        };
+        let stale: Vec<_> = self
+            .relay_routes
+            .routes_to(key)
+            .filter(is_stale)
+            .collect();
+        for (relay, channel) in stale {
+            self.relay_routes.remove(relay, channel);
         }
     }
 }

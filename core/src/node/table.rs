@@ -1,7 +1,7 @@
 //! The table of peers: by key, by identity, by receiver index and by reset token. Keys are used again only after
 //! everything that named them is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use slab::Slab;
 
@@ -29,6 +29,7 @@ pub(super) struct Entry {
     /// Whether this node asked for the connection.
     pub(super) asked: bool,
     tokens: Vec<[u8; 16]>,
+    idle_since: Option<Instant>,
 }
 
 /// All peers.
@@ -38,6 +39,7 @@ pub(super) struct Table {
     by_id: BTreeMap<NodeId, PeerKey>,
     by_index: BTreeMap<u32, Owner>,
     by_token: BTreeMap<[u8; 16], PeerKey>,
+    idle: BTreeSet<(Instant, PeerKey)>,
     shard: u8,
     rng: Rng,
 }
@@ -50,6 +52,7 @@ impl Table {
             by_id: BTreeMap::new(),
             by_index: BTreeMap::new(),
             by_token: BTreeMap::new(),
+            idle: BTreeSet::new(),
             shard,
             rng,
         }
@@ -90,6 +93,7 @@ impl Table {
             is_known: false,
             asked: false,
             tokens: Vec::new(),
+            idle_since: None,
         };
         let key = PeerKey(u32::try_from(self.entries.insert(entry)).unwrap_or(u32::MAX));
         self.by_id.insert(id, key);
@@ -99,9 +103,34 @@ impl Table {
     /// Forgets a peer; its indices are retired by its own outcomes before.
     pub(super) fn remove(&mut self, key: PeerKey) {
         self.forget_tokens(key);
+        self.set_idle(key, None);
         if let Some(entry) = self.entries.try_remove(key.0 as usize) {
             self.by_id.remove(&entry.peer.id());
         }
+    }
+
+    /// Since when a peer that the application knows is not connected; `None` where it is.
+    pub(super) fn set_idle(&mut self, key: PeerKey, since: Option<Instant>) {
+        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+            return;
+        };
+        if let Some(before) = core::mem::replace(&mut entry.idle_since, since) {
+            self.idle.remove(&(before, key));
+        }
+        self.idle.extend(since.map(|since| (since, key)));
+    }
+
+    /// The peer that is not connected for longest, where there are more than `most` of them.
+    pub(super) fn idle_beyond(&self, most: usize) -> Option<PeerKey> {
+        let oldest = self.idle.first().filter(|_| self.idle.len() > most);
+        oldest.map(|(_, key)| *key)
+    }
+
+    /// Sizes of all tables: peers, receiver indices, reset tokens, idle peers.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> [usize; 4] {
+        let (entries, indices) = (self.entries.len(), self.by_index.len());
+        [entries, indices, self.by_token.len(), self.idle.len()]
     }
 
     /// A receiver index that nobody has: random, with the shard in its four high bits.

@@ -53,14 +53,31 @@ impl Repeat {
 pub(crate) struct Calling {
     /// The Noise state and the datagram to repeat.
     pub(crate) initiator: Initiator,
-    /// Where it goes; changes when the peer's routes do.
+    /// Where it goes.
     pub(crate) route: Route,
+    /// Where it went once too, because the peer's own call came from there.
+    pub(crate) second_route: Option<Route>,
+    /// Cookies taken so far.
+    pub(crate) cookies: u32,
     /// When the first datagram left; the answer measures a first round trip.
     pub(crate) started: Instant,
     /// Whether the present association goes on.
     pub(crate) is_rekey: bool,
     /// The clock.
     pub(crate) repeat: Repeat,
+}
+
+/// Cookies that hasten a repetition; further ones wait for its turn, lest two nodes play ball.
+const COOKIES_HASTEN: u32 = 3;
+
+impl Calling {
+    /// A cookie came: the call is repeated with it at once.
+    pub(crate) fn on_cookie(&mut self, now: Instant) {
+        self.cookies = self.cookies.saturating_add(1);
+        if self.cookies <= COOKIES_HASTEN {
+            self.repeat.hasten(now);
+        }
+    }
 }
 
 /// The third datagram of `XX`, repeated until the responder is heard under the new keys.

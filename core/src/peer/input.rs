@@ -82,7 +82,7 @@ impl Peer {
         let Some(payload) = datagram.get(opened.payload.clone()) else {
             return PacketFate::Malformed;
         };
-        self.handle_opened(now, route, opened.pn, payload, bytes)
+        self.handle_opened(now, route, (index, opened.pn), payload, bytes)
     }
 
     /// Applies a packet that a session has opened already.
@@ -90,17 +90,23 @@ impl Peer {
         &mut self,
         now: Instant,
         route: Route,
-        pn: u64,
+        (index, pn): (u32, u64),
         payload: &[u8],
         datagram_bytes: usize,
     ) -> PacketFate {
         let Ok(summary) = summarize(payload) else {
             return PacketFate::Malformed;
         };
+        self.sessions.on_opened(now, index);
         let is_newest = self.received.largest().is_none_or(|largest| pn > largest);
-        self.confirming = None;
+        if self.sessions.is_current(index) {
+            self.confirming = None;
+        }
         self.traffic.received_bytes += datagram_bytes as u64;
         self.traffic.last_received = Some(now);
+        if summary.is_data {
+            self.sessions.on_application_data();
+        }
         if self.sessions.is_up() {
             let is_probing = summary.is_probing;
             let packet = PathPacket {
@@ -111,13 +117,14 @@ impl Peer {
             self.paths.on_packet_received(now, route, packet);
         }
         match self.apply_all(now, route, pn, payload) {
-            Ok(()) => {
+            // A packet that ended the association leaves nothing for the next one.
+            Ok(()) if self.sessions.is_up() => {
                 self.received.on_packet(pn, summary.is_eliciting, now);
                 if summary.is_urgent {
                     self.received.hasten_ack();
                 }
             }
-            Err(Halt::NotNow) => {}
+            Ok(()) | Err(Halt::NotNow) => {}
             Err(Halt::Misbehaved(fault)) => self.on_misbehaved(fault),
         }
         PacketFate::Applied
@@ -373,6 +380,7 @@ struct Summary {
     is_probing: bool,
     /// A PING: its sender measures or probes, so the answer does not wait.
     is_urgent: bool,
+    is_data: bool,
 }
 
 /// Decodes every frame once without applying any, so that a malformed packet has no effect at all.
@@ -381,11 +389,20 @@ fn summarize(payload: &[u8]) -> Result<Summary, crate::error::DecodeError> {
         is_eliciting: false,
         is_probing: true,
         is_urgent: false,
+        is_data: false,
     };
     for frame in frame::iter(payload) {
         let frame = frame?;
         summary.is_eliciting |= frame.is_ack_eliciting();
         summary.is_urgent |= frame == Frame::Ping;
+        summary.is_data |= matches!(
+            frame,
+            Frame::Datagram(_)
+                | Frame::Request(_)
+                | Frame::Answer(_)
+                | Frame::Message(_)
+                | Frame::Stream(_)
+        );
         summary.is_probing &= matches!(
             frame,
             Frame::Padding(_) | Frame::PathChallenge(_) | Frame::PathResponse(_)

@@ -13,6 +13,9 @@ use crate::limits;
 /// Bits of an identifier below the epoch: more than one association can use up.
 const EPOCH_SHIFT: u32 = 40;
 
+/// Bytes reckoned for an entry beside its content, so that empty ones are bounded too.
+const ENTRY_BYTES: usize = 1_024;
+
 /// Counts the associations with one peer in this run.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
@@ -70,12 +73,15 @@ impl Kept {
             let Some(data) = messages.take(id) else {
                 continue;
             };
-            if self.bytes + data.len() <= most {
-                self.bytes += data.len();
+            if self.bytes + data.len() + ENTRY_BYTES <= most {
+                self.bytes += data.len() + ENTRY_BYTES;
                 self.messages.insert(epoch.outer_message(id), data);
             }
         }
         for id in streams.readable() {
+            if self.bytes + ENTRY_BYTES > most {
+                break;
+            }
             let (mut chunks, mut is_whole) = (VecDeque::new(), false);
             loop {
                 match streams.read(id, usize::MAX) {
@@ -91,6 +97,7 @@ impl Kept {
                 }
             }
             if is_whole || !chunks.is_empty() {
+                self.bytes += ENTRY_BYTES;
                 self.streams
                     .insert(epoch.outer_stream(id), KeptStream { chunks, is_whole });
             }
@@ -100,7 +107,7 @@ impl Kept {
     /// Takes a kept message.
     pub(crate) fn take_message(&mut self, id: MessageId) -> Option<Bytes> {
         let data = self.messages.remove(&id)?;
-        self.bytes -= data.len();
+        self.bytes = self.bytes.saturating_sub(data.len() + ENTRY_BYTES);
         Some(data)
     }
 
@@ -110,6 +117,7 @@ impl Kept {
         let Some(front) = stream.chunks.front_mut() else {
             let is_whole = stream.is_whole;
             self.streams.remove(&id);
+            self.bytes = self.bytes.saturating_sub(ENTRY_BYTES);
             return is_whole.then_some(StreamRead::Finished);
         };
         let data = front.split_to(front.len().min(max_bytes.max(1)));

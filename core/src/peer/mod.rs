@@ -189,18 +189,33 @@ impl Peer {
         self.calling = Some(Calling {
             initiator,
             route,
+            second_route: None,
+            cookies: 0,
             started: now,
             is_rekey,
             repeat,
         });
     }
 
-    /// Sends the handshake under way over another route from now on, at once.
-    pub(crate) fn redirect_call(&mut self, now: Instant, route: Route) {
-        if let Some(calling) = &mut self.calling {
-            calling.route = route;
-            calling.repeat.hasten(now);
+    /// The handshake under way, to be sent once over another route by which the peer's own call came. The call
+    /// itself stays where it is: an initiation may be a replay from anywhere.
+    pub(crate) fn call_also_over(&mut self, route: Route) -> Option<Vec<u8>> {
+        let calling = self.calling.as_mut()?;
+        if calling.route == route {
+            return None;
         }
+        calling.second_route = Some(route);
+        Some(calling.initiator.datagram().to_vec())
+    }
+
+    /// Whether a call of ours was answered so recently that the peer's own call must be older than its answer.
+    pub(crate) fn is_unheard_call(&self, now: Instant) -> bool {
+        self.sessions.is_unheard_call(now)
+    }
+
+    /// When the session came up that this side called for, if it did.
+    pub(crate) fn called_since(&self) -> Option<Instant> {
+        self.sessions.called_since()
     }
 
     /// Gives a handshake of ours up.
@@ -225,22 +240,28 @@ impl Peer {
         session: Session,
         association: u64,
         final_datagram: Option<Vec<u8>>,
+        came_by: Route,
     ) {
         let Some(calling) = self.calling.take() else {
             return;
         };
+        // The source of an answer is not authentic: it counts only where the call went there too.
+        let route = calling
+            .second_route
+            .filter(|route| *route == came_by)
+            .unwrap_or(calling.route);
         self.confirming = final_datagram.map(|datagram| {
             let repeat = Repeat::new(now, limits::PROVISIONAL_LIFE);
             Confirming {
                 datagram,
-                route: calling.route,
+                route,
                 repeat,
             }
         });
         let rtt = now.saturating_since(calling.started);
-        self.install(now, session, association, calling.route);
+        self.install(now, session, association, route);
         self.confirm_due = true;
-        if let Some(path) = self.paths.key_of(calling.route) {
+        if let Some(path) = self.paths.key_of(route) {
             self.recovery
                 .seed_rtt(crate::recovery::PathKey(path.0), rtt, now);
         }
@@ -255,13 +276,16 @@ impl Peer {
         route: Route,
     ) {
         self.drop_call();
+        if self.sessions.is_unheard_call(now) {
+            self.sessions.rename(association);
+        }
         self.install(now, session, association, route);
     }
 
     fn install(&mut self, now: Instant, session: Session, association: u64, route: Route) {
         let is_new = association != self.sessions.association();
         if is_new && self.sessions.is_up() {
-            self.end_association(DisconnectReason::PeerRestarted);
+            self.end_sessions(DisconnectReason::PeerRestarted);
         }
         let largest = self.received.largest();
         let retired = self.sessions.install(now, session, association, largest);
@@ -277,6 +301,13 @@ impl Peer {
         if !self.sessions.is_up() {
             return;
         }
+        if self.calling.as_ref().is_some_and(|c| c.is_rekey) {
+            self.drop_call();
+        }
+        self.end_sessions(reason);
+    }
+
+    fn end_sessions(&mut self, reason: DisconnectReason) {
         let retired = self.sessions.clear();
         self.outcomes
             .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
@@ -291,6 +322,7 @@ impl Peer {
         self.probes = 0;
         self.confirm_due = false;
         self.closing = None;
+        self.stash = None;
         self.fail_everything();
         self.epoch.advance();
         self.outcomes.push_back(PeerOutcome::Ended(reason));
@@ -315,8 +347,21 @@ impl Peer {
 
     /// A control message that is repeated until it arrives and has no answer.
     pub(crate) fn push_control(&mut self, json: Bytes) {
-        if self.sessions.is_up() {
-            self.controls.push_back(json);
+        if !self.sessions.is_up() {
+            return;
+        }
+        if self.controls.len() >= limits::CONTROLS_QUEUED {
+            self.controls.pop_front();
+        }
+        self.controls.push_back(json);
+    }
+
+    /// A stateless reset with a token of this peer: ends the association, or only the session before.
+    pub(crate) fn on_reset(&mut self, token: &[u8; 16]) {
+        if self.sessions.is_current_token(token) {
+            self.end_association(DisconnectReason::PeerRestarted);
+        } else if let Some(index) = self.sessions.drop_previous() {
+            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
         }
     }
 

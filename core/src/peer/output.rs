@@ -137,6 +137,12 @@ impl Peer {
     fn poll_relayed(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
         let first_len = self.relay_queue.front()?.1.len();
         let (path, route) = self.paths.active()?;
+        if !route.is_direct() {
+            // A relay that is itself reached through a relay could lead back here.
+            self.relay_queue.clear();
+            self.relay_queue_bytes = 0;
+            return None;
+        }
         let (mut len, mut segment_size) = (0, 0);
         for _ in 0..limits::BATCH_SEGMENTS {
             let next = self.relay_queue.pop_front_if(|(_, d)| d.len() <= first_len);

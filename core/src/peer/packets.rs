@@ -83,7 +83,7 @@ impl Peer {
                     content.extend(controls.pop_front().map(SentFrame::Control));
                 }
                 if let Some(levels) = &mut levels {
-                    write_levels(now, w, levels, content);
+                    used.is_data = write_levels(now, w, levels, content);
                 }
                 if confirm && content.iter().all(|f| matches!(f, SentFrame::Ack { .. })) {
                     let _ = Frame::Ping.encode(w);
@@ -105,6 +105,9 @@ impl Peer {
             self.received.on_ack_sent(now);
         }
         self.pings -= used.pings;
+        if used.is_data {
+            self.sessions.on_application_data();
+        }
         self.confirm_due &= !elicits;
     }
 
@@ -145,17 +148,6 @@ impl Peer {
         let len = header_len + writer.len() + TAG_BYTES;
         session.seal(room.get_mut(..len)?, header_len, pn).ok()?;
         lifetime.on_packet(len);
-        if ack_eliciting {
-            let is_data = |f: &SentFrame| {
-                matches!(
-                    f,
-                    SentFrame::Stream(_) | SentFrame::Message(_) | SentFrame::Reply(_)
-                )
-            };
-            if frames.iter().any(is_data) {
-                lifetime.on_application_data();
-            }
-        }
         self.recovery.on_packet_sent(SentPacket {
             pn,
             at: now,
@@ -173,6 +165,7 @@ impl Peer {
 struct Used {
     ack: bool,
     pings: u32,
+    is_data: bool,
 }
 
 fn write_ack(
@@ -209,7 +202,14 @@ fn pad(w: &mut Writer<'_>) {
     }
 }
 
-fn write_levels(now: Instant, w: &mut Writer<'_>, levels: &mut Levels, content: &mut Content) {
+/// Says whether any of it is the application's: such sessions change their keys sooner (protocol §4.5).
+fn write_levels(
+    now: Instant,
+    w: &mut Writer<'_>,
+    levels: &mut Levels,
+    content: &mut Content,
+) -> bool {
+    let mut is_data = false;
     write_level_controls(w, levels, content);
     while let Some(queued) = levels.datagrams.poll(w.remaining(), now) {
         let frame = DatagramFrame {
@@ -217,10 +217,11 @@ fn write_levels(now: Instant, w: &mut Writer<'_>, levels: &mut Levels, content: 
             data: &queued.data,
         };
         if Frame::Datagram(frame).encode(w).is_err() {
-            return;
+            return is_data;
         }
+        is_data = true;
     }
-    write_requests(now, w, levels, content);
+    is_data |= write_requests(now, w, levels, content);
     let order = [levels.streams_first, !levels.streams_first];
     levels.streams_first = !levels.streams_first;
     for streams in order {
@@ -230,6 +231,8 @@ fn write_levels(now: Instant, w: &mut Writer<'_>, levels: &mut Levels, content: 
             write_messages(w, levels, content);
         }
     }
+    let of_level = |f: &SentFrame| matches!(f, SentFrame::Stream(_) | SentFrame::Message(_));
+    is_data || content.iter().any(of_level)
 }
 
 fn write_level_controls(w: &mut Writer<'_>, levels: &mut Levels, content: &mut Content) {
@@ -286,7 +289,13 @@ fn stream_control_frame(control: StreamControl) -> Frame<'static> {
     }
 }
 
-fn write_requests(now: Instant, w: &mut Writer<'_>, levels: &mut Levels, content: &mut Content) {
+fn write_requests(
+    now: Instant,
+    w: &mut Writer<'_>,
+    levels: &mut Levels,
+    content: &mut Content,
+) -> bool {
+    let mut is_data = false;
     while let Some((reference, reply)) = levels.reply_queue.front() {
         let written = match reply {
             Reply::Application { status, body } => {
@@ -303,6 +312,7 @@ fn write_requests(now: Instant, w: &mut Writer<'_>, levels: &mut Levels, content
         if written.is_err() {
             break;
         }
+        is_data |= matches!(reply, Reply::Application { .. });
         content.extend(
             levels
                 .reply_queue
@@ -326,7 +336,9 @@ fn write_requests(now: Instant, w: &mut Writer<'_>, levels: &mut Levels, content
         if written.is_err() {
             break;
         }
+        is_data |= matches!(request.payload, RequestPayload::App { .. });
     }
+    is_data
 }
 
 fn write_streams(w: &mut Writer<'_>, levels: &mut Levels, content: &mut Content) {

@@ -2,6 +2,7 @@
 //! (protocol §4.5). Told: sessions that came up, packets, time. Decides: which one seals, when to renew, which
 //! receiver indices are free again.
 
+use crate::limits;
 use crate::session::{Age, Lifetime, Session};
 use crate::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ const PHASE_RETRY: Duration = Duration::from_secs(10);
 struct Live {
     session: Session,
     lifetime: Lifetime,
+    since: Instant,
+    /// A packet was opened with it: the other side has it too.
+    is_heard: bool,
     ends: Option<Instant>,
 }
 
@@ -65,6 +69,8 @@ impl Sessions {
         self.current = Some(Live {
             session,
             lifetime,
+            since: now,
+            is_heard: false,
             ends: None,
         });
         retired
@@ -94,6 +100,67 @@ impl Sessions {
             .flatten()
             .map(|l| &mut l.session)
             .find(|s| s.local_index == index)
+    }
+
+    /// A packet was opened with the session of this receiver index. The session before lives on while packets
+    /// come: where two handshakes crossed, the other side may seal with it for long.
+    pub(crate) fn on_opened(&mut self, now: Instant, index: u32) {
+        for live in [self.current.as_mut(), self.previous.as_mut()]
+            .into_iter()
+            .flatten()
+            .filter(|live| live.session.local_index == index)
+        {
+            live.is_heard = true;
+            if live.ends.is_some() && live.lifetime.age(now) != Age::Expired {
+                live.ends = Some(now + OVERLAP);
+            }
+        }
+    }
+
+    /// Whether this is the receiver index of the session in front.
+    pub(crate) fn is_current(&self, index: u32) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|live| live.session.local_index == index)
+    }
+
+    /// The session in front carried application data, in either direction.
+    pub(crate) fn on_application_data(&mut self) {
+        if let Some(live) = &mut self.current {
+            live.lifetime.on_application_data();
+        }
+    }
+
+    /// When the session in front came up, where this side had called for it.
+    pub(crate) fn called_since(&self) -> Option<Instant> {
+        let live = self.current.as_ref()?;
+        live.session.is_initiator().then_some(live.since)
+    }
+
+    /// Whether the session in front is the fruit of our own call and the other side, which may not have
+    /// confirmed it, was not heard yet.
+    pub(crate) fn is_unheard_call(&self, now: Instant) -> bool {
+        self.current.as_ref().is_some_and(|live| {
+            let age = now.saturating_since(live.since);
+            live.session.is_initiator() && !live.is_heard && age < limits::PROVISIONAL_LIFE
+        })
+    }
+
+    /// Goes on under another name: two first handshakes crossed, and the other side knows this one only.
+    pub(crate) fn rename(&mut self, association: u64) {
+        self.association = association;
+    }
+
+    /// Whether this token ends the session in front.
+    pub(crate) fn is_current_token(&self, token: &[u8; 16]) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|live| live.session.remote_reset_token == *token)
+    }
+
+    /// Drops the session before; gives back its index.
+    pub(crate) fn drop_previous(&mut self) -> Option<u32> {
+        self.previous.take().map(|old| old.session.local_index)
     }
 
     /// The token that would end the current session, if the peer lost it.

@@ -19,6 +19,9 @@ impl Peer {
     /// Does everything that is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Renewal {
         self.expire_handshakes(now);
+        if !self.sessions.is_up() {
+            return Renewal::None;
+        }
         self.paths.handle_timeout(now);
         self.apply_path_events(now);
         if !self.sessions.is_up() {
@@ -106,8 +109,8 @@ impl Peer {
             at(calling, TimerKind::Handshake),
             at(confirming, TimerKind::Handshake),
         );
-        next = Deadline::earlier(next, self.paths.next_timeout());
         if self.sessions.is_up() {
+            next = Deadline::earlier(next, self.paths.next_timeout());
             let levels = self
                 .levels
                 .as_ref()
