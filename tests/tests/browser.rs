@@ -94,12 +94,12 @@ fn pose(page: &Page<'_>, name: &str, problems: &mut Vec<String>) {
     for (look_name, look) in LOOKS {
         page.look(*look);
         page.picture(&pictures().join(format!("{name}-{look_name}.png")));
-        let (pixels, wide) = page.overflow();
-        if pixels > 0 || !wide.is_empty() {
-            problems.push(format!(
-                "{name}, {look_name}: {pixels} pixels too wide: {wide:?}"
-            ));
-        }
+        let misfits = page.misfits(look.size.0);
+        problems.extend(
+            misfits
+                .iter()
+                .map(|what| format!("{name}, {look_name}: {what}")),
+        );
     }
     page.look(LOOKS[0].1);
 }

@@ -158,6 +158,8 @@ fn a_router_that_reboots_loses_no_byte() {
              {stall:.1?}, then {path:?}"
         ));
         scene.talk(b"after the reboot");
+        let again = scene.until_direct(Instant::now(), Duration::from_secs(90));
+        announce(&format!("  direct again after {again:.1?}"));
     }
 }
 
@@ -167,11 +169,12 @@ fn a_link_that_loses_a_fifth_carries_everything() {
         return;
     }
     let scene = Scene::open_in(Nat::KeepsPort, Nat::KeepsPort, 20);
-    let connection = scene.connect();
+    let connection = scene.connect_persistently();
     let direct = scene.until_direct(connection.ordered_at, Duration::from_secs(30));
     announce(&format!(
-        "  20 % lost each way: connected ({}) after {:.0?}, direct after {direct:.0?}",
-        connection.first_path, connection.connected_after
+        "  20 % lost each way: connected ({}) after {:.0?} and {} orders, direct after \
+         {direct:.0?}",
+        connection.first_path, connection.connected_after, connection.orders
     ));
     let began = Instant::now();
     scene.talk(&noise(MIB));

@@ -172,20 +172,21 @@ impl<'b> Page<'b> {
             .expect("colours");
     }
 
-    /// How many CSS pixels the page is wider than its window, and what sticks out.
+    /// What does not fit a width in CSS pixels: the layout itself, the content, single elements.
     #[must_use]
-    pub fn overflow(&self) -> (i64, Vec<String>) {
-        let body = "const room = document.documentElement.clientWidth; \
-            const wide = [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() \
-                && e.getBoundingClientRect().right > room + 1); \
-            return {pixels: document.documentElement.scrollWidth - room, \
-                wide: wide.slice(0, 5).map(e => `${e.tagName}#${e.id}.${e.className}`)};";
-        let found = self.script(body, &json!([]));
-        let wide = found["wide"].as_array().cloned().unwrap_or_default();
-        (
-            found["pixels"].as_i64().unwrap_or(i64::MAX),
-            wide.iter().map(ToString::to_string).collect(),
-        )
+    pub fn misfits(&self, width: u32) -> Vec<String> {
+        let body = "const root = document.documentElement, room = arguments[0], found = []; \
+            if (root.clientWidth !== room) found.push(`laid out for ${root.clientWidth} pixels`); \
+            if (root.scrollWidth > room) found.push(`content of ${root.scrollWidth} pixels`); \
+            for (const e of document.querySelectorAll('body *')) \
+                if (e.checkVisibility() && e.getBoundingClientRect().right > room + 1) \
+                    found.push(`${e.tagName}#${e.id}.${e.className} sticks out`); \
+            return found.slice(0, 8);";
+        let found = self.script(body, &json!([width]));
+        let texts = found.as_array().into_iter().flatten();
+        texts
+            .map(|text| text.as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// Everything that this window's console said: errors, failed requests, violations of the policy.
