@@ -105,7 +105,8 @@ fn owed(world: &World) -> Vec<String> {
             ));
         }
         if world.is_running(who) && !world.is_registered(who) {
-            owed.push(format!("{} is not registered", world.name(who)));
+            let states = &world.app(who).introducers;
+            owed.push(format!("{} is not registered: {states:?}", world.name(who)));
         }
     }
     owed

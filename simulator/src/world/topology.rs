@@ -93,8 +93,21 @@ impl Topology {
 
     /// Gives a host an address in a network.
     pub(crate) fn attach(&mut self, host: usize, lan: LanId) -> IpAddr {
-        let ip = self.fresh_address(lan, Owner::Host(host));
-        // Behind a firewall without translation the outside must know the way to the address.
+        self.fresh_address(lan, Owner::Host(host))
+    }
+
+    /// Takes a host's address away.
+    pub(crate) fn detach(&mut self, ip: IpAddr, lan: LanId) {
+        self.networks[lan.0].owners.remove(&ip);
+        for (_, outer) in self.announced_in(lan) {
+            self.networks[outer.0].owners.remove(&ip);
+        }
+    }
+
+    /// The boxes without translation around a network, and the networks outside of each: there the inner
+    /// addresses are known too.
+    fn announced_in(&self, lan: LanId) -> Vec<(usize, LanId)> {
+        let mut around = Vec::new();
         let mut at = lan;
         while let Some(index) = self.networks[at.0].gateway {
             let placed = &self.boxes[index];
@@ -102,14 +115,9 @@ impl Topology {
                 break;
             }
             at = placed.outer;
-            self.networks[at.0].owners.insert(ip, Owner::Box(index));
+            around.push((index, at));
         }
-        ip
-    }
-
-    /// Takes a host's address away.
-    pub(crate) fn detach(&mut self, ip: IpAddr, lan: LanId) {
-        self.networks[lan.0].owners.remove(&ip);
+        around
     }
 
     fn fresh_address(&mut self, lan: LanId, owner: Owner) -> IpAddr {
@@ -120,6 +128,9 @@ impl Topology {
         network.next += if d == 254 { 3 } else { 1 };
         let ip = IpAddr::V4(Ipv4Addr::new(a, b, c, d));
         network.owners.insert(ip, owner);
+        for (index, outer) in self.announced_in(lan) {
+            self.networks[outer.0].owners.insert(ip, Owner::Box(index));
+        }
         ip
     }
 
@@ -146,7 +157,7 @@ impl Topology {
             return;
         };
         let (old, outer) = (self.boxes[index].nat.external, self.boxes[index].outer);
-        self.networks[outer.0].owners.remove(&old);
+        self.detach(old, outer);
         let fresh = self.fresh_address(outer, Owner::Box(index));
         self.boxes[index].nat.external = fresh;
     }
@@ -259,6 +270,20 @@ mod tests {
         let there = t.route(now, lan, inside, outside).expect("goes out");
         assert_eq!(there.from, inside);
         assert!(t.route(now, INTERNET, outside, inside).is_some());
+    }
+
+    #[test]
+    fn a_box_behind_a_firewall_is_found_from_outside() {
+        let mut t = Topology::new();
+        let rng = Rng::from_seed([1; 32]);
+        let now = Instant::from_millis(1);
+        let firewalled = t.add_lan(Nat::stateful_firewall(), INTERNET, false, &rng);
+        let home = t.add_lan(Nat::symmetric(), firewalled, false, &rng);
+        let inside = with_port(t.attach(0, home));
+        let outside = with_port(t.attach(1, INTERNET));
+        let there = t.route(now, home, inside, outside).expect("goes out");
+        let back = t.route(now, INTERNET, outside, there.from);
+        assert_eq!(back.map(|l| (l.host, l.to)), Some((0, inside)));
     }
 
     #[test]
