@@ -43,6 +43,9 @@ function operation(path, method, about, document) {
       h("div", { class: "row" }, h("button", { class: "button small", type: "button", onclick: () => copy(command, "Command") }, "Copy as curl"))));
 }
 
+const ORDER = ["node", "peers", "search", "inbox", "events", "services", "introducers", "settings", "auth", "page"];
+const place = (tag) => (ORDER.includes(tag) ? ORDER.indexOf(tag) : ORDER.length);
+
 async function start() {
   startTheme();
   const response = await fetch("/v1/openapi.json");
@@ -51,14 +54,16 @@ async function start() {
     return;
   }
   const document = await response.json();
+  const all = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, about]) => ({ path, method, about })));
+  // What is kept for old clients comes last in its group.
+  all.sort((a, b) => place(a.about.tags[0]) - place(b.about.tags[0]) || Boolean(a.about.deprecated) - Boolean(b.about.deprecated));
   const groups = new Map();
-  for (const [path, methods] of Object.entries(document.paths)) {
-    for (const [method, about] of Object.entries(methods)) {
-      const tag = about.tags[0];
-      groups.set(tag, [...(groups.get(tag) ?? []), operation(path, method, about, document)]);
-    }
+  for (const { path, method, about } of all) {
+    const tag = about.tags[0];
+    groups.set(tag, [...(groups.get(tag) ?? []), operation(path, method, about, document)]);
   }
-  const count = [...groups.values()].flat().length;
+  const count = all.length;
   setText($("docs-status"), `${document.info.title} ${document.info.version}, ${count} operations.`);
   $("operations").replaceChildren(...[...groups].map(([tag, list]) => h("section", {}, h("h2", {}, tag), ...list)));
 }

@@ -28,8 +28,10 @@ pub fn docs(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 /// `GET /docs/errors`
 pub fn errors(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let mut html = String::from(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Errors</title>\
-         <link rel=\"stylesheet\" href=\"/static/app.css\"><main class=\"prose\"><h1>Errors</h1>",
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Errors · p2p</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <link rel=\"icon\" href=\"/static/icon.svg\"><link rel=\"stylesheet\" href=\"/static/app.css\">\
+         <main class=\"prose\"><p><a href=\"/\">← Node</a></p><h1>Error codes</h1>",
     );
     for code in Code::ALL {
         let row = code.row();
