@@ -1,7 +1,7 @@
 //! UDP sockets, one per address family, with many datagrams per system call both ways (GSO, GRO, recvmmsg).
 //!
-//! Decides which socket carries a datagram and what a failure means: a full socket keeps the batch until it is writable,
-//! anything else loses the datagram, as the network may at any time; it never stops or spins the loop.
+//! Decides which socket carries a datagram and what a failure means: a full socket keeps the batch until it is
+//! writable, anything else loses the datagram, as the network may at any time; it never stops or spins the loop.
 
 use std::array;
 use std::io::{self, IoSliceMut};
@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use async_io::Async;
 use futures_lite::future;
 use p2p_core::api::Transmit;
+use p2p_core::limits;
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -73,7 +74,7 @@ impl Sockets {
         Ok(Self {
             ports,
             receive_buffer: vec![0; RECEIVE_BYTES * BATCH_SIZE],
-            send_buffer: vec![0; RECEIVE_BYTES],
+            send_buffer: vec![0; limits::BATCH_BYTES],
             kept: None,
         })
     }

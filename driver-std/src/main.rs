@@ -1,5 +1,5 @@
-//! `p2p-mini`: a whole node in a small program. Reads the command line, starts the node, says where it is, and waits for
-//! Ctrl-C.
+//! `p2p-mini`: a whole node in a small program. Reads the command line, starts the node, says where it is, and waits
+//! for Ctrl-C.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

@@ -61,7 +61,8 @@ impl Sockets {
         Ok(())
     }
 
-    /// Sends datagrams of `segment_size` bytes each, the last may be shorter. A failure loses the datagram, as the network may.
+    /// Sends datagrams of `segment_size` bytes each, the last may be shorter. A failure loses the datagram, as the
+    /// network may.
     pub(crate) fn send(&self, to: SocketAddr, bytes: &[u8], segment_size: usize) {
         let same_family = |(bound, _): &&(SocketAddr, UdpSocket)| bound.is_ipv4() == to.is_ipv4();
         let Some((_, socket)) = self.sockets.iter().find(same_family) else {

@@ -75,8 +75,8 @@ impl Writer {
         self.out.flush()
     }
 
-    /// Breaks a body in chunks off: tiny_http closes no connection on request, but a chunk whose length is no number makes
-    /// every client give up.
+    /// Breaks a body in chunks off: tiny_http closes no connection on request, but a chunk whose length is no number
+    /// makes every client give up.
     pub(crate) fn abort(&mut self) -> io::Result<()> {
         if self.chunked {
             self.out.write_all(b"aborted\r\n")?;
