@@ -393,6 +393,36 @@ fn an_idle_pair_stays_connected_and_changes_its_keys() {
     assert!(net.events_of(ada).iter().any(ready));
 }
 
+/// What one association received must not be acknowledged in the next: the goodbye that ended the first one once was,
+/// and the caller took it for an acknowledgement of a packet that it never sent.
+#[test]
+fn peers_that_parted_connect_again() {
+    let (mut net, ada, ben) = connected();
+    for _ in 0..3 {
+        for _ in 0..20 {
+            net.order(2, Command::Ping(ben));
+            net.run(Duration::from_millis(50));
+        }
+        net.order(2, Command::Disconnect(ben));
+        net.run(Duration::from_millis(500));
+        net.events_of(ada);
+        let target = ConnectTarget::Id(ben);
+        let (introducer, timeout) = (None, Duration::from_secs(10));
+        let connect = Command::Connect {
+            target,
+            introducer,
+            timeout,
+        };
+        net.order(2, connect);
+        net.run(Duration::from_secs(3));
+        let events = net.events_of(ada);
+        let connected = |e: &Event| matches!(e, Event::Connected { .. });
+        let lost = |e: &Event| matches!(e, Event::Disconnected { .. });
+        assert!(events.iter().any(connected), "{events:?}");
+        assert!(!events.iter().any(lost), "{events:?}");
+    }
+}
+
 #[test]
 fn an_unknown_name_is_refused() {
     let (mut net, ada, _) = three();
