@@ -61,6 +61,20 @@ const PIECES: &[&str] = &[
     ":",
     "*",
 ];
+const TARGETS: &[&str] = &[
+    "/v1/introducers",
+    "/v1/inbox/ack",
+    "/v1/auth/login",
+    "/v1/auth/logout",
+    "/v1/auth/tickets",
+    "/v1/peers/ben/datagrams?channel=1",
+    "/v1/peers/ben/messages",
+    "/v1/peers/ben/streams",
+    "/v1/peers/ben/requests/echo",
+    "/v1/services/x",
+    "/v1/peers/ben/ping",
+    "/v1/inbox?wait=1",
+];
 const BODIES: &[&str] = &[
     "",
     "{}",
@@ -109,6 +123,9 @@ fn random(rng: &mut Rng) -> Ask {
         if rng.below(3) > 0 {
             target.push('/');
         }
+    }
+    if rng.below(3) == 0 {
+        target = pick(rng, TARGETS).to_owned();
     }
     let method = pick(rng, METHODS);
     let mut made = if rng.below(8) == 0 {
