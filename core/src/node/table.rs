@@ -35,7 +35,8 @@ pub(super) struct Entry {
 /// All peers.
 pub(super) struct Table {
     local_id: NodeId,
-    entries: Slab<Entry>,
+    /// Boxed, so that a table that grows moves pointers and leaves no room of whole peers unused.
+    entries: Slab<Box<Entry>>,
     by_id: BTreeMap<NodeId, PeerKey>,
     by_index: BTreeMap<u32, Owner>,
     by_token: BTreeMap<[u8; 16], PeerKey>,
@@ -63,11 +64,11 @@ impl Table {
     }
 
     pub(super) fn get(&self, key: PeerKey) -> Option<&Entry> {
-        self.entries.get(key.0 as usize)
+        self.entries.get(key.0 as usize).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Entry> {
-        self.entries.get_mut(key.0 as usize)
+        self.entries.get_mut(key.0 as usize).map(Box::as_mut)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (PeerKey, &Entry)> {
@@ -88,13 +89,13 @@ impl Table {
         }
         let rng = self.rng.fork_next();
         let peer = Peer::new(now, id, self.local_id < id, direct_paths, rng);
-        let entry = Entry {
+        let entry = Box::new(Entry {
             peer,
             is_known: false,
             asked: false,
             tokens: Vec::new(),
             idle_since: None,
-        };
+        });
         let key = PeerKey(u32::try_from(self.entries.insert(entry)).unwrap_or(u32::MAX));
         self.by_id.insert(id, key);
         key

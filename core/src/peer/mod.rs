@@ -54,7 +54,8 @@ pub(crate) struct Peer {
     /// Its verified key record, once known.
     pub(crate) record: Option<KeyRecord>,
     sessions: Sessions,
-    calling: Option<Calling>,
+    /// Boxed, as are the sessions: most peers are idle, and none of this is read for each packet.
+    calling: Option<Box<Calling>>,
     confirming: Option<Confirming>,
     pub(crate) paths: Paths,
     recovery: Recovery<Content>,
@@ -186,7 +187,7 @@ impl Peer {
         self.drop_call();
         let is_rekey = self.sessions.is_up();
         let repeat = Repeat::new(now, life);
-        self.calling = Some(Calling {
+        self.calling = Some(Box::new(Calling {
             initiator,
             route,
             second_route: None,
@@ -194,7 +195,7 @@ impl Peer {
             started: now,
             is_rekey,
             repeat,
-        });
+        }));
     }
 
     /// The handshake under way, to be sent once over another route by which the peer's own call came. The call
@@ -229,7 +230,7 @@ impl Peer {
     /// The handshake of ours with this receiver index.
     pub(crate) fn calling_mut(&mut self, index: u32) -> Option<&mut Calling> {
         self.calling
-            .as_mut()
+            .as_deref_mut()
             .filter(|c| c.initiator.local_index() == index)
     }
 

@@ -24,8 +24,8 @@ struct Live {
 /// The sessions of one association.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    current: Option<Live>,
-    previous: Option<Live>,
+    current: Option<Box<Live>>,
+    previous: Option<Box<Live>>,
     association: u64,
 }
 
@@ -66,13 +66,13 @@ impl Sessions {
         });
         self.association = association;
         let lifetime = Lifetime::new(now, session.is_initiator());
-        self.current = Some(Live {
+        self.current = Some(Box::new(Live {
             session,
             lifetime,
             since: now,
             is_heard: false,
             ends: None,
-        });
+        }));
         retired
     }
 
@@ -191,8 +191,7 @@ impl Sessions {
 
     /// Retires the session before when its time is over; gives back its index.
     pub(crate) fn retire_previous(&mut self, now: Instant) -> Option<u32> {
-        let is_over = |live: &Live| live.ends.is_some_and(|at| at <= now);
-        let old = self.previous.take_if(|live| is_over(live))?;
+        let old = self.previous.take_if(|live| live.ends.is_some_and(|at| at <= now))?;
         Some(old.session.local_index)
     }
 
