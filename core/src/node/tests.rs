@@ -291,7 +291,12 @@ fn all_four_levels_carry_data() {
         ours.iter()
             .any(|e| matches!(e, Event::MessageDelivered { .. }))
     );
-    let answered = |e: &Event| matches!(e, Event::RequestDone { outcome: RequestOutcome::Answered(a), .. } if &a.body[..] == b"2");
+    let answered = |e: &Event| match e {
+        Event::RequestDone { outcome, .. } => {
+            matches!(outcome, RequestOutcome::Answered(a) if &a.body[..] == b"2")
+        }
+        _ => false,
+    };
     assert_eq!(ours.iter().filter(|e| answered(e)).count(), 1);
 }
 

@@ -27,7 +27,8 @@ fn app(body: &[u8]) -> RequestPayload {
 /// How each request ended: with an answer, or not.
 type Ends = BTreeMap<u8, Vec<Option<u8>>>;
 
-/// Asks 40 times; the executing side remembers so many settled references. Returns how often each was executed and how each ended.
+/// Asks 40 times; the executing side remembers so many settled references. Returns how often each was executed and
+/// how each ended.
 fn run(seed: u64, settled_max: usize) -> (BTreeMap<u8, u32>, Ends) {
     let mut pipe = Pipe::new(seed);
     pipe.loss_percent = 10 + seed % 80;
