@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_lite::future;
-use p2p_core::api::{IntroducerAddress, NodeConfig, Roles};
+use p2p_core::api::{IntroducerAddress, KnownPeer, NodeConfig, Roles};
 use p2p_core::id::NodeId;
 use p2p_http_api::{BodyKind, HttpInput, Request, ResponsePart, Surface, SurfaceConfig, Token};
-use p2p_storage::{SecretText, StateDirectory, TOKEN_FILE};
+use p2p_storage::{PeerRecord, SecretText, StateDirectory, TOKEN_FILE};
 use smol::Executor;
 
 use crate::clock::Clock;
@@ -150,6 +150,11 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     config.introducers.clone_from(&options.introducers);
     config.accept_strangers = options.accept_strangers;
     config.direct_paths = options.direct_paths;
+    let known = |peer: &PeerRecord| KnownPeer {
+        record: peer.record.clone(),
+        name: peer.name.clone(),
+    };
+    config.known_peers = state.peers().iter().map(known).collect();
     Ok(config)
 }
 

@@ -10,12 +10,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use p2p_core::Node;
-use p2p_core::api::{IntroducerAddress, NodeConfig, Roles};
+use p2p_core::api::{IntroducerAddress, KnownPeer, NodeConfig, Roles};
 use p2p_core::id::NodeId;
 use p2p_http_api::{
     BodyKind, Exchanges, HttpInput, Request, ResponsePart, Surface, SurfaceConfig, Token,
 };
-use p2p_storage::{SecretText, StateDirectory, TOKEN_FILE};
+use p2p_storage::{PeerRecord, SecretText, StateDirectory, TOKEN_FILE};
 
 use crate::engine::{Clock, Engine, Input, Inputs, QUEUE, Writer};
 use crate::error::StartError;
@@ -206,6 +206,11 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     config.introducers.clone_from(&options.introducers);
     config.accept_strangers = options.accept_strangers;
     config.direct_paths = options.direct_paths;
+    let known = |peer: &PeerRecord| KnownPeer {
+        record: peer.record.clone(),
+        name: peer.name.clone(),
+    };
+    config.known_peers = state.peers().iter().map(known).collect();
     Ok(config)
 }
 

@@ -99,6 +99,15 @@ impl fmt::Display for IntroducerAddress {
     }
 }
 
+/// A peer of an earlier run, as [`super::Effect::PersistRecord`] told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPeer {
+    /// Its signed key record; one that does not verify is left out.
+    pub record: Vec<u8>,
+    /// Name under which it was found.
+    pub name: Option<String>,
+}
+
 /// Everything a node is told when it is made.
 #[derive(Clone)]
 pub struct NodeConfig {
@@ -122,6 +131,9 @@ pub struct NodeConfig {
     pub introducers: Vec<IntroducerAddress>,
     /// Addresses of this machine's interfaces with the UDP port; host candidates.
     pub local_addresses: Vec<SocketAddr>,
+    /// Peers of earlier runs. They are no strangers, and an older key record of theirs is refused; at most
+    /// [`crate::limits::PEERS_REMEMBERED`] are taken.
+    pub known_peers: Vec<KnownPeer>,
     /// Whether peers not connected to before may connect.
     pub accept_strangers: bool,
     /// Whether direct paths are tried at all; otherwise everything is relayed.
@@ -145,6 +157,7 @@ impl NodeConfig {
             roles: Roles::default(),
             introducers: Vec::new(),
             local_addresses: Vec::new(),
+            known_peers: Vec::new(),
             accept_strangers: true,
             direct_paths: true,
             shard: 0,

@@ -9,7 +9,7 @@ mod status;
 mod transmit;
 
 pub use command::{Accepted, Command, ConnectTarget};
-pub use config::{IntroducerAddress, NodeConfig, Roles};
+pub use config::{IntroducerAddress, KnownPeer, NodeConfig, Roles};
 pub use error::{ApiMisuse, LimitReached};
 pub use event::{
     Answer, ConnectFailure, DisconnectReason, Effect, Event, MessageFailure, PathChangeReason,

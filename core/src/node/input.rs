@@ -126,9 +126,7 @@ impl Node {
         };
         entry.peer.learn_record(record);
         // The answer reached the caller; where this packet seems to come from is not proven by it.
-        entry
-            .peer
-            .on_confirmed(now, session, association, answered);
+        entry.peer.on_confirmed(now, session, association, answered);
         let payload = datagram.get(opened.payload).unwrap_or_default();
         let fate = entry
             .peer

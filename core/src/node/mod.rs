@@ -163,6 +163,13 @@ impl Node {
         for address in config.introducers {
             node.add_introducer(now, address);
         }
+        for known in config
+            .known_peers
+            .into_iter()
+            .take(limits::PEERS_REMEMBERED)
+        {
+            node.remember(now, &known.record, known.name);
+        }
         node.settle(now);
         Ok(node)
     }

@@ -271,6 +271,14 @@ impl Node {
         })
     }
 
+    /// Knows a peer of an earlier run again; a record that does not verify is left out.
+    pub(super) fn remember(&mut self, now: Instant, record: &[u8], name: Option<String>) {
+        let verified = self.guard.records.verify(record).ok();
+        if let Some(record) = verified.filter(|record| record.id != self.id()) {
+            self.prepare_peer(now, record, name);
+        }
+    }
+
     /// The peer of a verified record, known to the application from now on.
     pub(super) fn prepare_peer(
         &mut self,
@@ -333,11 +341,7 @@ impl Node {
             let route = Route::Relay { relay, channel };
             entry.peer.paths.key_of(route).is_none()
         };
-        let stale: Vec<_> = self
-            .relay_routes
-            .routes_to(key)
-            .filter(is_stale)
-            .collect();
+        let stale: Vec<_> = self.relay_routes.routes_to(key).filter(is_stale).collect();
         for (relay, channel) in stale {
             self.relay_routes.remove(relay, channel);
         }

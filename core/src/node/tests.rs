@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::Node;
 use crate::api::{
-    Accepted, Answer, Command, ConnectTarget, Event, NodeConfig, PathKind, RequestOutcome, Roles,
-    SearchOutcome, StreamId, StreamRead,
+    Accepted, Answer, Command, ConnectTarget, Event, KnownPeer, NodeConfig, PathKind,
+    RequestOutcome, Roles, SearchOutcome, StreamId, StreamRead,
 };
 use crate::id::NodeId;
 use crate::time::{Duration, Instant};
@@ -450,4 +450,27 @@ fn an_unknown_name_is_refused() {
             _ => None,
         });
     assert_eq!(failed, Some(crate::api::ConnectFailure::UnknownPeer));
+}
+
+#[test]
+fn a_peer_of_an_earlier_run_is_no_stranger() {
+    let (mut net, ada, ben) = connected();
+    let now = net.now;
+    let record = net.node(3).identity.record().to_bytes().to_vec();
+    let mut again = config(2);
+    again.accept_strangers = false;
+    let (name, broken) = (Some("ben".to_owned()), record[1..].to_vec());
+    again.known_peers = vec![
+        KnownPeer {
+            record: broken,
+            name: None,
+        },
+        KnownPeer { record, name },
+    ];
+    let node = Node::new(again, now).expect("a valid configuration");
+    assert_eq!(node.id(), ada);
+    let peers = node.peers(now);
+    assert_eq!(peers.len(), 1, "the broken record is left out");
+    assert_eq!((peers[0].id, peers[0].name.as_deref()), (ben, Some("ben")));
+    assert_eq!(peers[0].state, crate::api::PeerState::Disconnected);
 }

@@ -191,7 +191,9 @@ impl Sessions {
 
     /// Retires the session before when its time is over; gives back its index.
     pub(crate) fn retire_previous(&mut self, now: Instant) -> Option<u32> {
-        let old = self.previous.take_if(|live| live.ends.is_some_and(|at| at <= now))?;
+        let old = self
+            .previous
+            .take_if(|live| live.ends.is_some_and(|at| at <= now))?;
         Some(old.session.local_index)
     }
 
