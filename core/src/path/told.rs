@@ -17,7 +17,13 @@ const TRIGGERED_GAP: Duration = Duration::from_millis(50);
 impl Paths {
     /// A relayed route exists over which the peer's authentic packets may come: usable at once.
     pub fn on_relay_route(&mut self, now: Instant, route: Route) {
+        // The introducer speaks for the route, not for the peer: who is silent stays so.
+        let before = (self.last_received, self.told_lost);
+        let was_established = self.was_established;
         self.on_established(now, route);
+        if was_established {
+            (self.last_received, self.told_lost) = before;
+        }
     }
 
     /// The handshake was completed on this route, which proves both directions.

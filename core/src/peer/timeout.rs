@@ -22,6 +22,9 @@ impl Peer {
         if !self.sessions.is_up() {
             return Renewal::None;
         }
+        if !self.sessions.is_up() {
+            return Renewal::None;
+        }
         self.paths.handle_timeout(now);
         self.apply_path_events(now);
         if !self.sessions.is_up() {

@@ -27,6 +27,12 @@ struct Message {
     ended: bool,
 }
 
+/// A stream's number on the wire. Each end's engine puts the count of its connections above it, so
+/// that a number of an earlier connection is never taken for one of the present.
+fn on_wire(id: StreamId) -> StreamId {
+    StreamId(id.0 & ((1 << 40) - 1))
+}
+
 /// Both ends of a connection as it was when a stream began; a changed one excuses a stream that
 /// never ended.
 pub type Epoch = [u64; 2];
@@ -225,17 +231,20 @@ impl Ledger {
         let (from, to) = pair;
         let back = [epoch[1], epoch[0]];
         for (pair, epoch) in [((from, to), epoch), ((to, from), back)] {
-            self.streams.entry((pair, id)).or_default().push(Written {
-                epoch,
-                ..Written::default()
-            });
+            self.streams
+                .entry((pair, on_wire(id)))
+                .or_default()
+                .push(Written {
+                    epoch,
+                    ..Written::default()
+                });
         }
     }
 
     /// Whether a stream of this number was ever opened by either side.
     #[must_use]
     pub fn knows_stream(&self, pair: Pair, id: StreamId) -> bool {
-        self.streams.contains_key(&(pair, id))
+        self.streams.contains_key(&(pair, on_wire(id)))
     }
 
     /// Bytes were taken into a stream.
@@ -271,7 +280,7 @@ impl Ledger {
         data: &[u8],
     ) -> Result<(), Violation> {
         let end = offset + data.len();
-        let generations = self.streams.entry((pair, id)).or_default();
+        let generations = self.streams.entry((pair, on_wire(id))).or_default();
         // Numbers start anew with each connection; content tells which one is meant.
         let fits = |w: &&mut Written| w.data.get(offset..end) == Some(data);
         match generations.iter_mut().rev().find(fits) {
@@ -295,7 +304,7 @@ impl Ledger {
         id: StreamId,
         len: usize,
     ) -> Result<(), Violation> {
-        let generations = self.streams.entry((pair, id)).or_default();
+        let generations = self.streams.entry((pair, on_wire(id))).or_default();
         let fits = |w: &&mut Written| w.finished && w.data.len() == len && w.read == len;
         match generations.iter_mut().rev().find(fits) {
             Some(written) => {
@@ -356,7 +365,7 @@ impl Ledger {
     }
 
     fn newest(&mut self, pair: Pair, id: StreamId) -> Option<&mut Written> {
-        self.streams.get_mut(&(pair, id))?.last_mut()
+        self.streams.get_mut(&(pair, on_wire(id)))?.last_mut()
     }
 }
 

@@ -3,6 +3,8 @@
 
 use core::time::Duration;
 
+use p2p_core::limits;
+
 use super::Violation;
 use crate::world::World;
 
@@ -64,6 +66,8 @@ pub fn liveness(world: &mut World) -> Result<LivenessReport, Violation> {
             return Err(format!("{name} sent {idle} datagrams in idle {SILENCE:?}"));
         }
     }
+    // A goodbye may have been lost, or a peer restarted: the other side notices by silence.
+    world.run_for(limits::PEER_TIMEOUT);
     agreement(world)?;
     match world.violations.first() {
         Some(violation) => Err(violation.clone()),

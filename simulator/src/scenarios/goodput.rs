@@ -108,7 +108,7 @@ fn requests(world: &mut World, alice: Who, bob: Who) -> u64 {
     answered as u64 * 1_000
 }
 
-/// Eight messages of 64 KiB under way at any time.
+/// Eight messages of 16 KiB under way at any time.
 fn messages(world: &mut World, alice: Who, bob: Who) -> u64 {
     let mut open = Vec::new();
     let mut number = 0u64;
@@ -116,7 +116,7 @@ fn messages(world: &mut World, alice: Who, bob: Who) -> u64 {
     while world.now() < end {
         while open.len() < 8 {
             number += 1;
-            let mut data = vec![0; 64 << 10];
+            let mut data = vec![0; 16 << 10];
             data[..8].copy_from_slice(&number.to_be_bytes());
             match world.send_message(alice, bob, 1, data) {
                 Ok(message) => open.push((world.id(bob), message)),

@@ -104,8 +104,8 @@ impl Topology {
         }
     }
 
-    /// The boxes without translation around a network, and the networks outside of each: there the inner
-    /// addresses are known too.
+    /// The boxes without translation around a network, and the networks outside of each: there the
+    /// inner addresses are known too.
     fn announced_in(&self, lan: LanId) -> Vec<(usize, LanId)> {
         let mut around = Vec::new();
         let mut at = lan;
