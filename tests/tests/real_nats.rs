@@ -160,6 +160,12 @@ fn a_router_that_reboots_loses_no_byte() {
         scene.talk(b"after the reboot");
         let again = scene.until_direct(Instant::now(), Duration::from_secs(90));
         announce(&format!("  direct again after {again:.1?}"));
+        for (name, node) in [("ada", &scene.ada), ("ben", &scene.ben)] {
+            announce(&format!(
+                "  {name}: {}",
+                node.path_history().join("\n       ")
+            ));
+        }
     }
 }
 

@@ -288,21 +288,41 @@ impl Node {
             lines[last..].join("\n"),
             state("/v1/node"),
             state("/v1/peers"),
-            self.journal()
+            self.journal("")
         )
     }
 
-    /// Events since the start, as far as the node keeps them.
-    fn journal(&self) -> String {
+    /// The paths that carried data to peers, one after the other: time of day, kind, address, reason.
+    #[must_use]
+    pub fn path_history(&self) -> Vec<String> {
+        let journal = self.journal("connected,path_changed");
+        let events = journal
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "));
+        let events = events.filter_map(|text| serde_json::from_str::<Value>(text).ok());
+        let changes = events.filter(|e| e["type"] == "path_changed" || e["type"] == "connected");
+        let words = |event: Value| {
+            let (path, at) = (&event["path"], event["at"].as_str().unwrap_or_default());
+            let at = at.get(11..23).unwrap_or_default();
+            format!(
+                "{at} {} {} {}",
+                path["kind"], path["remote"], event["reason"]
+            )
+        };
+        changes.map(words).collect()
+    }
+
+    /// Events of some kinds (of all, where none is named) since the start, as far as the node keeps them.
+    fn journal(&self, kinds: &str) -> String {
         let Ok(stream) = self.connect(Duration::from_millis(500)) else {
             return String::new();
         };
         let bearer = format!("Bearer {}", self.token);
         let headers = [("authorization", bearer.as_str())];
-        let target = "/v1/events?since=00000000-0";
+        let target = format!("/v1/events?since=00000000-0&types={kinds}");
         let request = Request {
             method: "GET",
-            target,
+            target: &target,
             headers: &headers,
             body: b"",
         };
