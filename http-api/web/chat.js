@@ -132,7 +132,7 @@ const arrived = new Map();
 /** A message of ours was delivered or failed. */
 export function onMessageState(message) {
   const values = { state: message.state, reason: message.reason };
-  if (!change(message.peer, (entry) => entry.id === message.id, values)) {
+  if (!change(message.peer, (entry) => entry.mine && entry.id === message.id, values)) {
     arrived.set(message.id, values);
     if (arrived.size > 100) arrived.delete(arrived.keys().next().value);
   }

@@ -30,10 +30,10 @@ function save(peer) {
   }
 }
 
-/** Adds an entry unless one with its id is there; whether it was added. */
+/** Adds an entry unless it is there; whether it was added. What we sent and what arrived are numbered apart. */
 export function add(peer, entry) {
   const list = history(peer);
-  if (entry.id && list.some((e) => e.id === entry.id)) return false;
+  if (entry.id && list.some((e) => e.id === entry.id && e.mine === entry.mine)) return false;
   list.push(entry);
   save(peer);
   return true;
