@@ -35,11 +35,11 @@ impl Node {
             }
         };
         let operation = self.new_operation();
+        // A peer whose paths are all lost is looked for anew, though its session stands.
+        let is_reached =
+            |e: &super::table::Entry| e.peer.is_connected() && e.peer.active_route().is_some();
         if let Some(key) = id.and_then(|id| self.table.key_of(&id))
-            && self
-                .table
-                .get(key)
-                .is_some_and(|entry| entry.peer.is_connected())
+            && self.table.get(key).is_some_and(is_reached)
         {
             self.tell_connected(key, Some(operation));
             return Ok(Accepted::Operation(operation));
@@ -305,10 +305,12 @@ impl Node {
             return;
         };
         for key in self.table.keys() {
-            let entry = self
-                .table
-                .get(key)
-                .filter(|e| e.asked && e.peer.is_connected());
+            // Where no path is left either side asks: who registers last finds the other there.
+            let is_wanted = |e: &&super::table::Entry| {
+                let is_lost = e.is_known && e.peer.active_route().is_none();
+                e.peer.is_connected() && (e.asked || is_lost)
+            };
+            let entry = self.table.get(key).filter(is_wanted);
             let Some(target) = entry.map(|entry| entry.peer.id()) else {
                 continue;
             };

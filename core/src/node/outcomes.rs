@@ -149,7 +149,7 @@ impl Node {
         let entry = self
             .table
             .get(key)
-            .filter(|entry| entry.is_known && is_told);
+            .filter(|entry| entry.is_known && is_told && entry.peer.is_connected());
         let peer = entry.map(|entry| entry.peer.id());
         if let (Some(peer), Some(path)) = (peer, self.active_path(key)) {
             self.tell_if_room(Event::PathChanged { peer, path, reason });

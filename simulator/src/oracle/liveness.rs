@@ -10,7 +10,7 @@ use crate::world::World;
 
 /// Longest deadline of anything that applications in random plots ask for, with room for its
 /// report.
-const PATIENCE: Duration = Duration::from_secs(75);
+const PATIENCE: Duration = Duration::from_secs(150);
 /// Window over which silence is judged.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Datagrams that a pair of connected nodes may exchange in that window and direction: two

@@ -60,6 +60,7 @@ impl World {
                     _ => Ok(()),
                 }
             }
+            Event::PathChanged { peer, .. } => self.connected_peer(host, peer).map(|_| ()),
             _ => self.judge_stream(host, event),
         }
     }
@@ -92,6 +93,6 @@ impl World {
         if self.hosts[host].app.connected.contains_key(peer) {
             return self.known_peer(peer);
         }
-        Err(format!("data from {peer:?} without a connection"))
+        Err(format!("an event of {peer:?} without a connection"))
     }
 }
