@@ -104,6 +104,12 @@ impl Kept {
         }
     }
 
+    /// Bytes reckoned for what is kept.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes a kept message.
     pub(crate) fn take_message(&mut self, id: MessageId) -> Option<Bytes> {
         let data = self.messages.remove(&id)?;
