@@ -140,7 +140,7 @@ impl Node {
             return;
         }
         entry.is_known = true;
-        self.table.set_idle(key, None);
+        self.table.set_idle(key, false);
         self.on_peer_connected(now, key);
     }
 
@@ -195,15 +195,15 @@ impl Node {
             (_, true) => {}
             (true, false) => {
                 self.relay_routes.remove_remote(key);
-                self.note_idle(now, key);
+                self.note_idle(key);
             }
             (false, false) => self.forget(key),
         }
     }
 
     /// A peer that the application knows is not connected: beyond a bound the longest forgotten ones go.
-    pub(super) fn note_idle(&mut self, now: Instant, key: PeerKey) {
-        self.table.set_idle(key, Some(now));
+    pub(super) fn note_idle(&mut self, key: PeerKey) {
+        self.table.set_idle(key, true);
         while let Some(oldest) = self.table.idle_beyond(limits::PEERS_REMEMBERED) {
             self.forget(oldest);
         }

@@ -303,7 +303,7 @@ impl Node {
         }
         self.agenda.on_touched(key);
         if self.table.get(key).is_some_and(|e| !e.peer.is_connected()) {
-            self.note_idle(now, key);
+            self.note_idle(key);
         }
         key
     }
@@ -316,7 +316,8 @@ impl Node {
         relay: PeerKey,
         channel: u32,
     ) {
-        if relay == key || self.relay_routes.insert(relay, channel, key).is_err() {
+        let is_there = self.table.get(key).is_some();
+        if !is_there || relay == key || self.relay_routes.insert(relay, channel, key).is_err() {
             log::debug!("a relay channel that is taken, or leads to the relay itself, was offered");
             return;
         }

@@ -29,7 +29,7 @@ pub(super) struct Entry {
     /// Whether this node asked for the connection.
     pub(super) asked: bool,
     tokens: Vec<[u8; 16]>,
-    idle_since: Option<Instant>,
+    idle_since: Option<u64>,
 }
 
 /// All peers.
@@ -40,7 +40,8 @@ pub(super) struct Table {
     by_id: BTreeMap<NodeId, PeerKey>,
     by_index: BTreeMap<u32, Owner>,
     by_token: BTreeMap<[u8; 16], PeerKey>,
-    idle: BTreeSet<(Instant, PeerKey)>,
+    idle: BTreeSet<(u64, PeerKey)>,
+    idle_serial: u64,
     shard: u8,
     rng: Rng,
 }
@@ -54,6 +55,7 @@ impl Table {
             by_index: BTreeMap::new(),
             by_token: BTreeMap::new(),
             idle: BTreeSet::new(),
+            idle_serial: 0,
             shard,
             rng,
         }
@@ -104,14 +106,16 @@ impl Table {
     /// Forgets a peer; its indices are retired by its own outcomes before.
     pub(super) fn remove(&mut self, key: PeerKey) {
         self.forget_tokens(key);
-        self.set_idle(key, None);
+        self.set_idle(key, false);
         if let Some(entry) = self.entries.try_remove(key.0 as usize) {
             self.by_id.remove(&entry.peer.id());
         }
     }
 
-    /// Since when a peer that the application knows is not connected; `None` where it is.
-    pub(super) fn set_idle(&mut self, key: PeerKey, since: Option<Instant>) {
+    /// Whether a peer that the application knows is without connection; told again, it is the last to go.
+    pub(super) fn set_idle(&mut self, key: PeerKey, is_idle: bool) {
+        self.idle_serial += 1;
+        let since = is_idle.then_some(self.idle_serial);
         let Some(entry) = self.entries.get_mut(key.0 as usize) else {
             return;
         };

@@ -383,7 +383,9 @@ impl Peer {
     pub(crate) fn seal_raw(&mut self, now: Instant, frames: &[u8]) -> Option<(Route, Vec<u8>)> {
         let (path, route) = self.paths.active()?;
         let mut buffer = vec![0; frames.len() + 64];
-        let len = self.seal_with(now, path, &mut buffer, false, |w, _| w.put_bytes(frames).is_ok())?;
+        let len = self.seal_with(now, path, &mut buffer, false, |w, _| {
+            w.put_bytes(frames).is_ok()
+        })?;
         buffer.truncate(len);
         Some((route, buffer))
     }

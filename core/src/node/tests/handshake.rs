@@ -107,7 +107,8 @@ fn no_damaged_datagram_of_xx_changes_the_outcome() {
             attack(&mut net, kind, from, to, is_lost, |_| {});
             let events = net.events_of(ada);
             let state = IntroducerState::Registered;
-            let is_registered = |e: &Event| matches!(e, Event::Introducer { state: s, .. } if *s == state);
+            let is_registered =
+                |e: &Event| matches!(e, Event::Introducer { state: s, .. } if *s == state);
             assert_eq!(count(&events, is_registered), 1, "{kind:#x} {events:?}");
             assert_eq!(sizes(&mut net), peaceful, "{kind:#x}");
         }
