@@ -14,6 +14,9 @@ use crate::time::{Duration, Instant};
 /// Least pause between two probes that a packet from a candidate triggers (RFC 8445 §14, Ta).
 const TRIGGERED_GAP: Duration = Duration::from_millis(50);
 
+/// Least pause before a doubted path on which the peer is heard is probed again.
+const DOUBT_PROBE: Duration = Duration::from_secs(5);
+
 impl Paths {
     /// A relayed route exists over which the peer's authentic packets may come: usable at once.
     pub fn on_relay_route(&mut self, now: Instant, route: Route) {
@@ -125,7 +128,12 @@ impl Paths {
         if !path.is_proven() {
             path.amplification.on_received(packet.bytes);
         }
-        if is_new {
+        let is_back = path.doubted
+            && path.schedule.due().is_none()
+            && path
+                .last_sent
+                .is_none_or(|sent| now.saturating_since(sent) >= DOUBT_PROBE);
+        if is_new || is_back {
             path.probe(now);
         }
         if packet.is_newest && !packet.is_probing {

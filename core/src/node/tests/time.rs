@@ -203,7 +203,12 @@ fn a_dead_direct_path_falls_back_to_the_relay_and_comes_back() {
         .peer(now, &ben)
         .and_then(|p| p.path)
         .expect("a path");
-    assert_eq!(path.kind, PathKind::Direct, "{:#?}", net.node(2).why(now, &ben));
+    assert_eq!(
+        path.kind,
+        PathKind::Direct,
+        "{:#?}",
+        net.node(2).why(now, &ben)
+    );
     assert_eq!(count(&net.events_of(ada), is_disconnected_event), 0);
 }
 
