@@ -292,13 +292,13 @@ impl NatBox {
     fn is_taken(&self, port: u16, from: SocketAddr, to: SocketAddr) -> bool {
         let holders = self.by_port.get(&port).map_or(&[][..], Vec::as_slice);
         holders.iter().any(|k| {
+            let same_ip = k.1 == Some(to.ip());
+            let same_end = same_ip && k.2 == Some(to.port());
             k.0 != from
-                && match self.nat.mapping {
-                    Mapping::EndpointIndependent => true,
-                    Mapping::AddressDependent => k.1 == Some(to.ip()),
-                    Mapping::AddressAndPortDependent => {
-                        (k.1, k.2) == (Some(to.ip()), Some(to.port()))
-                    }
+                && match (self.nat.mapping, self.nat.filtering) {
+                    (Mapping::EndpointIndependent, _) | (_, Filtering::EndpointIndependent) => true,
+                    (Mapping::AddressDependent, _) | (_, Filtering::AddressDependent) => same_ip,
+                    _ => same_end,
                 }
         })
     }
