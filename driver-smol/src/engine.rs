@@ -231,7 +231,8 @@ impl<A: Application> EngineLoop<A> {
                 .sockets
                 .receive(|from, bytes, size| node.handle_batch(now, from, bytes, size));
             match received {
-                Received::Some => outcome = received,
+                Received::Full => outcome = Received::Some,
+                Received::Some => return received,
                 Received::Nothing => break,
                 Received::Failed => return received,
             }

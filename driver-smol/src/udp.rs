@@ -41,7 +41,9 @@ struct Kept {
 /// What a receive call came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// Datagrams were handed over; there may be more.
+    /// As many datagrams were handed over as one call takes; there may be more.
+    Full,
+    /// Datagrams were handed over, all that waited.
     Some,
     /// Nothing is waiting.
     Nothing,
@@ -99,7 +101,11 @@ impl Sockets {
             let socket = UdpSockRef::from(&port.io);
             match port.state.recv(socket, &mut slices, &mut metas) {
                 Ok(count) => {
-                    outcome = Received::Some;
+                    if count == BATCH_SIZE {
+                        outcome = Received::Full;
+                    } else if outcome != Received::Full {
+                        outcome = Received::Some;
+                    }
                     for (meta, slice) in metas.iter().zip(&mut slices).take(count) {
                         if let Some(bytes) = slice.get_mut(..meta.len) {
                             take(meta.addr, bytes, meta.stride);

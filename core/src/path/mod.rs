@@ -231,6 +231,8 @@ impl Paths {
             self.remove(worst);
         }
         let key = self.fresh_key();
+        // Most peers have one path: room for more would weigh on every idle one.
+        self.paths.reserve_exact(1);
         self.paths.push(PathState::new(key, route, kind, now));
         self.paths.last_mut()
     }

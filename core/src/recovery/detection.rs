@@ -332,6 +332,8 @@ fn open(
 ) -> Option<&mut PathRecovery> {
     if !paths.iter().any(|p| p.key == key) {
         let rtt = Rtt::new(limits::INITIAL_RTT);
+        // Most peers have one path: room for more would weigh on every idle one.
+        paths.reserve_exact(1);
         paths.push(PathRecovery::new(key, kind, DEFAULT_MTU, rtt, now));
     }
     find(paths, key)

@@ -91,7 +91,9 @@ pub struct Driver {
     stream: Option<StreamId>,
     writable: bool,
     under_way: u64,
+    /// Datagrams sent and not taken for lost, and those that the receiver has told of.
     sent: u64,
+    told: u64,
     told_at: Instant,
     /// Requests answered.
     pub answered: u64,
@@ -115,6 +117,7 @@ impl Driver {
             writable: true,
             under_way: 0,
             sent: 0,
+            told: 0,
             told_at: now,
             answered: 0,
             failed: 0,
@@ -134,7 +137,8 @@ impl Driver {
             }
             Event::DatagramReceived { data, .. } => {
                 if let Some(count) = data.first_chunk() {
-                    self.under_way = self.sent.saturating_sub(u64::from_be_bytes(*count));
+                    self.told = self.told.max(u64::from_be_bytes(*count));
+                    self.sent = self.sent.max(self.told);
                     self.told_at = now;
                 }
             }
@@ -184,12 +188,11 @@ impl Driver {
 
     fn flood(&mut self, now: Instant, node: &mut Node) {
         if self.told_at + LOSS <= now {
-            self.under_way = 0;
+            self.sent = self.told;
             self.told_at = now;
         }
-        while self.under_way < AHEAD {
+        while self.sent < self.told + AHEAD {
             send_datagram(node, now, self.peer, self.body.clone());
-            self.under_way += 1;
             self.sent += 1;
         }
     }
