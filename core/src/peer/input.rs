@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::kept::Epoch;
 use super::outcome::{PeerOutcome, Reply};
 use super::{Asker, Peer};
 use crate::api::{Answer, CandidateKind, DisconnectReason, Event, RequestId, RequestOutcome};
@@ -197,6 +198,10 @@ impl Peer {
         use crate::api::{MessageId, StreamId};
         let levels = self.levels();
         match frame {
+            // Senders count from 0; a larger one would pass for a message of a later association.
+            Frame::Message(f) if f.id >= Epoch::IDS => {
+                return Err(Halt::Misbehaved(PeerMisbehaved::MessageLimit));
+            }
             Frame::Message(f) => {
                 let piece = (MessageId(f.id), f.channel);
                 let (total, offset) = (f.total_bytes, f.offset_bytes);

@@ -21,6 +21,9 @@ const ENTRY_BYTES: usize = 1_024;
 pub(crate) struct Epoch(u64);
 
 impl Epoch {
+    /// Identifiers of one association are below this.
+    pub(crate) const IDS: u64 = 1 << EPOCH_SHIFT;
+
     /// The next association begins.
     pub(crate) fn advance(&mut self) {
         self.0 += 1;
