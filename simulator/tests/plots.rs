@@ -22,8 +22,11 @@ impl Arbitrary for Plot {
 
     fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
         let (seed, ops) = (self.seed, self.ops.clone());
-        let halves = [ops.len() / 2, ops.len() / 4, 1];
-        let cuts = halves.into_iter().filter(|n| *n > 0).flat_map(move |n| {
+        // Single operations only where few are left: `p2p-sim` shortens long plots with less
+        // patience.
+        let single = usize::from(ops.len() <= 12);
+        let lengths = [ops.len() / 2, ops.len() / 4, single];
+        let cuts = lengths.into_iter().filter(|n| *n > 0).flat_map(move |n| {
             let ops = ops.clone();
             (0..ops.len()).step_by(n).map(move |start| {
                 let end = (start + n).min(ops.len());
