@@ -35,9 +35,11 @@ impl Node {
             }
         };
         let operation = self.new_operation();
-        // A peer whose paths are all lost is looked for anew, though its session stands.
-        let is_reached =
-            |e: &super::table::Entry| e.peer.is_connected() && e.peer.active_route().is_some();
+        // A peer whose paths are all lost, or that is just being left, is looked for anew, though its session stands.
+        let is_reached = |e: &super::table::Entry| {
+            let peer = &e.peer;
+            peer.is_connected() && !peer.is_closing() && peer.active_route().is_some()
+        };
         if let Some(key) = id.and_then(|id| self.table.key_of(&id))
             && self.table.get(key).is_some_and(is_reached)
         {

@@ -17,6 +17,8 @@ mod output;
 mod packets;
 mod sessions;
 mod status;
+#[cfg(test)]
+mod test_hooks;
 mod timeout;
 
 pub(crate) use input::PacketFate;
@@ -153,6 +155,11 @@ impl Peer {
     /// Whether packets can be sealed for it.
     pub(crate) fn is_connected(&self) -> bool {
         self.sessions.is_up()
+    }
+
+    /// Whether a goodbye is about to leave.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_some()
     }
 
     /// Whether a handshake of ours is under way.
@@ -374,31 +381,5 @@ impl Peer {
         let is_smaller = self.is_smaller;
         self.levels
             .get_or_insert_with(|| Box::new(Levels::new(is_smaller)))
-    }
-}
-
-#[cfg(test)]
-impl Peer {
-    /// A sealed packet with exactly these frames, for tests that play a peer that breaks the rules.
-    pub(crate) fn seal_raw(&mut self, now: Instant, frames: &[u8]) -> Option<(Route, Vec<u8>)> {
-        let (path, route) = self.paths.active()?;
-        let mut buffer = vec![0; frames.len() + 64];
-        let len = self.seal_with(now, path, &mut buffer, false, |w, _| {
-            w.put_bytes(frames).is_ok()
-        })?;
-        buffer.truncate(len);
-        Some((route, buffer))
-    }
-
-    /// Lengths of everything that a peer could make grow: outcomes, controls, relayed, replies, kept bytes.
-    pub(crate) fn queue_lengths(&self) -> [usize; 5] {
-        let replies = self.levels.as_ref().map_or(0, |l| l.reply_queue.len());
-        [
-            self.outcomes.len(),
-            self.controls.len(),
-            self.relay_queue.len(),
-            replies,
-            self.kept.bytes(),
-        ]
     }
 }

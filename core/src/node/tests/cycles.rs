@@ -104,6 +104,22 @@ fn peers_that_are_gone_are_forgotten_beyond_a_bound() {
 }
 
 #[test]
+fn an_order_to_connect_right_after_one_to_part_ends_connected() {
+    let (mut net, ada, ben) = connected();
+    net.events_of(ada);
+    disconnect(&mut net, 2, ben);
+    net.connect(2, ben);
+    net.run(Duration::from_secs(5));
+    let events = net.events_of(ada);
+    let place = |is_it: fn(&Event) -> bool| events.iter().position(is_it);
+    assert!(
+        place(is_disconnected_event) < place(is_connected_event),
+        "{events:?}"
+    );
+    assert!(net.is_connected(2, &ben) && net.is_connected(3, &ada));
+}
+
+#[test]
 fn goodbyes_leave_at_shutdown_and_end_the_other_side_at_once() {
     let (mut net, ada, ben) = connected();
     net.events_of(ben);

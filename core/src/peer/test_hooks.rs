@@ -1,0 +1,30 @@
+//! What only tests may do: make a peer that breaks the rules, and look at what another could make grow.
+
+use super::Peer;
+use crate::path::Route;
+use crate::time::Instant;
+
+impl Peer {
+    /// A sealed packet with exactly these frames, for tests that play a peer that breaks the rules.
+    pub(crate) fn seal_raw(&mut self, now: Instant, frames: &[u8]) -> Option<(Route, Vec<u8>)> {
+        let (path, route) = self.paths.active()?;
+        let mut buffer = vec![0; frames.len() + 64];
+        let len = self.seal_with(now, path, &mut buffer, false, |w, _| {
+            w.put_bytes(frames).is_ok()
+        })?;
+        buffer.truncate(len);
+        Some((route, buffer))
+    }
+
+    /// Lengths of everything that a peer could make grow: outcomes, controls, relayed, replies, kept bytes.
+    pub(crate) fn queue_lengths(&self) -> [usize; 5] {
+        let replies = self.levels.as_ref().map_or(0, |l| l.reply_queue.len());
+        [
+            self.outcomes.len(),
+            self.controls.len(),
+            self.relay_queue.len(),
+            replies,
+            self.kept.bytes(),
+        ]
+    }
+}
