@@ -59,6 +59,7 @@ pub fn run(workload: Workload, seconds: f64, packets: Option<u64>) -> Result<(),
         }
     }
     let elapsed_s = start.elapsed().as_secs_f64();
+    let cpu_s = usage::cpu_seconds() - cpu_s;
     let sent = (bench.packets()? - sent_before) as f64;
     let (bytes, count) = bench.meter.totals();
     let figures = Figures::default()
@@ -66,9 +67,9 @@ pub fn run(workload: Workload, seconds: f64, packets: Option<u64>) -> Result<(),
         .with("count", count as f64)
         .with("answered", driver.answered as f64)
         .with("seconds", elapsed_s)
-        .with("cpu_s", usage::cpu_seconds() - cpu_s)
+        .with("cpu_s", cpu_s)
         .with("packets", sent)
-        .with("ns_per_packet", elapsed_s * 1e9 / sent)
+        .with("cpu_ns_per_packet", cpu_s * 1e9 / sent)
         .with("gbit_per_s", bytes as f64 * 8.0 / elapsed_s / 1e9);
     println!("{}", figures.to_line());
     Ok(())
