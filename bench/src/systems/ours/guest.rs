@@ -21,7 +21,7 @@ const CONNECTING: Duration = Duration::from_secs(15);
 /// Runs beside the engine in the client process.
 pub enum Guest {
     /// Plays one workload.
-    Visitor(Visitor),
+    Visitor(Box<Visitor>),
     /// Does nothing once registered.
     Idle(Sender<()>),
 }
@@ -63,7 +63,7 @@ pub struct Played {
 impl Guest {
     /// Connects to `target` and plays `workload` for so long.
     pub fn visitor(workload: Workload, target: NodeId, duration: Duration) -> Self {
-        Self::Visitor(Visitor {
+        Self::Visitor(Box::new(Visitor {
             workload,
             target,
             duration,
@@ -71,7 +71,7 @@ impl Guest {
             play: None,
             failure: None,
             is_over: false,
-        })
+        }))
     }
 
     /// Says when it is registered.
