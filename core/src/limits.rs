@@ -58,7 +58,7 @@ pub const PROVISIONAL_LIFE: Duration = Duration::from_secs(5);
 /// First repetition of a handshake datagram; doubles each time.
 pub const HANDSHAKE_RETRY: Duration = Duration::from_millis(250);
 /// Longest pause between repetitions of a handshake datagram.
-pub const HANDSHAKE_RETRY_MAX: Duration = Duration::from_secs(4);
+pub const HANDSHAKE_RETRY_MAX: Duration = Duration::from_secs(1);
 /// Age at which the initiator of a session replaces it.
 pub const REKEY_AFTER: Duration = Duration::from_secs(120);
 /// Age at which a session that carried data stops opening and sealing.
@@ -204,7 +204,7 @@ pub const RELAY_QUEUE_BYTES: usize = 256 << 10;
 /// Round-trip measurements waiting to be sent to one peer.
 pub const PINGS_QUEUED: u32 = 16;
 /// How long a call (handshake of ours) is repeated before the peer counts as unreachable.
-pub const CALL_LIFE: Duration = Duration::from_secs(8);
+pub const CALL_LIFE: Duration = Duration::from_secs(12);
 /// How long a control request is repeated before it counts as failed.
 pub const CONTROL_LIFE: Duration = Duration::from_secs(10);
 /// Life that we ask for a name, seconds.

@@ -12,7 +12,7 @@ use crate::level::request::RequestPayload;
 use crate::level::stream::{StreamControl, StreamSent};
 use crate::path::PathKey;
 use crate::recovery::{self, SentPacket};
-use crate::session::TAG_BYTES;
+use crate::session::{RESET_TRIGGER_BYTES_MIN, TAG_BYTES};
 use crate::time::Instant;
 use crate::wire::frame::{
     AnswerFrame, ControlFrame, DatagramFrame, Frame, MessageAbandonFrame, MessageCreditFrame,
@@ -139,8 +139,8 @@ impl Peer {
         if !fill(&mut writer, &mut frames) {
             return None;
         }
-        // Header protection samples 16 bytes, 4 behind the start of the packet number (protocol §4.1).
-        let least = 9usize.saturating_sub(header_len);
+        // Long enough for the sample of header protection, and to be answered by one who lost the keys.
+        let least = RESET_TRIGGER_BYTES_MIN.saturating_sub(header_len + TAG_BYTES);
         let missing = least.saturating_sub(writer.len());
         if missing > 0 {
             padding::fill(&mut writer, missing.max(padding::ENCODED_LEN_MIN)).ok()?;

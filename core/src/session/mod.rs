@@ -25,4 +25,4 @@ pub use handshake::{
 pub use lifetime::{Age, Lifetime};
 pub use protection::{OpenError, Opened, SealError, Session, Suite, TAG_BYTES};
 pub use replay::ReplayWindow;
-pub use reset::{RESET_BYTES, ResetKey, build_reset, is_reset};
+pub use reset::{RESET_BYTES, RESET_TRIGGER_BYTES_MIN, ResetKey, build_reset, is_reset};

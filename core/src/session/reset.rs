@@ -13,8 +13,9 @@ use crate::rng::Rng;
 /// Length of a stateless reset, bytes.
 pub const RESET_BYTES: usize = 32;
 const TYPE_RESET: u8 = 0x8F;
-/// The shortest datagram that is answered with a reset: resets of resets are impossible.
-const TRIGGER_BYTES_MIN: usize = 40;
+/// The shortest datagram that is answered with a reset: resets of resets are impossible. Every packet that a node
+/// seals is at least so long, so that a keep-alive too finds out that the other side lost its keys.
+pub const RESET_TRIGGER_BYTES_MIN: usize = 40;
 
 /// Makes the tokens of a node's indexes; the same after a restart.
 pub struct ResetKey(Zeroizing<[u8; 32]>);
@@ -40,7 +41,7 @@ impl ResetKey {
 /// to be answered.
 #[must_use]
 pub fn build_reset(trigger_bytes: usize, token: &[u8; 16], rng: &mut Rng) -> Option<Vec<u8>> {
-    if trigger_bytes < TRIGGER_BYTES_MIN {
+    if trigger_bytes < RESET_TRIGGER_BYTES_MIN {
         return None;
     }
     let mut bytes = Vec::with_capacity(RESET_BYTES);

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::{Net, config, connected, three};
+use super::{Net, address, config, connected, three};
 use crate::Node;
 use crate::api::{
-    Accepted, Answer, Command, ConnectTarget, Event, KnownPeer, PathKind, RequestOutcome,
+    Accepted, Answer, Command, ConnectTarget, Event, KnownPeer, PathKind, RequestOutcome, Roles,
     SearchOutcome, StreamId, StreamRead,
 };
 use crate::id::NodeId;
@@ -332,4 +332,17 @@ fn a_peer_of_an_earlier_run_is_no_stranger() {
     assert_eq!(peers.len(), 1, "the broken record is left out");
     assert_eq!((peers[0].id, peers[0].name.as_deref()), (ben, Some("ben")));
     assert_eq!(peers[0].state, crate::api::PeerState::Disconnected);
+}
+
+#[test]
+fn a_keep_alive_finds_out_that_the_introducer_started_anew() {
+    let (mut net, _, _) = three();
+    let now = net.now;
+    let mut introducer = config(1);
+    introducer.roles = Roles::ALL;
+    introducer.rng_seed = [99; 32];
+    net.nodes.insert(address(1), Node::new(introducer, now).expect("a valid configuration"));
+    net.run(Duration::from_secs(20));
+    let now = net.now;
+    assert_eq!(net.node(1).status(now).directory_entries, 2, "both are registered again");
 }
