@@ -62,7 +62,7 @@ impl Node {
             PeerOutcome::IndexRetired(index) => self.table.retire_index(index),
             PeerOutcome::Established { is_new } => self.on_established(now, key, is_new),
             PeerOutcome::CallFailed => self.on_call_failed(now, key),
-            PeerOutcome::PathChanged { reason } => self.on_path_changed(key, reason),
+            PeerOutcome::PathChanged { reason } => self.on_path_changed(now, key, reason),
             PeerOutcome::Pong { rtt } => {
                 let peer = self.table.get(key).map(|entry| entry.peer.id());
                 if let (Some(peer), Some(path)) = (peer, self.active_path(key)) {
@@ -144,7 +144,13 @@ impl Node {
         self.on_peer_connected(now, key);
     }
 
-    fn on_path_changed(&mut self, key: PeerKey, reason: PathChangeReason) {
+    fn on_path_changed(&mut self, now: Instant, key: PeerKey, reason: PathChangeReason) {
+        if reason == PathChangeReason::Failed && !self.is_introducer(key) {
+            for introducer in &mut self.introducers {
+                introducer.link.on_path_failed(now);
+            }
+            self.stirred = true;
+        }
         let is_told = reason != PathChangeReason::Established;
         let entry = self
             .table

@@ -169,7 +169,7 @@ impl Paths {
             for path in self
                 .paths
                 .iter_mut()
-                .filter(|p| p.route.is_direct() && !p.is_proven())
+                .filter(|p| p.route.is_direct() && (!p.is_proven() || p.doubted))
             {
                 path.probe(now);
             }

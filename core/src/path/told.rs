@@ -167,7 +167,7 @@ impl Paths {
         path.probes_received = path.probes_received.saturating_add(1);
         // It reached us, so that ours may now reach it: do not wait for the next turn of the
         // schedule.
-        if !path.is_proven() && direct_paths {
+        if (!path.is_proven() || path.doubted) && direct_paths {
             let is_quiet = path
                 .last_sent
                 .is_none_or(|sent| now.saturating_since(sent) >= TRIGGERED_GAP);

@@ -21,6 +21,8 @@ const REFUSED_BACKOFF: Duration = Duration::from_secs(30);
 const REFUSED_BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// Pause between full registrations.
 const REREGISTER: Duration = Duration::from_secs(300);
+/// Least pause between two of them where failing paths ask for one: paths may fail in rows.
+const REREGISTER_LEAST: Duration = Duration::from_secs(5);
 /// How long a name may be looked up, or one address tried, before the next step: longer than the handshake's
 /// own first five repetitions (protocol §3.6).
 const STEP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -62,6 +64,7 @@ pub struct IntroducerLink {
     /// The name or record changed while one was on its way.
     changed: bool,
     timer: Option<Instant>,
+    registered_at: Option<Instant>,
     failures: u32,
     observed: Option<SocketAddr>,
     life: Duration,
@@ -80,6 +83,7 @@ impl IntroducerLink {
             asking: false,
             changed: false,
             timer: None,
+            registered_at: None,
             failures: 0,
             observed: None,
             life: Duration::ZERO,
@@ -147,6 +151,7 @@ impl IntroducerLink {
             return self.ask();
         }
         self.state = State::Registered;
+        self.registered_at = Some(now);
         let pause = self.jittered(REREGISTER);
         self.timer = Some(now + pause);
     }
@@ -183,6 +188,17 @@ impl IntroducerLink {
             State::Registered | State::Refused(_) => self.ask(),
             _ => {}
         }
+    }
+
+    /// A direct path to some peer failed. Our own NAT may have forgotten us: the address that the introducer sees
+    /// is asked for anew, so that peers hear of it.
+    pub fn on_path_failed(&mut self, now: Instant) {
+        if self.state != State::Registered || self.asking {
+            return;
+        }
+        let least = self.registered_at.map_or(now, |at| at + REREGISTER_LEAST);
+        let at = now.max(least);
+        self.timer = Some(self.timer.map_or(at, |planned| planned.min(at)));
     }
 
     /// The machine changed networks: what could not be reached before may be reachable now.

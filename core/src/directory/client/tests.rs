@@ -106,6 +106,21 @@ fn a_new_session_or_name_registers_at_once() {
 }
 
 #[test]
+fn failing_paths_ask_for_the_observed_address_but_not_in_rows() {
+    let mut link = registered();
+    link.on_path_failed(at(100));
+    link.on_path_failed(at(200));
+    let (pause_ms, action) = next(&mut link, at(0));
+    assert_eq!((pause_ms, action), (5_000, Some(LinkAction::Register)));
+    link.on_path_failed(at(5_100));
+    assert_eq!(link.next_timeout(), None, "one is on its way");
+    link.on_registered(at(5_200), address(8), Duration::from_secs(60));
+    assert_eq!(link.observed(), Some(address(8)));
+    link.on_path_failed(at(60_000));
+    assert_eq!(link.poll_action(at(60_000)), Some(LinkAction::Register));
+}
+
+#[test]
 fn a_refusal_is_retried_slowly_and_a_silent_introducer_is_given_up() {
     let mut link = registered();
     link.on_local_changed();

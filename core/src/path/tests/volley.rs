@@ -155,6 +155,25 @@ fn a_short_outage_returns_to_the_direct_path_after_the_hold() {
 }
 
 #[test]
+fn a_doubted_path_is_asked_again_while_the_peer_still_speaks_on_it() {
+    let mut world = met([easy(A), easy(B)]);
+    world.run(s(2));
+    let (key, _) = world.sides[0].paths.active().unwrap();
+    world.direct_is_cut = true;
+    let now = world.now;
+    world.sides[0].paths.on_probe_timeouts(now, key, 2);
+    world.run(s(4));
+    assert!(!world.is_direct(0) && world.is_direct(1));
+    // Its packets keep the path from being silent, so that no check of silent paths finds it.
+    world.direct_is_cut = false;
+    for _ in 0..20 {
+        world.send_data(1);
+        world.run(Duration::from_millis(500));
+    }
+    assert!(world.is_direct(0));
+}
+
+#[test]
 fn a_nat_that_forgets_is_followed_within_a_second() {
     let mut world = met([easy(A), cone(B)]);
     world.run(s(20));
