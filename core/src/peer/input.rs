@@ -10,7 +10,8 @@ use crate::api::{Answer, CandidateKind, DisconnectReason, Event, RequestId, Requ
 use crate::error::PeerMisbehaved;
 use crate::level::request::Admission;
 use crate::level::{Received, Violation};
-use crate::path::{Received as PathPacket, Route};
+use crate::path::{Received as PathPacket, ResponseOutcome, Route};
+use crate::recovery;
 use crate::session::OpenError;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Candidate, CandidateKind as Named, ControlMessage, ParsedControl};
@@ -159,7 +160,11 @@ impl Peer {
             Frame::Control(control) => self.on_control(now, pn, control.json),
             Frame::PathChallenge(f) => self.paths.on_challenge_received(now, route, f.data),
             Frame::PathResponse(f) => {
-                self.paths.on_response_received(now, route, f.data);
+                let outcome = self.paths.on_response_received(now, route, f.data);
+                if let ResponseOutcome::Validated { path, rtt, .. } = outcome {
+                    // Measured without the delay of an acknowledgement: the better first sample.
+                    self.recovery.seed_rtt(recovery::PathKey(path.0), rtt, now);
+                }
             }
             Frame::Close(close) => self.on_close(close.code),
             Frame::Datagram(f) => {

@@ -3,14 +3,18 @@
 use super::Peer;
 use crate::path::Route;
 use crate::time::Instant;
+use crate::wire::frame::padding;
+
+const FRONT_BYTES: usize = 32;
 
 impl Peer {
     /// A sealed packet with exactly these frames, for tests that play a peer that breaks the rules.
     pub(crate) fn seal_raw(&mut self, now: Instant, frames: &[u8]) -> Option<(Route, Vec<u8>)> {
         let (path, route) = self.paths.active()?;
-        let mut buffer = vec![0; frames.len() + 64];
+        let mut buffer = vec![0; frames.len() + 64 + FRONT_BYTES];
         let len = self.seal_with(now, path, &mut buffer, false, |w, _| {
-            w.put_bytes(frames).is_ok()
+            // Padding in front, so that none is added behind, where it would complete a frame that is cut.
+            padding::fill(w, FRONT_BYTES).is_ok() && w.put_bytes(frames).is_ok()
         })?;
         buffer.truncate(len);
         Some((route, buffer))

@@ -170,7 +170,7 @@ impl PathRecovery {
 
     pub(super) fn seed_rtt(&mut self, rtt: Duration, now: Instant) {
         if !self.rtt.is_measured() {
-            self.rtt = Rtt::new(rtt);
+            self.rtt.on_sample(rtt, Duration::ZERO);
             self.refresh_pacer(now);
         }
     }

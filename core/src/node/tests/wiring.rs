@@ -341,8 +341,15 @@ fn a_keep_alive_finds_out_that_the_introducer_started_anew() {
     let mut introducer = config(1);
     introducer.roles = Roles::ALL;
     introducer.rng_seed = [99; 32];
-    net.nodes.insert(address(1), Node::new(introducer, now).expect("a valid configuration"));
+    net.nodes.insert(
+        address(1),
+        Node::new(introducer, now).expect("a valid configuration"),
+    );
     net.run(Duration::from_secs(20));
     let now = net.now;
-    assert_eq!(net.node(1).status(now).directory_entries, 2, "both are registered again");
+    assert_eq!(
+        net.node(1).status(now).directory_entries,
+        2,
+        "both are registered again"
+    );
 }
