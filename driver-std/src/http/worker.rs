@@ -24,27 +24,39 @@ const EARLY_BYTES: usize = 1 << 20;
 const DISCARD_BYTES: u64 = 1 << 20;
 /// Time in which this machine's own system refuses a write to a closed socket.
 const REFUSAL_TIME: Duration = Duration::from_millis(2);
-/// Bytes of body that may be unread when a request is dropped: tiny_http makes a buffer for all of them.
-const UNREAD_BYTES: u64 = 64 << 20;
+/// Longest body that may be announced. Where one breaks off, tiny_http makes a buffer for all that is missing, and no
+/// memory ends the program; so longer ones are not touched at all. A body in chunks has no such bound.
+const ANNOUNCED_BYTES: usize = 64 << 20;
 
 type Head = (u16, Vec<(String, String)>, BodyKind);
 
 /// Answers that all workers are busy.
 pub(crate) fn refuse(request: tiny_http::Request) {
-    if request
-        .body_length()
-        .is_some_and(|n| n as u64 > UNREAD_BYTES)
-    {
-        std::mem::forget(request);
+    let Some(request) = refuse_long(request) else {
         return;
-    }
+    };
     if let Err(error) = request.respond(tiny_http::Response::empty(503)) {
         log::debug!("cannot refuse a request: {error}");
     }
 }
 
+/// Refuses a body that is announced too long to be dropped safely; gives every other request back.
+fn refuse_long(request: tiny_http::Request) -> Option<tiny_http::Request> {
+    if request.body_length().is_none_or(|n| n <= ANNOUNCED_BYTES) {
+        return Some(request);
+    }
+    log::warn!("a body of more than 64 MiB was announced; its connection is given up");
+    let refusal = tiny_http::Response::empty(413);
+    // The one way to answer that leaves the body's reader alone. Neither may be dropped, so the socket is lost.
+    std::mem::forget(request.upgrade("close", refusal));
+    None
+}
+
 /// Serves one request.
-pub(crate) fn serve(mut request: tiny_http::Request, id: HttpId, inputs: &Inputs) {
+pub(crate) fn serve(request: tiny_http::Request, id: HttpId, inputs: &Inputs) {
+    let Some(mut request) = refuse_long(request) else {
+        return;
+    };
     let mut body = RequestBody::of(&request);
     let (sender, words) = mpsc::channel();
     let opened = HttpInput::Request {
@@ -64,13 +76,7 @@ pub(crate) fn serve(mut request: tiny_http::Request, id: HttpId, inputs: &Inputs
         return;
     }
     let head = worker.exchange_body(&mut request, &mut body);
-    if !body.prepare_drop(&mut request) {
-        log::warn!("a client left most of a large body unsent; its connection is given up");
-        worker.put(HttpInput::Closed(id));
-        // Dropping it would take as much memory as is missing; so its thread and socket are lost.
-        std::mem::forget(request);
-        return;
-    }
+    body.prepare_drop(&mut request);
     let chunked = *request.http_version() >= HTTPVersion(1, 1);
     let no_body = *request.method() == tiny_http::Method::Head;
     let mut writer = Writer::new(request.into_writer(), chunked);
@@ -153,16 +159,13 @@ impl RequestBody {
         }
     }
 
-    /// Reads on so that the next request on the connection is found; says whether the request may be dropped.
-    fn prepare_drop(&mut self, request: &mut tiny_http::Request) -> bool {
+    /// Reads on so that the next request on the connection is found.
+    fn prepare_drop(&mut self, request: &mut tiny_http::Request) {
         let mut piece = vec![0; PIECE_BYTES];
         let mut discarded = 0;
-        let much = |left: Option<u64>| left.is_some_and(|n| n > UNREAD_BYTES);
-        while self.state == BodyState::Open && (discarded < DISCARD_BYTES || much(self.left_bytes))
-        {
+        while self.state == BodyState::Open && discarded < DISCARD_BYTES {
             discarded += self.read(request, &mut piece) as u64;
         }
-        !much(self.left_bytes)
     }
 }
 
