@@ -11,6 +11,7 @@ pub(crate) struct Repeat {
     due: Instant,
     pause: Duration,
     gives_up: Instant,
+    times: u32,
 }
 
 impl Repeat {
@@ -20,6 +21,7 @@ impl Repeat {
             due: now,
             pause: limits::HANDSHAKE_RETRY,
             gives_up: now + life,
+            times: 0,
         }
     }
 
@@ -27,6 +29,7 @@ impl Repeat {
     pub(crate) fn take_due(&mut self, now: Instant) -> bool {
         let is_due = now >= self.due;
         if is_due {
+            self.times += 1;
             self.due = now + self.pause;
             self.pause = (self.pause * 2).min(limits::HANDSHAKE_RETRY_MAX);
         }
@@ -36,6 +39,11 @@ impl Repeat {
     /// Makes it due again at once.
     pub(crate) fn hasten(&mut self, now: Instant) {
         self.due = now;
+    }
+
+    /// Whether it was due once only: then an answer measures a round trip (Karn's rule otherwise).
+    pub(crate) fn is_first(&self) -> bool {
+        self.times <= 1
     }
 
     /// Whether nobody answered for too long.
@@ -80,10 +88,11 @@ impl Calling {
     }
 }
 
-/// The third datagram of `XX`, repeated until the responder is heard under the new keys.
+/// What shows the responder that its answer came, repeated until it is heard under the new keys. It forgets a
+/// half-open handshake in a few seconds; a probe timeout from a round trip over a bad line would come too late.
 pub(crate) struct Confirming {
-    /// The datagram.
-    pub(crate) datagram: Vec<u8>,
+    /// The third datagram of `XX`; a PING does for `IK`.
+    pub(crate) datagram: Option<Vec<u8>>,
     /// Where it goes.
     pub(crate) route: Route,
     /// The clock.

@@ -258,18 +258,24 @@ impl Peer {
             .second_route
             .filter(|route| *route == came_by)
             .unwrap_or(calling.route);
-        self.confirming = final_datagram.map(|datagram| {
-            let repeat = Repeat::new(now, limits::PROVISIONAL_LIFE);
-            Confirming {
-                datagram,
-                route,
-                repeat,
-            }
+        let mut repeat = Repeat::new(now, limits::PROVISIONAL_LIFE);
+        if final_datagram.is_none() {
+            // The first PING leaves with whatever else is to be said.
+            repeat.take_due(now);
+        }
+        self.confirming = Some(Confirming {
+            datagram: final_datagram,
+            route,
+            repeat,
         });
         let rtt = now.saturating_since(calling.started);
         self.install(now, session, association, route);
         self.confirm_due = true;
-        if let Some(path) = self.paths.key_of(route) {
+        if let Some(path) = self
+            .paths
+            .key_of(route)
+            .filter(|_| calling.repeat.is_first())
+        {
             self.recovery
                 .seed_rtt(crate::recovery::PathKey(path.0), rtt, now);
         }

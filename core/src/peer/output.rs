@@ -71,9 +71,16 @@ impl Peer {
         if confirming.repeat.is_over(now) || !confirming.repeat.take_due(now) {
             return None;
         }
-        let datagram = &confirming.datagram;
-        buffer.get_mut(..datagram.len())?.copy_from_slice(datagram);
-        Some(PeerTransmit::single(confirming.route, datagram.len()))
+        let route = confirming.route;
+        if let Some(datagram) = &confirming.datagram {
+            buffer.get_mut(..datagram.len())?.copy_from_slice(datagram);
+            return Some(PeerTransmit::single(route, datagram.len()));
+        }
+        let path = self.paths.key_of(route)?;
+        let len = self.seal_with(now, path, buffer, true, |w, _| {
+            Frame::Ping.encode(w).is_ok()
+        })?;
+        Some(PeerTransmit::single(route, len))
     }
 
     fn poll_stash(&mut self, buffer: &mut [u8]) -> Option<PeerTransmit> {
