@@ -160,7 +160,10 @@ fn a_relay_reached_through_itself_or_a_circle_makes_no_loop() {
         entry.peer.paths.on_send_error(now, direct);
         node.agenda.on_touched(peer);
     }
-    let is_own = |route: &crate::path::RouteStatus, key: crate::id::PeerKey| matches!(route.route, Route::Relay { relay, .. } if relay == key.0);
+    let is_own = |route: &crate::path::RouteStatus, key: crate::id::PeerKey| match route.route {
+        Route::Relay { relay, .. } => relay == key.0,
+        Route::Direct(_) => false,
+    };
     let entry = node.table.get(relay).expect("known");
     assert!(!entry.peer.routes().iter().any(|route| is_own(route, relay)));
     net.set_tap(|_, _| super::Fate::Drop);
