@@ -6,19 +6,27 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng as _, SeedableRng};
 
 /// A deterministic generator (ChaCha12), as strong as its seed is secret.
+///
+/// It holds no block of output: each draw is the beginning of a stream of its own, by the number of the draw. So a
+/// generator takes 40 bytes, and every peer can have one; most of them draw a few numbers in their life.
 pub struct Rng {
     seed: [u8; 32],
-    inner: ChaCha12Rng,
+    draws: u64,
 }
 
 impl Rng {
     /// Starts from a seed; production seeds come from the operating system.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self {
-            seed,
-            inner: ChaCha12Rng::from_seed(seed),
-        }
+        Self { seed, draws: 0 }
+    }
+
+    /// The stream of the next draw.
+    fn draw(&mut self) -> ChaCha12Rng {
+        let mut stream = ChaCha12Rng::from_seed(self.seed);
+        stream.set_stream(self.draws);
+        self.draws = self.draws.wrapping_add(1);
+        stream
     }
 
     /// A generator of its own for `label`; forking draws nothing from this one.
@@ -42,7 +50,7 @@ impl Rng {
 
     /// Fills `bytes`.
     pub fn fill(&mut self, bytes: &mut [u8]) {
-        self.inner.fill_bytes(bytes);
+        self.draw().fill_bytes(bytes);
     }
 
     /// An array of random bytes.
@@ -54,12 +62,12 @@ impl Rng {
 
     /// A random 32-bit number.
     pub fn next_u32(&mut self) -> u32 {
-        self.inner.next_u32()
+        self.draw().next_u32()
     }
 
     /// A random 64-bit number.
     pub fn next_u64(&mut self) -> u64 {
-        self.inner.next_u64()
+        self.draw().next_u64()
     }
 
     /// A number below `bound`, near enough to uniform for schedules and simulations; 0 where `bound` is 0.
@@ -82,6 +90,16 @@ mod tests {
         let first = a.next_u64();
         assert_ne!(first, b.next_u64());
         assert_eq!(first, again.next_u64());
+    }
+
+    #[test]
+    fn draws_differ_and_come_again_from_the_same_seed() {
+        let (mut one, mut two) = (Rng::from_seed([9; 32]), Rng::from_seed([9; 32]));
+        let drawn: Vec<u64> = (0..100).map(|_| one.next_u64()).collect();
+        let distinct: std::collections::BTreeSet<_> = drawn.iter().collect();
+        assert_eq!(distinct.len(), drawn.len());
+        assert!(drawn.iter().all(|number| *number == two.next_u64()));
+        assert!(size_of::<Rng>() <= 40);
     }
 
     #[test]

@@ -21,6 +21,13 @@ impl Peer {
         }
     }
 
+    /// A number for a request that no request under way has.
+    fn unused_reference(&mut self) -> Result<u64, ApiMisuse> {
+        self.connected_levels()?;
+        let levels = self.levels.as_ref().ok_or(ApiMisuse::NotConnected)?;
+        Ok(levels.requests.unused_reference(&mut self.rng))
+    }
+
     /// Level 0.
     pub(crate) fn send_datagram(
         &mut self,
@@ -54,9 +61,8 @@ impl Peer {
             return Err(ApiMisuse::TooLarge { limit_bytes });
         }
         let payload = RequestPayload::App { service, body };
-        let mut rng = self.rng.fork_next();
+        let reference = self.unused_reference()?;
         let levels = self.connected_levels()?;
-        let reference = levels.requests.unused_reference(&mut rng);
         let asker = Asker::Application;
         let started = levels
             .requests
@@ -115,9 +121,8 @@ impl Peer {
         life: Duration,
         message: impl FnOnce(u64) -> ControlMessage,
     ) -> Result<(), ApiMisuse> {
-        let mut rng = self.rng.fork_next();
+        let reference = self.unused_reference()?;
         let levels = self.connected_levels()?;
-        let reference = levels.requests.unused_reference(&mut rng);
         let payload = RequestPayload::Control(Bytes::from(message(reference).to_json()));
         let asker = Asker::Engine(purpose);
         levels
