@@ -70,9 +70,14 @@ impl Guard {
         }
     }
 
-    /// Judges an initiation, or the third datagram of `XX`.
+    /// Whether a handshake datagram was made for us; costs one hash.
+    pub(super) fn is_for_us(&self, datagram: &[u8]) -> bool {
+        self.mac.check_mac1(datagram)
+    }
+
+    /// Judges an initiation, or a third datagram of `XX` whose handshake has used up its free one.
     pub(super) fn admit(&mut self, now: Instant, route: Route, datagram: &[u8]) -> Admission {
-        if !self.mac.check_mac1(datagram) {
+        if !self.is_for_us(datagram) {
             return Admission::WrongMac;
         }
         let source = match route {

@@ -224,7 +224,8 @@ impl Node {
         if self.table.owner(index) != Some(Owner::Provisional) {
             return;
         }
-        if !self.admitted(now, route, datagram) {
+        let is_paid = self.guard.is_for_us(datagram) && self.provisional.take_paid_third(index);
+        if !is_paid && !self.admitted(now, route, datagram) {
             return;
         }
         let Some((HalfOpen::Xx(responder), answered)) = self.provisional.get_mut(index) else {

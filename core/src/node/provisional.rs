@@ -34,6 +34,8 @@ struct Slot {
     route: Route,
     since: Instant,
     ends: Instant,
+    /// Whether a third datagram of `XX` was computed for it.
+    is_tried: bool,
 }
 
 /// All half-open handshakes, by our receiver index.
@@ -92,6 +94,7 @@ impl Provisional {
                 route,
                 since: now,
                 ends,
+                is_tried: false,
             },
         );
         retired
@@ -102,6 +105,13 @@ impl Provisional {
         self.slots
             .get_mut(&index)
             .map(|slot| (&mut slot.half_open, slot.route))
+    }
+
+    /// Takes the one third datagram of `XX` that was paid for when the first was let in. Without it a caller that was
+    /// let in could find the node's budget used up in between, and nothing would ask it to come again.
+    pub(super) fn take_paid_third(&mut self, index: u32) -> bool {
+        let slot = self.slots.get_mut(&index);
+        slot.is_some_and(|slot| !core::mem::replace(&mut slot.is_tried, true))
     }
 
     /// When this half-open handshake was answered first.

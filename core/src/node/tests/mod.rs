@@ -7,6 +7,7 @@ mod handshake;
 mod hostile;
 mod introducers;
 mod replay;
+mod rush;
 mod strangers;
 mod time;
 mod wiring;
