@@ -13,11 +13,11 @@ use p2p_core::Node;
 use p2p_core::api::{Command, Effect, NodeConfig};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
+use p2p_host::NodeError;
 use p2p_storage::{PeerBook, PeerRecord};
 
 use crate::application::Application;
 use crate::clock::Clock;
-use crate::error::NodeError;
 use crate::interfaces;
 use crate::udp::{Received, Sockets};
 

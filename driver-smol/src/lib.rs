@@ -7,7 +7,6 @@
 mod application;
 mod clock;
 mod engine;
-mod error;
 mod http;
 mod interfaces;
 mod node;
@@ -17,8 +16,8 @@ mod udp;
 pub use application::Application;
 pub use clock::Clock;
 pub use engine::{EngineLoop, Handle};
-pub use error::NodeError;
 pub use http::{HttpApplication, HttpClient, HttpServer};
 pub use node::{NodeOptions, Ready, run_node};
+pub use p2p_host::NodeError;
 pub use signals::shutdown_signal;
 pub use udp::Sockets;

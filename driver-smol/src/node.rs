@@ -8,13 +8,13 @@ use std::sync::Arc;
 use futures_lite::future;
 use p2p_core::api::{IntroducerAddress, KnownPeer, NodeConfig, Roles};
 use p2p_core::id::NodeId;
+use p2p_host::NodeError;
 use p2p_http_api::{BodyKind, HttpInput, Request, ResponsePart, Surface, SurfaceConfig, Token};
 use p2p_storage::{PeerRecord, SecretText, StateDirectory, TOKEN_FILE};
 use smol::Executor;
 
 use crate::clock::Clock;
 use crate::engine::EngineLoop;
-use crate::error::NodeError;
 use crate::http::{Connections, HttpApplication, HttpClient, HttpServer};
 use crate::udp::Sockets;
 

@@ -5,30 +5,34 @@
 
 use std::array;
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 
 use async_io::Async;
 use futures_lite::future;
 use p2p_core::api::Transmit;
 use p2p_core::limits;
+use p2p_host::{NodeError, bind_udp, is_passing};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::error::NodeError;
-
-/// Port unless told otherwise.
-const DEFAULT_PORT: u16 = 6660;
 /// Socket buffers asked for, bytes: 20 ms at 1.6 Gbit/s. The system may grant less.
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 /// One receive buffer, bytes: the largest run of datagrams that the system joins.
 const RECEIVE_BYTES: usize = 1 << 16;
-/// Ports tried for both families when any will do.
-const PORT_TRIES: u32 = 16;
 
 struct Port {
     io: Async<UdpSocket>,
     state: UdpSocketState,
     bound: SocketAddr,
+}
+
+impl Port {
+    fn new(socket: UdpSocket) -> io::Result<Self> {
+        Ok(Self {
+            state: UdpSocketState::new(UdpSockRef::from(&socket))?,
+            bound: socket.local_addr()?,
+            io: Async::new(socket)?,
+        })
+    }
 }
 
 /// A batch that a full socket did not take.
@@ -66,15 +70,10 @@ impl Sockets {
     /// # Errors
     /// [`NodeError::Bind`] where the address is taken or foreign.
     pub fn bind(listen: Option<SocketAddr>) -> Result<Self, NodeError> {
-        let all = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_PORT);
-        let listen = listen.unwrap_or(all);
-        let ports = if listen.ip().is_unspecified() {
-            bind_both(listen.port())?
-        } else {
-            vec![open(listen).map_err(|error| refusal(listen, error))?]
-        };
+        let sockets = bind_udp(listen, SOCKET_BUFFER_BYTES)?;
+        let ports: io::Result<_> = sockets.into_iter().map(Port::new).collect();
         Ok(Self {
-            ports,
+            ports: ports?,
             receive_buffer: vec![0; RECEIVE_BYTES * BATCH_SIZE],
             send_buffer: vec![0; limits::BATCH_BYTES],
             kept: None,
@@ -213,74 +212,6 @@ fn send_once(port: &Port, to: SocketAddr, contents: &[u8], segment: usize) -> io
     }
 }
 
-/// Errors that say nothing about the socket itself: nothing there, or word of an earlier datagram that was refused.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,
-        WouldBlock,
-    };
-    matches!(
-        error.kind(),
-        WouldBlock
-            | Interrupted
-            | ConnectionRefused
-            | ConnectionReset
-            | HostUnreachable
-            | NetworkUnreachable
-    )
-}
-
-fn refusal(address: SocketAddr, error: io::Error) -> NodeError {
-    NodeError::Bind {
-        setting: "listen",
-        address,
-        error,
-    }
-}
-
-fn open(address: SocketAddr) -> io::Result<Port> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // The system may grant less, or refuse; either is only slower.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-    socket.bind(&address.into())?;
-    let socket = UdpSocket::from(socket);
-    let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-    let bound = socket.local_addr()?;
-    Ok(Port {
-        io: Async::new(socket)?,
-        state,
-        bound,
-    })
-}
-
-/// Binds the same port in both families; IPv6 may be missing on this machine.
-fn bind_both(wanted: u16) -> Result<Vec<Port>, NodeError> {
-    let v4 = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
-    let v6 = |port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port);
-    let mut tries = PORT_TRIES;
-    loop {
-        let first = open(v4(wanted)).map_err(|error| refusal(v4(wanted), error))?;
-        let port = first.bound.port();
-        match open(v6(port)) {
-            Ok(second) => return Ok(vec![first, second]),
-            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                log::info!("no IPv6 on this machine: {error}");
-                return Ok(vec![first]);
-            }
-            Err(error) if wanted != 0 || tries == 0 => return Err(refusal(v6(port), error)),
-            Err(_) => tries -= 1,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,19 +248,6 @@ mod tests {
                     .all(|(d, i)| d.iter().all(|byte| *byte == i))
             );
         });
-    }
-
-    #[test]
-    fn a_taken_port_is_refused_with_its_setting() {
-        let taken = loopback();
-        let Err(error) = Sockets::bind(Some(taken.bound()[0])) else {
-            panic!("bound twice");
-        };
-        assert!(
-            error.to_string().contains("another program uses it"),
-            "{error}"
-        );
-        assert!(error.fix().contains("--listen"), "{}", error.fix());
     }
 
     #[test]

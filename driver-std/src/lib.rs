@@ -4,11 +4,10 @@
 //! [`start`] runs a node on threads of its own (docs/drivers.md).
 
 mod engine;
-mod error;
 mod http;
 mod interfaces;
 mod node;
 mod udp;
 
-pub use error::StartError;
 pub use node::{NodeOptions, Running, start};
+pub use p2p_host::NodeError;

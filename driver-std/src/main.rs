@@ -69,7 +69,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            complain(&error.what, &error.why, &error.fix);
+            complain(&error.what(), &error.why(), &error.fix());
             ExitCode::FAILURE
         }
     }

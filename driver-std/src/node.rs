@@ -12,13 +12,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use p2p_core::Node;
 use p2p_core::api::{IntroducerAddress, KnownPeer, NodeConfig, Roles};
 use p2p_core::id::NodeId;
+use p2p_host::NodeError;
 use p2p_http_api::{
     BodyKind, Exchanges, HttpInput, Request, ResponsePart, Surface, SurfaceConfig, Token,
 };
 use p2p_storage::{PeerRecord, SecretText, StateDirectory, TOKEN_FILE};
 
 use crate::engine::{Clock, Engine, Input, Inputs, QUEUE, Writer};
-use crate::error::StartError;
 use crate::http::{HttpServer, Numbers, Stop, ThreadClient, Word};
 use crate::interfaces;
 use crate::udp::Sockets;
@@ -136,7 +136,7 @@ impl Drop for Running {
 ///
 /// # Errors
 /// Where it cannot start: state directory, address, or configuration.
-pub fn start(options: &NodeOptions) -> Result<Running, StartError> {
+pub fn start(options: &NodeOptions) -> Result<Running, NodeError> {
     let state = StateDirectory::open(options.state_dir.clone())?;
     let token = state.token()?;
     let sockets = Sockets::bind(options.listen)?;
@@ -147,8 +147,7 @@ pub fn start(options: &NodeOptions) -> Result<Running, StartError> {
     let local_addresses = interfaces::reachable(&udp, &interfaces::list());
     let mut config = configuration(options, &state)?;
     config.local_addresses.clone_from(&local_addresses);
-    let node = Node::new(config, clock.now())
-        .map_err(|e| StartError::new("cannot make the node", e, "correct the setting"))?;
+    let node = Node::new(config, clock.now())?;
     let id = node.id();
     let (inputs, receiver) = mpsc::sync_channel(QUEUE);
     let engine = Engine {
@@ -161,12 +160,10 @@ pub fn start(options: &NodeOptions) -> Result<Running, StartError> {
         peers: Writer::new(state.peers()),
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let threads = |e: io::Error| StartError::new("cannot start a thread", e, "free some memory");
-    engine.sockets.receive(&inputs, &stop).map_err(threads)?;
+    engine.sockets.receive(&inputs, &stop)?;
     let engine = thread::Builder::new()
         .name("p2p-engine".to_owned())
-        .spawn(move || engine.run(&receiver))
-        .map_err(threads)?;
+        .spawn(move || engine.run(&receiver))?;
     let numbers = Numbers::default();
     let page_url = page_url(&inputs, &numbers, &http, &token);
     Ok(Running {
@@ -178,22 +175,19 @@ pub fn start(options: &NodeOptions) -> Result<Running, StartError> {
         page_url,
         engine: Some(engine),
         stop,
-        _serving: server.start(&inputs, &numbers).map_err(threads)?,
+        _serving: server.start(&inputs, &numbers)?,
         _state: state,
         inputs,
     })
 }
 
-fn random_seed() -> Result<[u8; 32], StartError> {
+fn random_seed() -> Result<[u8; 32], NodeError> {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|e| {
-        let fix = "make getrandom(2) available to this process";
-        StartError::new("no randomness to be had", e, fix)
-    })?;
+    getrandom::fill(&mut seed)?;
     Ok(seed)
 }
 
-fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeConfig, StartError> {
+fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeConfig, NodeError> {
     let keys = state.keys()?;
     let mut config = NodeConfig::new(*keys.identity_seed, *keys.static_seed, random_seed()?);
     config.record_sequence = keys.record_sequence;
@@ -214,10 +208,10 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     Ok(config)
 }
 
-fn surface(token: &SecretText, http: &[SocketAddr], clock: Clock) -> Result<Surface, StartError> {
+fn surface(token: &SecretText, http: &[SocketAddr], clock: Clock) -> Result<Surface, NodeError> {
     let port = http.first().map_or(DEFAULT_HTTP_PORT, SocketAddr::port);
-    let token = Token::parse(token.reveal())
-        .map_err(|e| StartError::new("cannot use the token", e, "remove the token file"))?;
+    let token =
+        Token::parse(token.reveal()).map_err(|error| NodeError::System(io::Error::other(error)))?;
     let config = SurfaceConfig {
         token,
         allowed_hosts: SurfaceConfig::loopback_hosts(port),

@@ -190,7 +190,7 @@ fn start_threads(wish: &Wish) -> Result<TestNode, String> {
         roles: wish.roles,
         ..p2p_driver_std::NodeOptions::default()
     };
-    let running = p2p_driver_std::start(&options).map_err(|e| format!("{e}; {}", e.fix))?;
+    let running = p2p_driver_std::start(&options).map_err(|e| format!("{e}; {}", e.fix()))?;
     Ok(TestNode {
         id: running.id,
         udp: running.udp[0],

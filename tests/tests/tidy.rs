@@ -218,9 +218,16 @@ fn crates_import_downwards_only() {
     let mut problems = Vec::new();
     let forbidden: &[(&str, &[&str])] = &[
         ("core", &["p2p_"]),
-        ("http-api", &["p2p_driver", "p2p_storage", "p2p_simulator"]),
-        ("storage", &["p2p_driver", "p2p_http_api", "p2p_simulator"]),
-        ("simulator", &["p2p_driver", "p2p_storage"]),
+        (
+            "http-api",
+            &["p2p_driver", "p2p_host", "p2p_storage", "p2p_simulator"],
+        ),
+        (
+            "storage",
+            &["p2p_driver", "p2p_host", "p2p_http_api", "p2p_simulator"],
+        ),
+        ("host", &["p2p_driver", "p2p_simulator"]),
+        ("simulator", &["p2p_driver", "p2p_storage", "p2p_host"]),
         ("driver-smol", &["p2p_driver_std", "p2p_simulator"]),
         ("driver-std", &["p2p_driver_smol", "p2p_simulator"]),
     ];

@@ -230,9 +230,7 @@ fn failed(error: &NodeError) -> Failure {
         NodeError::Configuration(_) => (exit::USAGE, "setting"),
         _ => (exit::GENERIC, "system"),
     };
-    let text = error.to_string();
-    let (what, why) = text.split_once(": ").unwrap_or((&text, ""));
-    Failure::new(exit_code, code, what)
-        .because(why)
+    Failure::new(exit_code, code, error.what())
+        .because(error.why())
         .fix(error.fix())
 }

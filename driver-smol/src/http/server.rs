@@ -1,7 +1,7 @@
 //! Listeners on loopback and the connections they accept, with limits on number, head size and time.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_io::{Async, Timer};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use p2p_host::{NodeError, bind_http};
 use p2p_http_api::{HttpId, HttpInput};
 use smol::Executor;
 use smol::lock::Semaphore;
@@ -16,7 +17,6 @@ use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use super::application::HttpClient;
 use super::exchange::{HttpHandle, Shared, serve};
-use crate::error::NodeError;
 
 /// Connections at once.
 const CONNECTIONS: usize = 256;
@@ -40,24 +40,10 @@ impl HttpServer {
     /// # Errors
     /// [`NodeError::NotLoopback`], or [`NodeError::Bind`] where the address is taken.
     pub fn bind(address: SocketAddr) -> Result<Self, NodeError> {
-        if !address.ip().is_loopback() {
-            return Err(NodeError::NotLoopback(address));
-        }
-        let first = Async::<TcpListener>::bind(address).map_err(|error| NodeError::Bind {
-            setting: "http",
-            address,
-            error,
-        })?;
-        let port = first.get_ref().local_addr()?.port();
-        let mut listeners = vec![first];
-        if address.is_ipv4() {
-            let second = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port);
-            match Async::<TcpListener>::bind(second) {
-                Ok(listener) => listeners.push(listener),
-                Err(error) => log::info!("no HTTP on {second}: {error}"),
-            }
-        }
-        Ok(Self { listeners })
+        let listeners = bind_http(Some(address))?.into_iter().map(Async::new);
+        Ok(Self {
+            listeners: listeners.collect::<io::Result<_>>()?,
+        })
     }
 
     /// Addresses as bound, with real ports.
@@ -142,8 +128,6 @@ async fn connection(
     executor: Arc<Executor<'static>>,
     server: Arc<Connections>,
 ) {
-    // Without it small chunks would only come later.
-    let _ = stream.get_ref().set_nodelay(true);
     let shared = Shared {
         executor,
         handle: server.handle.clone(),

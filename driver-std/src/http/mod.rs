@@ -7,17 +7,17 @@
 mod worker;
 mod writer;
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread;
 
+use p2p_host::{NodeError, bind_http};
 use p2p_http_api::{Client, HttpId, ResponsePart};
 use tiny_http::Server;
 
 use crate::engine::Inputs;
-use crate::error::StartError;
 
 /// Requests served at once.
 const WORKERS: usize = 64;
@@ -71,24 +71,11 @@ impl Numbers {
 
 impl HttpServer {
     /// Binds `address`, which must be loopback; for `127.0.0.1` also `::1` with the same port where that can be had.
-    pub(crate) fn bind(address: SocketAddr) -> Result<Self, StartError> {
-        if !address.ip().is_loopback() {
-            let what = format!("cannot open {address} for HTTP");
-            let why = "it is plain text and for this machine only";
-            return Err(StartError::new(&what, why, "use --http 127.0.0.1:8080"));
-        }
-        let refuse = |error: &std::io::Error| StartError::bind("http", address, error);
-        let first = TcpListener::bind(address).map_err(|e| refuse(&e))?;
-        let port = first.local_addr().map_err(|e| refuse(&e))?.port();
-        let mut servers = vec![serve_on(first).map_err(|e| refuse(&e))?];
-        if address.is_ipv4() {
-            let second = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port);
-            match TcpListener::bind(second).and_then(serve_on) {
-                Ok(server) => servers.push(server),
-                Err(error) => log::info!("no HTTP on {second}: {error}"),
-            }
-        }
-        Ok(Self { servers })
+    pub(crate) fn bind(address: SocketAddr) -> Result<Self, NodeError> {
+        let servers = bind_http(Some(address))?.into_iter().map(serve_on);
+        Ok(Self {
+            servers: servers.collect::<std::io::Result<_>>()?,
+        })
     }
 
     /// Addresses as bound, with real ports.

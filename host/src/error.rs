@@ -33,6 +33,34 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// What could not be done, as a clause.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self {
+            Self::State(error) => error.what.clone(),
+            Self::Bind { address, .. } => format!("cannot open {address}"),
+            Self::NotLoopback(address) => format!("cannot open {address} for HTTP"),
+            Self::Configuration(_) => "cannot make the node".to_owned(),
+            Self::Randomness(_) => "no randomness to be had".to_owned(),
+            Self::System(_) => "the operating system refuses".to_owned(),
+        }
+    }
+
+    /// Why not, as a clause.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self {
+            Self::State(error) => error.why.clone(),
+            Self::Bind { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
+                "another program uses it".to_owned()
+            }
+            Self::Bind { error, .. } | Self::System(error) => error.to_string(),
+            Self::NotLoopback(_) => "it is plain text and for this machine only".to_owned(),
+            Self::Configuration(error) => error.to_string(),
+            Self::Randomness(error) => error.to_string(),
+        }
+    }
+
     /// What to do about it, as a clause.
     #[must_use]
     pub fn fix(&self) -> String {
@@ -63,20 +91,7 @@ impl NodeError {
 
 impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::State(error) => write!(f, "{}: {}", error.what, error.why),
-            Self::Bind { address, error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "cannot open {address}: another program uses it")
-            }
-            Self::Bind { address, error, .. } => write!(f, "cannot open {address}: {error}"),
-            Self::NotLoopback(address) => write!(
-                f,
-                "cannot open {address} for HTTP: it is plain text and for this machine only"
-            ),
-            Self::Configuration(error) => write!(f, "cannot make the node: {error}"),
-            Self::Randomness(error) => write!(f, "no randomness to be had: {error}"),
-            Self::System(error) => write!(f, "the operating system refuses: {error}"),
-        }
+        write!(f, "{}: {}", self.what(), self.why())
     }
 }
 
