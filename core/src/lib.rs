@@ -18,6 +18,7 @@ pub mod fingerprint;
 mod hash;
 pub mod id;
 pub mod identity;
+mod introducer;
 pub mod level;
 pub mod limiter;
 pub mod limits;

@@ -63,8 +63,8 @@ impl Node {
         };
         let fate = entry.peer.handle_packet(now, route, index, datagram);
         self.count_fate(fate);
-        if fate == PacketFate::Applied && self.settings.roles.introducer {
-            self.directory.on_authentic_packet(now, key);
+        if fate == PacketFate::Applied {
+            self.serving.on_authentic_packet(now, key);
         }
         self.agenda.on_touched(key);
     }

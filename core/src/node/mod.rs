@@ -38,14 +38,15 @@ use crate::api::{
     OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::directory::attempts::ConnectAttempts;
-use crate::directory::server::{Directory, DirectoryConfig};
+use crate::directory::server::DirectoryConfig;
 use crate::id::NodeId;
 use crate::identity::Identity;
+use crate::introducer::IntroducerRole;
 use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::path::Route;
 use crate::relay::client::RelayRoutes;
-use crate::relay::server::{RelayConfig, RelayServer};
+use crate::relay::server::RelayConfig;
 use crate::rng::Rng;
 use crate::time::{Deadline, Instant, TimerKind};
 
@@ -63,8 +64,8 @@ pub struct Node {
     agenda: Agenda,
     guard: Guard,
     provisional: Provisional,
-    directory: Directory,
-    relay: RelayServer,
+    /// What this node does for others as their introducer and relay.
+    serving: IntroducerRole,
     relay_routes: RelayRoutes,
     introducers: Vec<Introducer>,
     attempts: ConnectAttempts,
@@ -130,7 +131,12 @@ impl Node {
             guard: Guard::new(now, id, &identity, rng.fork("guard")),
             table: Table::new(id, config.shard, rng.fork("table")),
             attempts: ConnectAttempts::new(rng.fork("attempts")),
-            relay: RelayServer::new(RelayConfig::default(), rng.fork("relay")),
+            serving: IntroducerRole::new(
+                config.roles,
+                DirectoryConfig::default(),
+                RelayConfig::default(),
+                rng.fork("relay"),
+            ),
             rng: rng.fork("node"),
             identity,
             settings: Settings {
@@ -145,7 +151,6 @@ impl Node {
             started: now,
             agenda: Agenda::default(),
             provisional: Provisional::default(),
-            directory: Directory::new(DirectoryConfig::default()),
             relay_routes: RelayRoutes::default(),
             introducers: Vec::new(),
             searches: Searches::default(),
@@ -212,13 +217,8 @@ impl Node {
         }
         let expired = self.provisional.expire(now);
         self.retire(expired);
-        if self.directory.next_timeout().is_some_and(|d| d.at <= now) {
-            self.directory.on_timeout(now);
-            self.drop_ended_registrations();
-        }
-        if self.relay.next_timeout().is_some_and(|d| d.at <= now) {
-            self.relay.on_timeout(now);
-        }
+        self.serving.on_timeout(now);
+        self.drop_ended_registrations();
         self.attempts.on_timeout(now);
         self.stirred = true;
         self.settle(now);
@@ -312,8 +312,7 @@ impl Node {
             self.agenda.next_timeout(),
             at(self.provisional.next_timeout(), TimerKind::Handshake),
             self.attempts.next_timeout(),
-            self.directory.next_timeout(),
-            self.relay.next_timeout(),
+            self.serving.next_timeout(),
         ];
         others.into_iter().fold(links, Deadline::earlier)
     }

@@ -115,7 +115,7 @@ impl Node {
             return;
         }
         let bytes = datagram.len();
-        if let Forward::To { peer, channel } = self.relay.forward(now, key, channel, bytes)
+        if let Forward::To { peer, channel } = self.serving.forward(now, key, channel, bytes)
             && let Some(entry) = self.table.get_mut(peer)
             && entry.peer.push_relayed(channel, datagram.into())
         {
@@ -174,8 +174,7 @@ impl Node {
     fn on_ended(&mut self, now: Instant, key: PeerKey, reason: DisconnectReason) {
         self.stirred = true;
         self.table.forget_tokens(key);
-        self.directory.on_session_closed(now, key);
-        self.relay.on_session_closed(key);
+        self.serving.on_session_closed(now, key);
         for (_, remote) in self.relay_routes.remove_relay(key) {
             if let Some(entry) = self.table.get_mut(remote) {
                 entry.peer.paths.on_relay_lost(now, key.0);

@@ -1,54 +1,16 @@
 //! What others ask of this node in control messages: registrations, searches, introductions (protocol §6, §10).
 //! Records are verified here; the directory and the relay are told facts only.
 
-use core::net::SocketAddr;
-
 use super::Node;
-use crate::directory::server::{
-    NameClaim, Refusal, Registration, Requester, SearchPage, Target as DirectoryTarget,
-};
-use crate::id::{NodeId, PeerKey};
+use crate::directory::server::Requester;
+use crate::id::PeerKey;
 use crate::identity::{KeyRecord, NameRecord};
+use crate::introducer::{Claim, Refused};
 use crate::limits;
 use crate::path::Route;
 use crate::peer::Purpose;
 use crate::time::Instant;
-use crate::wire::control::{ControlMessage, RefusalCode, RefusedCommand, Target, search_page_len};
-
-/// A refusal on its way to the asker.
-struct Refused {
-    code: RefusalCode,
-    retry_after_s: Option<u32>,
-}
-
-impl Refused {
-    const fn because(code: RefusalCode) -> Self {
-        Self {
-            code,
-            retry_after_s: None,
-        }
-    }
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        let code = match refusal.code() {
-            "unknown" => RefusalCode::Unknown,
-            "full" => RefusalCode::Full,
-            "taken" => RefusalCode::Taken,
-            "throttled" => RefusalCode::Throttled,
-            "malformed" => RefusalCode::Malformed,
-            "role" => RefusalCode::Role,
-            _ => RefusalCode::Refused,
-        };
-        let seconds = |wait: core::time::Duration| wait.as_millis().div_ceil(1_000);
-        let retry_after_s = refusal.retry_after().map(seconds);
-        Self {
-            code,
-            retry_after_s: retry_after_s.map(|s| u32::try_from(s).unwrap_or(u32::MAX)),
-        }
-    }
-}
+use crate::wire::control::{ControlMessage, RefusalCode, RefusedCommand, Target};
 
 impl Node {
     /// Executes a control request of a peer; it is new, its repetitions are answered below.
@@ -56,24 +18,43 @@ impl Node {
         let Some(reference) = message.reference() else {
             return;
         };
-        let (command, result) = match message {
+        let (command, result) = self.carry_out(now, key, reference, message);
+        let answer = result.unwrap_or_else(|refused| refused.into_message(command, reference));
+        if let Some(entry) = self.table.get_mut(key) {
+            entry.peer.answer_control(now, reference, &answer);
+            self.agenda.on_touched(key);
+        }
+        self.drop_ended_registrations();
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        reference: u64,
+        message: ControlMessage,
+    ) -> (RefusedCommand, Result<ControlMessage, Refused>) {
+        match message {
             ControlMessage::Register {
                 key_record,
                 name_record,
                 listed,
                 ..
             } => {
-                let result = self.register(now, key, reference, (&key_record, name_record), listed);
+                let result = self.register(now, key, reference, (key_record, name_record), listed);
                 (RefusedCommand::Register, result)
             }
             ControlMessage::Search { prefix, cursor, .. } => {
-                let result = self.search_here(now, key, reference, &prefix, cursor.as_deref());
+                let result = self.caller(key).and_then(|caller| {
+                    self.serving
+                        .on_search(now, &caller, reference, &prefix, cursor.as_deref())
+                });
                 (RefusedCommand::Search, result)
             }
             ControlMessage::ConnectRequest {
                 target, channel, ..
             } => {
-                let result = self.introduce(now, key, reference, &target, channel);
+                let result = self.introduce(now, key, (reference, &target, channel));
                 (RefusedCommand::Connect, result)
             }
             ControlMessage::Introduce {
@@ -85,37 +66,24 @@ impl Node {
                 let result = self.be_introduced(now, key, reference, (&key_record, name), channel);
                 (RefusedCommand::Connect, result)
             }
-            _ => return,
-        };
-        let answer = result.unwrap_or_else(|refused| ControlMessage::Refused {
-            command,
-            reply_to: reference,
-            code: refused.code,
-            retry_after_s: refused.retry_after_s,
-        });
-        if let Some(entry) = self.table.get_mut(key) {
-            entry.peer.answer_control(now, reference, &answer);
-            self.agenda.on_touched(key);
+            _ => (
+                RefusedCommand::Connect,
+                Err(Refused::because(RefusalCode::Malformed)),
+            ),
         }
     }
 
-    /// Identity of a peer and its address as seen here.
-    fn caller(&self, key: PeerKey) -> Result<(NodeId, SocketAddr), Refused> {
+    /// Who asks, and its address as seen here.
+    fn caller(&self, key: PeerKey) -> Result<Requester, Refused> {
         let entry = self.table.get(key);
-        let source = entry.and_then(|entry| entry.peer.active_route()?.address());
-        let caller = entry
-            .zip(source)
-            .map(|(entry, source)| (entry.peer.id(), source));
+        let caller = entry.and_then(|entry| {
+            Some(Requester {
+                session: key,
+                id: entry.peer.id(),
+                source: entry.peer.active_route()?.address()?,
+            })
+        });
         caller.ok_or(Refused::because(RefusalCode::Refused))
-    }
-
-    fn require_role(&self) -> Result<(), Refused> {
-        let has_role = self.settings.roles.introducer;
-        if has_role {
-            Ok(())
-        } else {
-            Err(Refused::because(RefusalCode::Role))
-        }
     }
 
     fn register(
@@ -123,45 +91,26 @@ impl Node {
         now: Instant,
         key: PeerKey,
         reference: u64,
-        (record, name): (&[u8], Option<Vec<u8>>),
-        listed: bool,
+        (record_bytes, name): (Vec<u8>, Option<Vec<u8>>),
+        is_listed: bool,
     ) -> Result<ControlMessage, Refused> {
-        self.require_role()?;
-        let (id, source) = self.caller(key)?;
-        let malformed = || Refused::because(RefusalCode::Malformed);
-        let verified = self.guard.records.verify(record).map_err(|_| malformed())?;
-        let name = name
-            .map(|bytes| NameRecord::parse_verified(&bytes))
-            .transpose();
-        let name = name.map_err(|_| malformed())?;
-        if verified.id != id || name.as_ref().is_some_and(|name| name.id != id) {
-            return Err(malformed());
-        }
-        let claim = |name: NameRecord| NameClaim {
-            name: name.name.into_boxed_str(),
-            sequence: name.sequence,
-            life_s: name.life_s,
+        self.serving.require_role()?;
+        let caller = self.caller(key)?;
+        let malformed = |_| Refused::because(RefusalCode::Malformed);
+        let record = self.guard.records.verify(&record_bytes);
+        let name = name.map(|bytes| NameRecord::parse_verified(&bytes));
+        let claim = Claim {
+            record: record.map_err(malformed)?,
+            record_bytes,
+            name: name.transpose().map_err(malformed)?,
+            is_listed,
         };
-        let registration = Registration {
-            id,
-            record: record.into(),
-            record_sequence: verified.sequence,
-            name: name.map(claim),
-            listed,
-        };
-        let registered = self.directory.on_register(now, key, source, registration)?;
-        self.drop_ended_registrations();
-        let life_s = u32::try_from(registered.life.as_secs()).unwrap_or(u32::MAX);
-        Ok(ControlMessage::Registered {
-            reply_to: reference,
-            observed: source,
-            life_s,
-        })
+        self.serving.on_register(now, &caller, reference, claim)
     }
 
     /// Ends sessions whose registration ran out: their owners find out and register anew.
     pub(super) fn drop_ended_registrations(&mut self) {
-        while let Some(key) = self.directory.poll_ended() {
+        while let Some(key) = self.serving.poll_ended() {
             if let Some(entry) = self.table.get_mut(key) {
                 entry
                     .peer
@@ -171,75 +120,27 @@ impl Node {
         }
     }
 
-    fn search_here(
-        &mut self,
-        now: Instant,
-        key: PeerKey,
-        reference: u64,
-        prefix: &str,
-        cursor: Option<&str>,
-    ) -> Result<ControlMessage, Refused> {
-        self.require_role()?;
-        let (id, source) = self.caller(key)?;
-        let requester = Requester {
-            session: key,
-            id,
-            source,
-        };
-        let page = self.directory.on_search(now, &requester, prefix, cursor)?;
-        Ok(fit_page(reference, page))
-    }
-
     fn introduce(
         &mut self,
         now: Instant,
         key: PeerKey,
-        reference: u64,
-        target: &Target,
-        channel: u32,
+        request: (u64, &Target, u32),
     ) -> Result<ControlMessage, Refused> {
-        self.require_role()?;
-        if !self.settings.roles.relay {
-            return Err(Refused::because(RefusalCode::Role));
-        }
-        let (_, source) = self.caller(key)?;
-        let wanted = match target {
-            Target::Id(id) => DirectoryTarget::Id(*id),
-            Target::Name(name) => DirectoryTarget::Name(name),
-        };
-        let order = self.directory.on_connect_request(now, key, wanted)?;
-        let target_key = order.target.session;
-        let requester_record = order.requester.record.to_vec();
-        let requester_name = order.requester.name.map(str::to_owned);
-        let target_record = order.target.record.to_vec();
-        let target_name = order.target.name.map(str::to_owned);
-        let full = |_| Refused::because(RefusalCode::Full);
-        let observed = self.caller(target_key)?.1;
-        let target_channel = self
-            .relay
-            .open(now, key, channel, target_key)
-            .map_err(full)?;
-        let entry = self.table.get_mut(target_key);
-        let target_peer = entry.ok_or(Refused::because(RefusalCode::Unknown))?;
-        let asked = target_peer
-            .peer
-            .ask(now, Purpose::Introduce, limits::CONTROL_LIFE, |n| {
-                ControlMessage::Introduce {
-                    reference: n,
-                    key_record: requester_record,
-                    channel: target_channel,
-                    name: requester_name,
-                    observed,
-                }
-            });
-        self.agenda.on_touched(target_key);
+        let caller = self.caller(key)?;
+        let table = &self.table;
+        let source_of = |key| table.get(key)?.peer.active_route()?.address();
+        let introduction = self
+            .serving
+            .on_connect_request(now, &caller, request, source_of)?;
+        let (target, answer) = (introduction.target, introduction.answer.clone());
+        let entry = self.table.get_mut(target);
+        let peer = &mut entry.ok_or(Refused::because(RefusalCode::Unknown))?.peer;
+        let asked = peer.ask(now, Purpose::Introduce, limits::CONTROL_LIFE, |n| {
+            introduction.into_request(n)
+        });
+        self.agenda.on_touched(target);
         asked.map_err(|_| Refused::because(RefusalCode::Full))?;
-        Ok(ControlMessage::ConnectAnswer {
-            reply_to: reference,
-            key_record: target_record,
-            name: target_name,
-            observed: source,
-        })
+        Ok(answer)
     }
 
     /// An introducer of ours says that somebody wants us.
@@ -346,25 +247,5 @@ impl Node {
         for (relay, channel) in stale {
             self.relay_routes.remove(relay, channel);
         }
-    }
-}
-
-/// As many entries as one message holds; the cursor then names the last of them.
-fn fit_page(reply_to: u64, page: SearchPage) -> ControlMessage {
-    let mut entries: Vec<(String, NodeId)> = page
-        .entries
-        .into_iter()
-        .map(|(name, id)| (name.into_string(), id))
-        .collect();
-    let mut cursor = page.cursor.map(str::into_string);
-    let fits = search_page_len(&entries, limits::NAME_BYTES);
-    if fits < entries.len() {
-        entries.truncate(fits);
-        cursor = entries.last().map(|(name, _)| name.clone());
-    }
-    ControlMessage::SearchResult {
-        reply_to,
-        entries,
-        cursor,
     }
 }

@@ -31,8 +31,8 @@ impl Node {
             uptime: now.saturating_since(self.started),
             local_addresses: self.settings.local_addresses.clone(),
             introducers: introducers.collect(),
-            directory_entries: self.directory.len(),
-            relay_channels: self.relay.len(),
+            directory_entries: self.serving.registrations(),
+            relay_channels: self.serving.channels(),
             counters: self.counters,
         }
     }

@@ -29,6 +29,7 @@ use crate::limits::{
     REGISTRATION_LIFE, REGISTRATIONS, SEARCH_BURST, SEARCHES_PER_MINUTE,
 };
 use crate::time::{Deadline, Duration, Instant, TimerKind};
+use crate::wire::control::RefusalCode;
 
 pub use queries::{ConnectOrder, DirectoryEntry, Requester, SearchPage, Target};
 
@@ -121,14 +122,14 @@ pub enum Refusal {
 impl Refusal {
     /// The code in a refusal (protocol §6.3).
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub const fn code(self) -> RefusalCode {
         match self {
-            Self::Unknown => "unknown",
-            Self::NotRegistered => "refused",
-            Self::Full => "full",
-            Self::Taken => "taken",
-            Self::Throttled { .. } => "throttled",
-            Self::OwnId | Self::Malformed | Self::Stale | Self::Conflict => "malformed",
+            Self::Unknown => RefusalCode::Unknown,
+            Self::NotRegistered => RefusalCode::Refused,
+            Self::Full => RefusalCode::Full,
+            Self::Taken => RefusalCode::Taken,
+            Self::Throttled { .. } => RefusalCode::Throttled,
+            Self::OwnId | Self::Malformed | Self::Stale | Self::Conflict => RefusalCode::Malformed,
         }
     }
 

@@ -134,7 +134,11 @@ fn goodbyes_leave_at_shutdown_and_end_the_other_side_at_once() {
     };
     assert_eq!(count(&ended, is_end), 1, "{ended:?}");
     net.run(Duration::from_secs(1));
-    assert_eq!(net.node(1).directory.len(), 1, "the registration ended too");
+    assert_eq!(
+        net.node(1).serving.registrations(),
+        1,
+        "the registration ended too"
+    );
     assert_eq!(
         net.node(2).poll_timeout(),
         None,

@@ -45,7 +45,11 @@ fn key_of(net: &mut Net, n: u8, id: &NodeId) -> PeerKey {
 /// What the introducer's directory, relay and tables hold.
 fn facts(net: &mut Net) -> (usize, usize, [usize; 4]) {
     let node = net.node(1);
-    (node.directory.len(), node.relay.len(), node.table.sizes())
+    (
+        node.serving.registrations(),
+        node.serving.channels(),
+        node.table.sizes(),
+    )
 }
 
 #[test]
@@ -116,7 +120,7 @@ fn an_unregistered_session_gets_nothing_from_the_directory() {
     let (mut net, ada, ben) = three();
     let now = net.now;
     let key = key_of(&mut net, 1, &ada);
-    net.node(1).directory.on_session_closed(now, key);
+    net.node(1).serving.on_session_closed(now, key);
     let target = Target::Id(ben);
     let (reference, channel) = (1, 7);
     ask(
@@ -137,7 +141,7 @@ fn an_unregistered_session_gets_nothing_from_the_directory() {
             cursor,
         },
     );
-    assert_eq!(net.node(1).relay.len(), 0);
+    assert_eq!(net.node(1).serving.channels(), 0);
     assert!(!net.is_connected(3, &ada));
 }
 

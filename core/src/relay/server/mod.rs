@@ -59,17 +59,6 @@ pub enum RelayRefusal {
     Malformed,
 }
 
-impl RelayRefusal {
-    /// The code in a refusal (protocol §6.3).
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Malformed => "malformed",
-        }
-    }
-}
-
 /// What becomes of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forward {
