@@ -21,10 +21,19 @@ pub(crate) enum SentFrame {
     Stream(StreamSent),
     /// A fragment or a control frame of a message.
     Message(MessageSent),
-    /// The answer to a request: once it is acknowledged it need not be kept.
-    Reply(u64),
+    /// A request of ours, or a control message with a reference, and which of its sendings this is.
+    Request { reference: u64, sending: u32 },
+    /// The answer to a request, and which of its sendings this is: once it is acknowledged it need not be kept.
+    Reply { reference: u64, sending: u32 },
     /// A padded packet of this many bytes, to find the path's largest datagram.
     MtuProbe(usize),
+}
+
+impl SentFrame {
+    /// Whether a probe timeout may bring it again.
+    pub(crate) fn is_repeated(&self) -> bool {
+        !matches!(self, Self::Ack { .. } | Self::Ping | Self::MtuProbe(_))
+    }
 }
 
 /// Everything in one packet; two frames are kept without allocation.

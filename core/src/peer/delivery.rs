@@ -46,7 +46,8 @@ impl Peer {
             SentFrame::Control(_) => {}
             SentFrame::Stream(sent) => self.levels().streams.on_delivered(&sent),
             SentFrame::Message(sent) => self.levels().messages.on_delivered(&sent),
-            SentFrame::Reply(reference) => {
+            SentFrame::Request { reference, .. } => self.levels().requests.on_delivered(reference),
+            SentFrame::Reply { reference, .. } => {
                 self.levels().replies.on_reply_delivered(reference, pn, now);
             }
             SentFrame::MtuProbe(bytes) => {
@@ -74,7 +75,13 @@ impl Peer {
 
     fn on_lost(&mut self, now: Instant, path: PathKey, frame: SentFrame) {
         match frame {
-            SentFrame::Ack { .. } | SentFrame::Reply(_) => {}
+            SentFrame::Ack { .. } => {}
+            SentFrame::Request { reference, sending } => {
+                self.levels().requests.on_lost(reference, sending);
+            }
+            SentFrame::Reply { reference, sending } => {
+                self.levels().on_reply_lost(reference, sending);
+            }
             SentFrame::Ping => self.on_pong(None),
             SentFrame::Control(json) => self.controls.push_back(json),
             SentFrame::Stream(sent) => self.levels().streams.on_lost(&sent),
@@ -85,7 +92,9 @@ impl Peer {
 
     /// Sends again what the oldest packet under way carries: a probe timeout best repeats that.
     pub(super) fn repeat_oldest(&mut self, path: recovery::PathKey) {
-        let Some(content) = self.recovery.outstanding_on(path).next().cloned() else {
+        let mut outstanding = self.recovery.outstanding_on(path);
+        let oldest = outstanding.find(|content| content.iter().any(SentFrame::is_repeated));
+        let Some(content) = oldest.cloned() else {
             return;
         };
         let Some(levels) = &mut self.levels else {
@@ -96,7 +105,9 @@ impl Peer {
                 SentFrame::Stream(sent) => levels.streams.on_lost(&sent),
                 SentFrame::Message(sent) => levels.messages.on_lost(&sent),
                 SentFrame::Control(json) => self.controls.push_back(json),
-                _ => {}
+                SentFrame::Request { reference, .. } => levels.requests.on_probe(reference),
+                SentFrame::Reply { reference, .. } => levels.on_reply_probed(reference),
+                SentFrame::Ack { .. } | SentFrame::Ping | SentFrame::MtuProbe(_) => {}
             }
         }
     }

@@ -70,4 +70,20 @@ impl Levels {
             self.reply_queue.push_back((reference, reply));
         }
     }
+
+    /// A sending of a reply is lost.
+    pub(super) fn on_reply_lost(&mut self, reference: u64, sending: u32) {
+        if let Some(reply) = self.replies.on_reply_lost(reference, sending) {
+            let reply = reply.clone();
+            self.queue_reply(reference, reply);
+        }
+    }
+
+    /// A probe timeout fired while a reply was the oldest thing under way.
+    pub(super) fn on_reply_probed(&mut self, reference: u64) {
+        if let Some(reply) = self.replies.on_probe(reference) {
+            let reply = reply.clone();
+            self.queue_reply(reference, reply);
+        }
+    }
 }

@@ -313,12 +313,10 @@ fn write_requests(
             break;
         }
         is_data |= matches!(reply, Reply::Application { .. });
-        content.extend(
-            levels
-                .reply_queue
-                .pop_front()
-                .map(|(r, _)| SentFrame::Reply(r)),
-        );
+        if let Some((reference, _)) = levels.reply_queue.pop_front() {
+            let sending = levels.replies.on_reply_sent(reference);
+            content.push(SentFrame::Reply { reference, sending });
+        }
     }
     while let Some(request) = levels.requests.poll_send(w.remaining(), now) {
         let written: Result<(), NoRoom> = match &request.payload {
@@ -337,6 +335,10 @@ fn write_requests(
             break;
         }
         is_data |= matches!(request.payload, RequestPayload::App { .. });
+        content.push(SentFrame::Request {
+            reference: request.reference,
+            sending: request.sendings,
+        });
     }
     is_data
 }

@@ -1,5 +1,6 @@
 //! Requests of ours waiting for an answer (protocol §8.1, §6.1). Decides when each is sent again and when it is
-//! given up. Told of answers and of the time; returns entries to encode, and each entry once at its end.
+//! given up. Told of answers, of sendings acknowledged or lost, and of the time; returns entries to encode, and each
+//! entry once at its end.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,8 +13,8 @@ use crate::limits;
 use crate::rng::Rng;
 use crate::time::Instant;
 
-/// Pause before the first repetition; doubles each time.
-const RETRY: Duration = Duration::from_millis(250);
+/// Pause before the first repetition by the clock; doubles each time.
+pub(super) const RETRY: Duration = Duration::from_millis(250);
 /// Longest pause between repetitions.
 const RETRY_MAX: Duration = Duration::from_secs(2);
 
@@ -56,6 +57,10 @@ pub struct Outgoing<T> {
     pub owner: T,
     /// When it last left; `None` before the first time.
     pub sent_at: Option<Instant>,
+    /// How often it has left.
+    pub sendings: u32,
+    /// Whether a sending was acknowledged since it last left: the other side has it.
+    arrived: bool,
     pause: Duration,
     retry_at: Option<Instant>,
 }
@@ -121,6 +126,8 @@ impl<T> Requests<T> {
             deadline,
             owner,
             sent_at: None,
+            sendings: 0,
+            arrived: false,
             pause: RETRY,
             retry_at: None,
         };
@@ -137,8 +144,9 @@ impl<T> Requests<T> {
         }
         self.due.pop_front();
         let retry_at = now + entry.pause;
-        entry.pause = (entry.pause * 2).min(RETRY_MAX);
         entry.sent_at = Some(now);
+        entry.sendings = entry.sendings.saturating_add(1);
+        entry.arrived = false;
         entry.retry_at = Some(retry_at);
         self.retries.insert((retry_at, reference));
         Some(entry)
@@ -148,6 +156,41 @@ impl<T> Requests<T> {
     #[must_use]
     pub fn has_data_to_send(&self) -> bool {
         !self.due.is_empty()
+    }
+
+    /// A packet with the request was acknowledged: the other side has it, and only the clock repeats it now (an
+    /// answer may be refused a place there).
+    pub fn on_delivered(&mut self, reference: u64) {
+        if let Some(entry) = self.entries.get_mut(&reference) {
+            entry.arrived = true;
+        }
+    }
+
+    /// The packet with that sending of the request is lost. It leaves again at once, unless a later sending is
+    /// under way or one has arrived.
+    pub fn on_lost(&mut self, reference: u64, sending: u32) {
+        if self
+            .entries
+            .get(&reference)
+            .is_some_and(|entry| entry.sendings == sending)
+        {
+            self.repeat(reference);
+        }
+    }
+
+    /// A probe timeout fired while a packet with the request was the oldest under way: it leaves again at once.
+    pub fn on_probe(&mut self, reference: u64) {
+        self.repeat(reference);
+    }
+
+    fn repeat(&mut self, reference: u64) {
+        if let Some(entry) = self.entries.get_mut(&reference)
+            && !entry.arrived
+            && let Some(at) = entry.retry_at.take()
+        {
+            self.retries.remove(&(at, reference));
+            self.due.push_front(reference);
+        }
     }
 
     /// An answer came; gives the entry back, once. `None`: not asked, or ended before.
@@ -194,6 +237,7 @@ impl<T> Requests<T> {
             self.retries.pop_first();
             if let Some(entry) = self.entries.get_mut(&reference) {
                 entry.retry_at = None;
+                entry.pause = (entry.pause * 2).min(RETRY_MAX);
                 self.due.push_back(reference);
             }
         }

@@ -42,6 +42,18 @@ enum State<R> {
 struct Entry<R> {
     state: State<R>,
     ends_at: Instant,
+    /// How often the answer has left.
+    sendings: u32,
+}
+
+impl<R> Entry<R> {
+    /// The answer, while it may have to be repeated.
+    fn answer(&self) -> Option<&R> {
+        match &self.state {
+            State::Answered(reply) => Some(reply),
+            State::InWork | State::Settled => None,
+        }
+    }
 }
 
 /// A reference whose answer was acknowledged.
@@ -111,7 +123,12 @@ impl<R> ReplyCache<R> {
         self.in_work += 1;
         self.ends.insert((ends_at, reference));
         let state = State::InWork;
-        self.entries.insert(reference, Entry { state, ends_at });
+        let entry = Entry {
+            state,
+            ends_at,
+            sendings: 0,
+        };
+        self.entries.insert(reference, entry);
         Admission::Execute
     }
 
@@ -139,6 +156,30 @@ impl<R> ReplyCache<R> {
         self.in_work -= 1;
         self.extend(reference, now);
         true
+    }
+
+    /// The answer leaves; how often it has now.
+    pub fn on_reply_sent(&mut self, reference: u64) -> u32 {
+        self.entries.get_mut(&reference).map_or(0, |entry| {
+            entry.sendings = entry.sendings.saturating_add(1);
+            entry.sendings
+        })
+    }
+
+    /// The packet with that sending of the answer is lost: the answer to send again, unless a later sending is under
+    /// way or one has arrived.
+    #[must_use]
+    pub fn on_reply_lost(&self, reference: u64, sending: u32) -> Option<&R> {
+        let entry = self.entries.get(&reference)?;
+        (entry.sendings == sending).then_some(())?;
+        entry.answer()
+    }
+
+    /// A probe timeout fired while a packet with the answer was the oldest under way: the answer to send again,
+    /// unless it has arrived.
+    #[must_use]
+    pub fn on_probe(&self, reference: u64) -> Option<&R> {
+        self.entries.get(&reference)?.answer()
     }
 
     /// A packet with the answer was acknowledged, by a packet with the number `pn`: the asker repeats no more.

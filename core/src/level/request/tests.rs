@@ -13,8 +13,9 @@ use crate::time::{Duration, Instant};
 
 #[derive(Clone)]
 enum Frame {
-    Request(u64, Bytes),
-    Answer(u64, u8),
+    /// Reference, which of its sendings, body.
+    Request(u64, u32, Bytes),
+    Answer(u64, u32, u8),
 }
 
 fn app(body: &[u8]) -> RequestPayload {
@@ -22,6 +23,11 @@ fn app(body: &[u8]) -> RequestPayload {
         service: "echo".to_owned(),
         body: Bytes::copy_from_slice(body),
     }
+}
+
+fn send_answer(pipe: &mut Pipe<Frame>, replies: &mut ReplyCache<u8>, reference: u64, n: u8) {
+    let sending = replies.on_reply_sent(reference);
+    pipe.send(1, vec![Frame::Answer(reference, sending, n)]);
 }
 
 /// How each request ended: with an answer, or not.
@@ -55,11 +61,12 @@ fn run(seed: u64, settled_max: usize) -> (BTreeMap<u8, u32>, Ends) {
             let RequestPayload::App { body, .. } = &request.payload else {
                 unreachable!()
             };
-            pipe.send(0, vec![Frame::Request(request.reference, body.clone())]);
+            let frame = Frame::Request(request.reference, request.sendings, body.clone());
+            pipe.send(0, vec![frame]);
         }
         working.retain(|(at, reference, n)| {
             if *at <= now && replies.on_reply(*reference, *n, now) {
-                pipe.send(1, vec![Frame::Answer(*reference, *n)]);
+                send_answer(&mut pipe, &mut replies, *reference, *n);
             }
             *at > now
         });
@@ -70,7 +77,7 @@ fn run(seed: u64, settled_max: usize) -> (BTreeMap<u8, u32>, Ends) {
                     pipe.settle(number, true);
                     for frame in frames {
                         match frame {
-                            Frame::Request(reference, body) => {
+                            Frame::Request(reference, _, body) => {
                                 match replies.on_request(reference, number, pipe.now) {
                                     Admission::Execute => {
                                         *executed.entry(body[0]).or_default() += 1;
@@ -79,12 +86,12 @@ fn run(seed: u64, settled_max: usize) -> (BTreeMap<u8, u32>, Ends) {
                                     }
                                     Admission::Repeat(n) => {
                                         let n = *n;
-                                        pipe.send(1, vec![Frame::Answer(reference, n)]);
+                                        send_answer(&mut pipe, &mut replies, reference, n);
                                     }
                                     _ => {}
                                 }
                             }
-                            Frame::Answer(reference, n) => {
+                            Frame::Answer(reference, _, n) => {
                                 if let Some(entry) = requests.on_answer(reference) {
                                     ended.entry(entry.owner).or_default().push(Some(n));
                                 }
@@ -94,12 +101,29 @@ fn run(seed: u64, settled_max: usize) -> (BTreeMap<u8, u32>, Ends) {
                 }
                 Arrival::Acked { frames, .. } => {
                     for frame in frames {
-                        if let Frame::Answer(reference, _) = frame {
-                            replies.on_reply_delivered(reference, pipe.next_number(), pipe.now);
+                        match frame {
+                            Frame::Request(reference, ..) => requests.on_delivered(reference),
+                            Frame::Answer(reference, ..) => {
+                                replies.on_reply_delivered(reference, pipe.next_number(), pipe.now);
+                            }
                         }
                     }
                 }
-                Arrival::Lost { .. } => {}
+                Arrival::Lost { frames, .. } => {
+                    for frame in frames {
+                        match frame {
+                            Frame::Request(reference, sending, _) => {
+                                requests.on_lost(reference, sending);
+                            }
+                            Frame::Answer(reference, sending, _) => {
+                                if let Some(n) = replies.on_reply_lost(reference, sending) {
+                                    let n = *n;
+                                    send_answer(&mut pipe, &mut replies, reference, n);
+                                }
+                            }
+                        }
+                    }
+                }
             }
         }
     }
@@ -145,6 +169,45 @@ fn repeats_follow_the_clock() {
     }
     assert_eq!(sent, [0, 250, 750, 1_750, 3_750, 5_750, 7_750, 9_750]);
     assert_eq!(now, deadline);
+}
+
+#[test]
+fn only_the_newest_sending_is_repeated_and_the_clock_keeps_its_pauses() {
+    let mut requests = Requests::default();
+    let now = Instant::EPOCH;
+    let end = now + Duration::from_secs(9);
+    requests.start(1, app(b""), (), end, now).unwrap();
+    assert_eq!(requests.poll_send(1_200, now).unwrap().sendings, 1);
+    requests.on_lost(1, 1);
+    assert_eq!(requests.poll_send(1_200, now).unwrap().sendings, 2);
+    requests.on_lost(1, 1);
+    assert!(!requests.has_data_to_send(), "the second is under way");
+    requests.on_probe(1);
+    requests.on_probe(1);
+    assert_eq!(requests.poll_send(1_200, now).unwrap().sendings, 3);
+    assert_eq!(requests.next_timeout(), Some(now + super::outgoing::RETRY));
+    requests.on_delivered(1);
+    requests.on_lost(1, 3);
+    requests.on_probe(1);
+    assert!(!requests.has_data_to_send(), "it has arrived");
+    assert!(requests.on_answer(1).is_some() && requests.next_timeout().is_none());
+}
+
+#[test]
+fn only_the_newest_sending_of_an_answer_is_repeated() {
+    let mut replies = ReplyCache::default();
+    let now = Instant::EPOCH;
+    assert_eq!(replies.on_request(1, 0, now), Admission::Execute);
+    assert_eq!(replies.on_probe(1), None, "there is no answer yet");
+    assert!(replies.on_reply(1, 9, now));
+    assert_eq!(replies.on_reply_sent(1), 1);
+    assert_eq!(replies.on_reply_sent(1), 2);
+    assert_eq!(replies.on_reply_lost(1, 1), None);
+    assert_eq!(replies.on_reply_lost(1, 2), Some(&9));
+    assert_eq!(replies.on_probe(1), Some(&9));
+    replies.on_reply_delivered(1, 5, now);
+    assert_eq!(replies.on_reply_lost(1, 2), None);
+    assert_eq!(replies.on_probe(1), None);
 }
 
 #[test]
