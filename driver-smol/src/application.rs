@@ -1,7 +1,6 @@
 //! What runs beside the engine in its loop.
 
-use p2p_core::Node;
-use p2p_core::api::Event;
+use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 
 /// Something that uses a node: the HTTP surface, a demonstration, a benchmark. All methods are called by the loop that
@@ -11,13 +10,13 @@ pub trait Application {
     type Input: Send + 'static;
 
     /// Something came in from the rest of the program.
-    fn handle_input(&mut self, now: Instant, node: &mut Node, input: Self::Input);
+    fn handle_input(&mut self, now: Instant, node: &mut dyn Engine, input: Self::Input);
 
     /// The engine tells something.
-    fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event);
+    fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event);
 
     /// Does everything that is due.
-    fn handle_timeout(&mut self, now: Instant, node: &mut Node) {
+    fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
         let _ = (now, node);
     }
 
@@ -27,7 +26,7 @@ pub trait Application {
     }
 
     /// All inputs and events so far were handed over; a good time to write more, or to hand out results.
-    fn drained(&mut self, now: Instant, node: &mut Node) {
+    fn drained(&mut self, now: Instant, node: &mut dyn Engine) {
         let _ = (now, node);
     }
 

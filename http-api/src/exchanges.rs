@@ -6,8 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use p2p_core::Node;
-use p2p_core::api::Event;
+use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
@@ -97,7 +96,7 @@ impl<C: Client> Exchanges<C> {
     }
 
     /// A client did something.
-    pub fn handle_input(&mut self, now: Instant, node: &mut Node, input: HttpInput<C>) {
+    pub fn handle_input(&mut self, now: Instant, node: &mut dyn Engine, input: HttpInput<C>) {
         match input {
             HttpInput::Request {
                 id,
@@ -128,7 +127,7 @@ impl<C: Client> Exchanges<C> {
         }
     }
 
-    fn open(&mut self, now: Instant, node: &mut Node, opened: (HttpId, Request, C, bool)) {
+    fn open(&mut self, now: Instant, node: &mut dyn Engine, opened: (HttpId, Request, C, bool)) {
         let (id, request, client, has_body) = opened;
         let body = if has_body {
             self.stalled.insert(id);
@@ -149,12 +148,12 @@ impl<C: Client> Exchanges<C> {
     }
 
     /// The engine tells something.
-    pub fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    pub fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         self.surface.handle_event(now, node, event);
     }
 
     /// Does everything that is due.
-    pub fn handle_timeout(&mut self, now: Instant, node: &mut Node) {
+    pub fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
         self.surface.handle_timeout(now, node);
     }
 
@@ -165,7 +164,7 @@ impl<C: Client> Exchanges<C> {
     }
 
     /// Hands out response parts and lets bodies flow as far as there is room; call it after every other method.
-    pub fn drain(&mut self, now: Instant, node: &mut Node) {
+    pub fn drain(&mut self, now: Instant, node: &mut dyn Engine) {
         loop {
             self.drain_responses();
             let stalled = core::mem::take(&mut self.stalled);
@@ -199,7 +198,7 @@ impl<C: Client> Exchanges<C> {
     }
 
     /// Moves a request body on; says whether the surface got any of it.
-    fn advance_body(&mut self, now: Instant, node: &mut Node, id: HttpId) -> bool {
+    fn advance_body(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) -> bool {
         let room_bytes = self.surface.body_window(id);
         let Some(exchange) = self.clients.get_mut(&id) else {
             return false;

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use p2p_core::Node;
-use p2p_core::api::{ApiMisuse, ChannelId, Command, MessageId};
+use p2p_core::api::{ApiMisuse, ChannelId, Command, Engine, MessageId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
@@ -132,7 +131,7 @@ pub struct Turn<'a> {
     /// The present.
     pub now: Instant,
     /// The engine.
-    pub node: &'a mut Node,
+    pub node: &'a mut dyn Engine,
     /// The surface's memory.
     pub state: &'a mut State,
 }

@@ -49,6 +49,8 @@ pub enum ApiMisuse {
     Limit(LimitReached),
     /// The node has been shut down.
     ShutDown,
+    /// The engine answered a command with what another command yields; only a faulty stand-in does.
+    ForeignAnswer,
 }
 
 impl fmt::Display for ApiMisuse {
@@ -67,6 +69,9 @@ impl fmt::Display for ApiMisuse {
             Self::TooLarge { limit_bytes } => write!(f, "at most {limit_bytes} bytes fit"),
             Self::Limit(l) => write!(f, "the limit {} of {} is reached", l.limit, l.value),
             Self::ShutDown => f.write_str("the node has been shut down"),
+            Self::ForeignAnswer => {
+                f.write_str("the engine answered another command than the one given")
+            }
         }
     }
 }

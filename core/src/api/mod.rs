@@ -1,8 +1,9 @@
 //! What an application, a driver and the engine say to each other: commands in, events and effects out.
-//! Plain data only; the engine behind it is [`crate::Node`].
+//! Plain data, and [`Engine`], the contract that [`crate::Node`] keeps.
 
 mod command;
 mod config;
+mod engine;
 mod error;
 mod event;
 mod status;
@@ -10,6 +11,7 @@ mod transmit;
 
 pub use command::{Accepted, Command, ConnectTarget};
 pub use config::{IntroducerAddress, KnownPeer, NodeConfig, Roles};
+pub use engine::{Engine, EngineExt};
 pub use error::{ApiMisuse, LimitReached};
 pub use event::{
     Answer, ConnectFailure, DisconnectReason, Effect, Event, MessageFailure, PathChangeReason,

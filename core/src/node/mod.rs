@@ -8,6 +8,7 @@
 mod agenda;
 mod commands;
 mod connecting;
+mod engine;
 mod guard;
 mod handshakes;
 mod input;

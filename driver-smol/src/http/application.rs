@@ -1,8 +1,7 @@
 //! The surface as the application of an engine loop, and the channels back to each connection.
 
 use async_channel::{Receiver, Sender};
-use p2p_core::Node;
-use p2p_core::api::Event;
+use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 use p2p_http_api::{Client, Exchanges, HttpInput, ResponsePart, Surface};
 
@@ -53,15 +52,15 @@ impl HttpApplication {
 impl Application for HttpApplication {
     type Input = HttpInput<HttpClient>;
 
-    fn handle_input(&mut self, now: Instant, node: &mut Node, input: Self::Input) {
+    fn handle_input(&mut self, now: Instant, node: &mut dyn Engine, input: Self::Input) {
         self.exchanges.handle_input(now, node, input);
     }
 
-    fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         self.exchanges.handle_event(now, node, event);
     }
 
-    fn handle_timeout(&mut self, now: Instant, node: &mut Node) {
+    fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
         self.exchanges.handle_timeout(now, node);
     }
 
@@ -69,7 +68,7 @@ impl Application for HttpApplication {
         self.exchanges.next_timeout()
     }
 
-    fn drained(&mut self, now: Instant, node: &mut Node) {
+    fn drained(&mut self, now: Instant, node: &mut dyn Engine) {
         self.exchanges.drain(now, node);
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use p2p_core::api::{Accepted, Command};
+use p2p_core::api::EngineExt;
 
 use super::resolve;
 use crate::call::Call;
@@ -22,16 +22,10 @@ pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         );
     }
     let channel = call.channel().unwrap_or(0);
-    let accepted = turn.command(Command::SendMessage {
-        peer,
-        channel,
-        data: call.body.clone(),
-        deadline: call.duration_ms("timeout_ms"),
-    })?;
-    let Accepted::Message(message) = accepted else {
-        let detail = "The message was not queued.";
-        return Err(Problem::new(Code::LimitReached, detail));
-    };
+    let (data, deadline) = (call.body.clone(), call.duration_ms("timeout_ms"));
+    let message = turn
+        .node
+        .send_message(turn.now, peer, channel, data, deadline)?;
     let outbox = &mut turn.state.outbox;
     let number = outbox.push(turn.now, peer, message, channel, call.body.len());
     match call.prefer_wait() {

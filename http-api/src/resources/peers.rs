@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use p2p_core::api::{Accepted, Command, PeerState, PeerStatus};
+use p2p_core::api::{EngineExt, PeerState, PeerStatus};
 
 use super::resolve;
 use crate::call::{Call, decode_json};
@@ -66,14 +66,7 @@ pub fn connect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     };
     let (target, introducer) = resolve::connect_target(turn, call.param(0), via)?;
     let timeout = Duration::from_millis(timeout_ms);
-    let accepted = turn.command(Command::Connect {
-        target,
-        introducer,
-        timeout,
-    })?;
-    let Accepted::Operation(operation) = accepted else {
-        return show(turn, call);
-    };
+    let operation = turn.node.connect(turn.now, target, introducer, timeout)?;
     Ok(Reply::Wait(Wait {
         what: WaitFor::Connect(operation),
         until: turn.now + timeout + GRACE,
@@ -83,7 +76,7 @@ pub fn connect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 /// `DELETE /v1/peers/{peer}/connection`
 pub fn disconnect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
-    turn.command(Command::Disconnect(peer))?;
+    turn.node.disconnect(turn.now, peer)?;
     Ok(Full::empty(204).into())
 }
 
@@ -111,7 +104,7 @@ pub fn why(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 /// `POST /v1/peers/{peer}/ping`
 pub fn ping(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
-    turn.command(Command::Ping(peer))?;
+    turn.node.ping(turn.now, peer)?;
     Ok(Reply::Wait(Wait {
         what: WaitFor::Pong(peer),
         until: turn.now + PING_TIMEOUT,
@@ -121,12 +114,9 @@ pub fn ping(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 /// `POST /v1/peers/{peer}/datagrams`
 pub fn send_datagram(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
-    turn.command(Command::SendDatagram {
-        peer,
-        channel: call.channel().unwrap_or(0),
-        data: call.body.clone(),
-        expiry: call.duration_ms("ttl_ms"),
-    })?;
+    let (channel, expiry) = (call.channel().unwrap_or(0), call.duration_ms("ttl_ms"));
+    turn.node
+        .send_datagram(turn.now, peer, channel, call.body.clone(), expiry)?;
     Ok(Full::json(202, &Queued { queued: true }).into())
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use p2p_core::api::{Accepted, Answer, Command};
+use p2p_core::api::{Answer, EngineExt};
 
 use super::resolve;
 use crate::call::Call;
@@ -18,16 +18,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let deadline = call.duration_ms("timeout_ms").unwrap_or(REQUEST_TIMEOUT);
-    let accepted = turn.command(Command::SendRequest {
-        peer,
-        service: call.param(1).to_owned(),
-        body: call.body.clone(),
-        deadline,
-    })?;
-    let Accepted::Request(request) = accepted else {
-        let detail = "The request did not leave.";
-        return Err(Problem::new(Code::LimitReached, detail));
-    };
+    let (service, body) = (call.param(1).to_owned(), call.body.clone());
+    let request = turn.node.request(turn.now, peer, service, body, deadline)?;
     Ok(Reply::Wait(Wait {
         what: WaitFor::Answer(peer, request),
         until: turn.now + deadline + GRACE,
@@ -42,13 +34,10 @@ pub fn answer(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         let detail = "The request was answered before, or its sender waits no longer.";
         return Err(Problem::new(Code::RequestNotFound, detail));
     };
-    turn.command(Command::Answer {
-        peer,
-        request,
-        answer: Answer {
-            status: u16::try_from(status).unwrap_or(u16::MAX),
-            body: call.body.clone(),
-        },
-    })?;
+    let answer = Answer {
+        status: u16::try_from(status).unwrap_or(u16::MAX),
+        body: call.body.clone(),
+    };
+    turn.node.answer(turn.now, peer, request, answer)?;
     Ok(Full::empty(204).into())
 }

@@ -1,8 +1,7 @@
 //! Whom a path means: `{peer}` is a full id, at least eight first characters of one, a known name, or
 //! `name@introducer`, where the introducer is given by id, first characters, or host.
 
-use p2p_core::Node;
-use p2p_core::api::{ConnectTarget, IntroducerStatus};
+use p2p_core::api::{ConnectTarget, Engine, IntroducerStatus};
 use p2p_core::id::{NODE_ID_TEXT_LEN, NodeId};
 
 use crate::problem::{Code, Problem};
@@ -52,7 +51,11 @@ pub fn connect_target(
 }
 
 /// An introducer by id, first characters of its id, or host.
-pub fn introducer(node: &Node, turn: &Turn<'_>, text: &str) -> Result<IntroducerStatus, Problem> {
+pub fn introducer(
+    node: &dyn Engine,
+    turn: &Turn<'_>,
+    text: &str,
+) -> Result<IntroducerStatus, Problem> {
     let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
     let fits = |i: &IntroducerStatus| {
         let id = i.id.to_string();

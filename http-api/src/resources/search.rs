@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use p2p_core::api::{Accepted, Command};
+use p2p_core::api::EngineExt;
 
 use super::resolve;
 use crate::call::Call;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::reply::{Reply, Wait, WaitFor};
 use crate::state::Turn;
 
@@ -28,15 +28,8 @@ fn start(turn: &mut Turn<'_>, call: &Call, query: String) -> Result<Reply, Probl
         Some(text) => Some(resolve::introducer(turn.node, turn, text)?.id),
         None => None,
     };
-    let accepted = turn.command(Command::Search {
-        query,
-        introducer,
-        cursor: call.query.text("cursor").map(ToOwned::to_owned),
-    })?;
-    let Accepted::Operation(operation) = accepted else {
-        let detail = "The search did not begin.";
-        return Err(Problem::new(Code::IntroducerUnreachable, detail));
-    };
+    let cursor = call.query.text("cursor").map(ToOwned::to_owned);
+    let operation = turn.node.search(turn.now, query, introducer, cursor)?;
     Ok(Reply::Wait(Wait {
         what: WaitFor::Search(operation),
         until: turn.now + SEARCH_TIMEOUT,

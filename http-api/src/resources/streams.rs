@@ -1,6 +1,6 @@
 //! Streams: open one in full duplex, or attach to either side of one that is there.
 
-use p2p_core::api::{Accepted, Command, StreamId, StreamRead};
+use p2p_core::api::{EngineExt, StreamId, StreamRead};
 use p2p_core::id::NodeId;
 
 use super::resolve;
@@ -14,11 +14,7 @@ use crate::surface::{Sides, StreamExchange};
 pub fn open(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let channel = call.channel().unwrap_or(0);
-    let accepted = turn.command(Command::OpenStream { peer, channel })?;
-    let Accepted::Stream(stream) = accepted else {
-        let detail = "The stream did not open.";
-        return Err(Problem::new(Code::LimitReached, detail));
-    };
+    let stream = turn.node.open_stream(turn.now, peer, channel)?;
     attach(turn, call, peer, stream, Sides::Both)
 }
 
@@ -38,11 +34,8 @@ pub fn read(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 pub fn write(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let (peer, stream) = named(turn, call)?;
     // Writing nothing tells whether the sending half is there and open.
-    turn.command(Command::WriteStream {
-        peer,
-        stream,
-        data: bytes::Bytes::new(),
-    })?;
+    turn.node
+        .write_stream(turn.now, peer, stream, bytes::Bytes::new())?;
     attach(turn, call, peer, stream, Sides::Write)
 }
 

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use p2p_core::Node;
+use p2p_core::api::Engine;
 use p2p_core::time::Instant;
 
 use super::{BODIES_BYTES, EXCHANGES, Exchange, Phase, Sides, Surface};
@@ -29,7 +29,13 @@ enum Admission {
 }
 
 impl Surface {
-    pub(super) fn dispatch(&mut self, now: Instant, node: &mut Node, id: HttpId, request: Request) {
+    pub(super) fn dispatch(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        id: HttpId,
+        request: Request,
+    ) {
         let head_only = request.method == "HEAD";
         match self.admit(now, id, request) {
             Err(problem) => self.respond_bare(id, problem.into(), head_only, None),
@@ -126,7 +132,7 @@ impl Surface {
     }
 
     /// The body is complete: run the handler.
-    pub(super) fn received(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+    pub(super) fn received(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         let Some(exchange) = self.forget(id) else {
             return;
         };
@@ -136,7 +142,7 @@ impl Surface {
         }
     }
 
-    fn run(&mut self, now: Instant, node: &mut Node, call: &Call, head_only: bool) {
+    fn run(&mut self, now: Instant, node: &mut dyn Engine, call: &Call, head_only: bool) {
         let id = call.id;
         let successor = call.route.successor;
         let reply = (call.route.handler)(&mut self.turn(now, node), call);

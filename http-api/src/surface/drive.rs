@@ -1,8 +1,7 @@
 //! Moves what can be moved: bytes of streams, events to followers, messages into the inbox, parked requests whose
 //! time is over.
 
-use p2p_core::Node;
-use p2p_core::api::{Accepted, Command, StreamRead};
+use p2p_core::api::{Command, Engine, EngineExt, StreamRead};
 use p2p_core::time::Instant;
 
 use super::{Phase, Sides, StreamExchange, Surface};
@@ -24,7 +23,7 @@ impl Surface {
     }
 
     /// Moves a stream's bytes both ways as far as they go.
-    pub(super) fn drive_stream(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+    pub(super) fn drive_stream(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         self.drive_upload(now, node, id);
         self.drive_download(now, node, id);
         let Some(stream) = self.stream_mut(id) else {
@@ -36,19 +35,14 @@ impl Surface {
         }
     }
 
-    fn drive_upload(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+    fn drive_upload(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         let Some(stream) = self.stream_mut(id) else {
             return;
         };
         let (peer, number) = (stream.peer, stream.stream);
         while let Some(data) = stream.upload_front() {
-            let command = Command::WriteStream {
-                peer,
-                stream: number,
-                data,
-            };
-            match node.handle_command(now, command) {
-                Ok(Accepted::Written(bytes)) if stream.on_written(bytes) => {}
+            match node.write_stream(now, peer, number, data) {
+                Ok(bytes) if stream.on_written(bytes) => {}
                 Ok(_) => return,
                 Err(misuse) => {
                     let failed = misuse.into();
@@ -58,11 +52,7 @@ impl Surface {
         }
         if stream.wants_finish() {
             stream.close_write();
-            let command = Command::FinishStream {
-                peer,
-                stream: number,
-            };
-            if let Err(misuse) = node.handle_command(now, command) {
+            if let Err(misuse) = node.finish_stream(now, peer, number) {
                 self.fail_upload(id, misuse.into());
             }
         }
@@ -95,7 +85,7 @@ impl Surface {
         }
     }
 
-    fn drive_download(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+    fn drive_download(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         while let Some(stream) = self.stream_mut(id) {
             let room = stream.download_room();
             if room == 0 {
@@ -134,7 +124,7 @@ impl Surface {
     pub(super) fn abandon_stream(
         &mut self,
         now: Instant,
-        node: &mut Node,
+        node: &mut dyn Engine,
         stream: &StreamExchange,
     ) {
         let (peer, number, code) = (stream.peer, stream.stream, CLIENT_GONE);
@@ -193,7 +183,7 @@ impl Surface {
 
     /// Takes messages out of the engine in the order of their arrival, while the inbox has room. What stays there
     /// counts against its sender's credit.
-    pub(super) fn take_waiting_messages(&mut self, now: Instant, node: &mut Node) {
+    pub(super) fn take_waiting_messages(&mut self, now: Instant, node: &mut dyn Engine) {
         while let Some(waiting) = self.state.waiting.front().copied() {
             if !self.state.inbox.make_room(waiting.len) {
                 return;

@@ -1,8 +1,9 @@
 //! What the engine tells: into the inbox, the journal, and to the requests that wait for it.
 
 use bytes::Bytes;
-use p2p_core::Node;
-use p2p_core::api::{Answer, Command, Event, MessageId, RequestId, SearchOutcome, StreamId};
+use p2p_core::api::{
+    Answer, Command, Engine, Event, MessageId, RequestId, SearchOutcome, StreamId,
+};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ const REFUSED: u16 = 2;
 const NO_ROOM: u64 = 1;
 
 impl Surface {
-    pub(super) fn on_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    pub(super) fn on_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         if let Some((kind, data)) = view::event(&event) {
             self.tell(now, kind, None, data);
         }
@@ -72,7 +73,7 @@ impl Surface {
         }
     }
 
-    fn on_control_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    fn on_control_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         match event {
             Event::Connected {
                 operation,
@@ -121,7 +122,7 @@ impl Surface {
         }
     }
 
-    fn on_stream_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    fn on_stream_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         match event {
             Event::StreamOpened {
                 peer,
@@ -166,7 +167,7 @@ impl Surface {
     fn on_stream_opened(
         &mut self,
         now: Instant,
-        node: &mut Node,
+        node: &mut dyn Engine,
         peer: NodeId,
         stream: StreamId,
         channel: u32,
@@ -225,7 +226,7 @@ impl Surface {
     fn on_request(
         &mut self,
         now: Instant,
-        node: &mut Node,
+        node: &mut dyn Engine,
         (peer, request): (NodeId, RequestId),
         service: String,
         body: Bytes,
@@ -262,7 +263,7 @@ impl Surface {
         let _ = node.handle_command(now, command);
     }
 
-    fn hello(&self, now: Instant, node: &Node) -> Answer {
+    fn hello(&self, now: Instant, node: &dyn Engine) -> Answer {
         let hello = json!({
             "name": node.status(now).name,
             "version": self.state.version,

@@ -14,8 +14,7 @@ mod stream;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use p2p_core::Node;
-use p2p_core::api::Event;
+use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 
 use crate::call::Call;
@@ -78,12 +77,18 @@ impl Surface {
     }
 
     /// A request head arrived. Call `handle_body_end` afterwards even where it has no body.
-    pub fn handle_request(&mut self, now: Instant, node: &mut Node, id: HttpId, request: Request) {
+    pub fn handle_request(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        id: HttpId,
+        request: Request,
+    ) {
         self.dispatch(now, node, id, request);
     }
 
     /// Body bytes arrived; not more than `body_window` allowed.
-    pub fn handle_body(&mut self, now: Instant, node: &mut Node, id: HttpId, chunk: Bytes) {
+    pub fn handle_body(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId, chunk: Bytes) {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
         };
@@ -98,7 +103,7 @@ impl Surface {
     }
 
     /// The request body is complete.
-    pub fn handle_body_end(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+    pub fn handle_body_end(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
         };
@@ -113,7 +118,7 @@ impl Surface {
     }
 
     /// The client went away, or the driver gave the exchange up. What was begun for it goes on, but for streams.
-    pub fn handle_abort(&mut self, now: Instant, node: &mut Node, id: HttpId) {
+    pub fn handle_abort(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         self.responses.retain(|(other, _)| *other != id);
         if let Some(exchange) = self.forget(id)
             && let Phase::Stream(stream) = exchange.phase
@@ -123,13 +128,19 @@ impl Surface {
     }
 
     /// The engine tells something.
-    pub fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    pub fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         self.on_event(now, node, event);
         self.drive_followers(now);
     }
 
     /// The driver wrote that many bytes of `Chunk`s to the client.
-    pub fn handle_consumed(&mut self, now: Instant, node: &mut Node, id: HttpId, bytes: usize) {
+    pub fn handle_consumed(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        id: HttpId,
+        bytes: usize,
+    ) {
         let Some(exchange) = self.exchanges.get_mut(&id) else {
             return;
         };
@@ -147,7 +158,7 @@ impl Surface {
     }
 
     /// Does everything that is due.
-    pub fn handle_timeout(&mut self, now: Instant, node: &mut Node) {
+    pub fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
         self.end_waits(now);
         self.take_waiting_messages(now, node);
         self.drive_followers(now);
@@ -265,7 +276,7 @@ impl Surface {
         self.responses.push_back((id, part));
     }
 
-    fn turn<'a>(&'a mut self, now: Instant, node: &'a mut Node) -> Turn<'a> {
+    fn turn<'a>(&'a mut self, now: Instant, node: &'a mut dyn Engine) -> Turn<'a> {
         Turn {
             now,
             node,

@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant as MachineInstant};
 
-use p2p_core::Node;
-use p2p_core::api::{Command, ConnectTarget, Event, IntroducerState, PathKind, PathStatus};
+use p2p_core::api::{Engine, Command, ConnectTarget, Event, IntroducerState, PathKind, PathStatus};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use p2p_driver_smol::Application;
@@ -100,7 +99,7 @@ impl Guest {
 }
 
 impl Visitor {
-    fn handle_event(&mut self, now: Instant, node: &mut Node, event: &Event) {
+    fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: &Event) {
         match event {
             Event::Introducer {
                 state: IntroducerState::Registered,
@@ -151,7 +150,7 @@ impl Visitor {
         self.is_over = true;
     }
 
-    fn drained(&mut self, now: Instant, node: &mut Node) {
+    fn drained(&mut self, now: Instant, node: &mut dyn Engine) {
         let give_up_at = *self.give_up_at.get_or_insert(now + CONNECTING);
         match &mut self.play {
             Some(play) if play.ends_at <= now => self.is_over = true,
@@ -191,9 +190,9 @@ impl Play {
 impl Application for Guest {
     type Input = ();
 
-    fn handle_input(&mut self, _: Instant, _: &mut Node, (): ()) {}
+    fn handle_input(&mut self, _: Instant, _: &mut dyn Engine, (): ()) {}
 
-    fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         match self {
             Self::Visitor(visitor) => visitor.handle_event(now, node, &event),
             Self::Idle(registered) => {
@@ -206,7 +205,7 @@ impl Application for Guest {
         }
     }
 
-    fn handle_timeout(&mut self, _: Instant, _: &mut Node) {}
+    fn handle_timeout(&mut self, _: Instant, _: &mut dyn Engine) {}
 
     fn next_timeout(&self) -> Option<Instant> {
         match self {
@@ -215,7 +214,7 @@ impl Application for Guest {
         }
     }
 
-    fn drained(&mut self, now: Instant, node: &mut Node) {
+    fn drained(&mut self, now: Instant, node: &mut dyn Engine) {
         if let Self::Visitor(visitor) = self {
             visitor.drained(now, node);
         }

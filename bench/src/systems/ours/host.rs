@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use p2p_core::Node;
-use p2p_core::api::{Event, IntroducerState};
+use p2p_core::api::{Engine, Event, IntroducerState};
 use p2p_core::time::Instant;
 use p2p_driver_smol::Application;
 use smol::channel::Sender;
@@ -42,9 +41,9 @@ impl Host {
 impl Application for Host {
     type Input = ();
 
-    fn handle_input(&mut self, _: Instant, _: &mut Node, (): ()) {}
+    fn handle_input(&mut self, _: Instant, _: &mut dyn Engine, (): ()) {}
 
-    fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         let Self::Receiver {
             receiver,
             registered,

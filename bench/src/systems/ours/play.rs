@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use p2p_core::Node;
-use p2p_core::api::{Accepted, Answer, Command, Event, RequestOutcome, StreamId, StreamRead};
+use p2p_core::api::{Engine, Accepted, Answer, Command, Event, RequestOutcome, StreamId, StreamRead};
 use p2p_core::id::NodeId;
 use p2p_core::time::{Duration, Instant};
 
@@ -41,7 +40,7 @@ impl Receiver {
     }
 
     /// Counts what arrives and answers what asks.
-    pub fn handle_event(&mut self, now: Instant, node: &mut Node, event: Event) {
+    pub fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         match event {
             Event::StreamReadable { peer, stream } => self.read(now, node, peer, stream),
             Event::DatagramReceived { peer, data, .. } => self.count(now, node, peer, &data),
@@ -67,13 +66,13 @@ impl Receiver {
         }
     }
 
-    fn read(&mut self, now: Instant, node: &mut Node, peer: NodeId, stream: StreamId) {
+    fn read(&mut self, now: Instant, node: &mut dyn Engine, peer: NodeId, stream: StreamId) {
         while let Ok(StreamRead::Data(data)) = node.read_stream(now, peer, stream, usize::MAX) {
             self.meter.add(data.len() as u64, 1);
         }
     }
 
-    fn count(&mut self, now: Instant, node: &mut Node, peer: NodeId, data: &Bytes) {
+    fn count(&mut self, now: Instant, node: &mut dyn Engine, peer: NodeId, data: &Bytes) {
         self.meter.add(data.len() as u64, 1);
         self.datagrams += 1;
         if self.datagrams.is_multiple_of(TOLD_EVERY) {
@@ -147,7 +146,7 @@ impl Driver {
     }
 
     /// Starts as much as may be under way.
-    pub fn advance(&mut self, now: Instant, node: &mut Node) {
+    pub fn advance(&mut self, now: Instant, node: &mut dyn Engine) {
         match self.workload {
             Workload::Bulk => self.write(now, node),
             Workload::Datagrams => self.flood(now, node),
@@ -162,7 +161,7 @@ impl Driver {
         (self.workload == Workload::Datagrams).then(|| self.told_at + LOSS)
     }
 
-    fn write(&mut self, now: Instant, node: &mut Node) {
+    fn write(&mut self, now: Instant, node: &mut dyn Engine) {
         let peer = self.peer;
         if self.stream.is_none() {
             let channel = CHANNEL;
@@ -186,7 +185,7 @@ impl Driver {
         }
     }
 
-    fn flood(&mut self, now: Instant, node: &mut Node) {
+    fn flood(&mut self, now: Instant, node: &mut dyn Engine) {
         if self.told_at + LOSS <= now {
             self.sent = self.told;
             self.told_at = now;
@@ -197,7 +196,7 @@ impl Driver {
         }
     }
 
-    fn ask(&mut self, now: Instant, node: &mut Node, most: u64) {
+    fn ask(&mut self, now: Instant, node: &mut dyn Engine, most: u64) {
         while self.under_way < most {
             let request = Command::SendRequest {
                 peer: self.peer,
@@ -214,7 +213,7 @@ impl Driver {
     }
 }
 
-fn send_datagram(node: &mut Node, now: Instant, peer: NodeId, data: Bytes) {
+fn send_datagram(node: &mut dyn Engine, now: Instant, peer: NodeId, data: Bytes) {
     let datagram = Command::SendDatagram {
         peer,
         channel: CHANNEL,
@@ -224,6 +223,6 @@ fn send_datagram(node: &mut Node, now: Instant, peer: NodeId, data: Bytes) {
     order(node, now, datagram);
 }
 
-fn order(node: &mut Node, now: Instant, command: Command) -> Option<Accepted> {
+fn order(node: &mut dyn Engine, now: Instant, command: Command) -> Option<Accepted> {
     node.handle_command(now, command).ok()
 }

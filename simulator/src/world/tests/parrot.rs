@@ -54,7 +54,7 @@ impl Engine for Parrot {
         self.id
     }
 
-    fn handle_datagram(&mut self, _now: Instant, from: SocketAddr, bytes: &mut [u8]) {
+    fn handle_batch(&mut self, _now: Instant, from: SocketAddr, bytes: &mut [u8], _size: usize) {
         let Some((kind, rest)) = bytes.split_first() else {
             return;
         };
@@ -160,6 +160,10 @@ impl Engine for Parrot {
 
     fn status(&self, _now: Instant) -> NodeStatus {
         panic!("a parrot has no status")
+    }
+
+    fn peers(&self, _now: Instant) -> Vec<PeerStatus> {
+        Vec::new()
     }
 
     fn peer(&self, _now: Instant, _id: &NodeId) -> Option<PeerStatus> {

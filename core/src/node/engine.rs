@@ -1,0 +1,75 @@
+//! The node behind the engine's contract: every call is passed on.
+
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::Node;
+use crate::api::{
+    Accepted, ApiMisuse, Command, Effect, Engine, Event, MessageId, NodeStatus, PeerStatus,
+    StreamId, StreamRead, Transmit, Why,
+};
+use crate::id::NodeId;
+use crate::time::{Deadline, Instant};
+
+impl Engine for Node {
+    fn id(&self) -> NodeId {
+        Self::id(self)
+    }
+    fn handle_batch(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        segment_size: usize,
+    ) {
+        Self::handle_batch(self, now, from, bytes, segment_size);
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        Self::handle_timeout(self, now);
+    }
+    fn handle_command(&mut self, now: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
+        Self::handle_command(self, now, command)
+    }
+    fn read_stream(
+        &mut self,
+        now: Instant,
+        peer: NodeId,
+        stream: StreamId,
+        max_bytes: usize,
+    ) -> Result<StreamRead, ApiMisuse> {
+        Self::read_stream(self, now, peer, stream, max_bytes)
+    }
+    fn take_message(
+        &mut self,
+        now: Instant,
+        peer: NodeId,
+        message: MessageId,
+    ) -> Result<Bytes, ApiMisuse> {
+        Self::take_message(self, now, peer, message)
+    }
+    fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
+        Self::poll_transmit(self, now, buffer)
+    }
+    fn poll_event(&mut self) -> Option<Event> {
+        Self::poll_event(self)
+    }
+    fn poll_effect(&mut self) -> Option<Effect> {
+        Self::poll_effect(self)
+    }
+    fn poll_timeout(&self) -> Option<Deadline> {
+        Self::poll_timeout(self)
+    }
+    fn status(&self, now: Instant) -> NodeStatus {
+        Self::status(self, now)
+    }
+    fn peers(&self, now: Instant) -> Vec<PeerStatus> {
+        Self::peers(self, now)
+    }
+    fn peer(&self, now: Instant, id: &NodeId) -> Option<PeerStatus> {
+        Self::peer(self, now, id)
+    }
+    fn why(&self, now: Instant, id: &NodeId) -> Option<Why> {
+        Self::why(self, now, id)
+    }
+}
