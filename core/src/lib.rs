@@ -11,6 +11,7 @@
     )
 )]
 
+mod addresses;
 pub mod api;
 pub mod directory;
 pub mod error;

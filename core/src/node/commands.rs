@@ -10,8 +10,7 @@ impl Node {
     pub(super) fn obey(&mut self, now: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
         match command {
             Command::SetLocalAddresses(addresses) => {
-                if self.settings.local_addresses != addresses {
-                    self.settings.local_addresses = addresses;
+                if self.addresses.on_interfaces(addresses) {
                     self.announce_addresses();
                 }
                 Ok(Accepted::Done)

@@ -1,5 +1,7 @@
 //! Connections that this node asks for: introductions, calls over the relay, candidates (protocol §3, §6, §9).
 
+use core::net::SocketAddr;
+
 use super::Node;
 use crate::api::{Accepted, ApiMisuse, ConnectFailure, ConnectTarget, Effect, Event, OperationId};
 use crate::directory::attempts::{AnswerOutcome, Ask, Candidate, ConnectOutcome};
@@ -8,7 +10,7 @@ use crate::limits;
 use crate::path::Route;
 use crate::peer::Purpose;
 use crate::time::{Duration, Instant};
-use crate::wire::control::{self, ControlMessage, Target};
+use crate::wire::control::{ControlMessage, Target};
 
 impl Node {
     /// A number for a long action.
@@ -140,8 +142,14 @@ impl Node {
         };
         let (key_record, name) = match answer {
             ControlMessage::ConnectAnswer {
-                key_record, name, ..
-            } => (key_record, name),
+                key_record,
+                name,
+                observed,
+                ..
+            } => {
+                self.on_observed(introducer, observed);
+                (key_record, name)
+            }
             ControlMessage::Refused { code, .. } => {
                 self.attempts
                     .on_refused(now, attempt, introducer, code.as_str());
@@ -267,28 +275,28 @@ impl Node {
 
     /// Tells a peer our addresses, inside the session.
     fn send_candidates(&mut self, key: PeerKey) {
-        let (reflexive, hosts) = (
-            self.observed_addresses(),
-            self.settings.local_addresses.clone(),
-        );
+        let candidates = self.addresses.candidates();
+        let reflexive = self.addresses.reflexive();
         let Some(entry) = self.table.get_mut(key) else {
             return;
         };
-        entry.peer.paths.on_local_addresses(&reflexive, &hosts);
+        let paths = &mut entry.peer.paths;
+        paths.on_local_addresses(&reflexive, self.addresses.interfaces());
         if !self.settings.direct_paths {
             return;
         }
-        let named = |kind| move |address| control::Candidate { address, kind };
-        let seen = reflexive
-            .into_iter()
-            .map(named(control::CandidateKind::Reflexive));
-        let own = hosts.into_iter().map(named(control::CandidateKind::Host));
-        let candidates: Vec<_> = seen.chain(own).take(limits::CANDIDATES).collect();
         if !candidates.is_empty() {
             let message = ControlMessage::Candidates(candidates);
             entry.peer.push_control(message.to_json().into());
         }
         self.agenda.on_touched(key);
+    }
+
+    /// An introducer of ours says under which address it sees us; connected peers hear of a new one.
+    pub(super) fn on_observed(&mut self, introducer: NodeId, observed: SocketAddr) {
+        if self.addresses.on_observed(introducer, observed) {
+            self.announce_addresses();
+        }
     }
 
     /// Our addresses changed: every connected peer of the application hears of it.

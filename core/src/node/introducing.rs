@@ -19,7 +19,6 @@ pub(super) struct Introducer {
     pub(super) address: IntroducerAddress,
     pub(super) link: IntroducerLink,
     told: Option<IntroducerState>,
-    observed: Option<SocketAddr>,
 }
 
 impl Node {
@@ -33,7 +32,6 @@ impl Node {
             address,
             link,
             told: None,
-            observed: None,
         });
         self.stirred = true;
     }
@@ -44,6 +42,7 @@ impl Node {
         self.introducers
             .remove(place.ok_or(ApiMisuse::UnknownIntroducer)?);
         self.attempts.on_introducer_lost(now, id);
+        self.addresses.on_introducer_removed(&id);
         if let Some(key) = self.table.key_of(&id)
             && let Some(entry) = self.table.get_mut(key)
         {
@@ -53,14 +52,6 @@ impl Node {
         }
         self.stirred = true;
         Ok(())
-    }
-
-    /// Our addresses as introducers see them.
-    pub(super) fn observed_addresses(&self) -> Vec<SocketAddr> {
-        let mut observed: Vec<_> = self.introducers.iter().filter_map(|i| i.observed).collect();
-        observed.sort_unstable();
-        observed.dedup();
-        observed
     }
 
     /// Whether this peer is one of our introducers.
@@ -227,8 +218,8 @@ impl Node {
                 let observed = crate::path::canonical(observed);
                 let life = Duration::from_secs(u64::from(life_s));
                 introducer.link.on_registered(now, observed, life);
-                introducer.observed = Some(observed);
                 let id = introducer.address.id;
+                self.addresses.on_observed(id, observed);
                 self.attempts.on_introducer_registered(now, id);
                 self.announce_addresses();
                 self.restore_relays(now, key);

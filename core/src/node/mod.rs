@@ -34,6 +34,7 @@ use self::introducing::Introducer;
 use self::provisional::Provisional;
 use self::searching::Searches;
 use self::table::Table;
+use crate::addresses::OwnAddresses;
 use crate::api::{
     Accepted, ApiMisuse, Command, Counters, Effect, Event, MessageId, NodeConfig, NodeStatus,
     OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
@@ -69,6 +70,7 @@ pub struct Node {
     serving: IntroducerRole,
     relay_routes: RelayRoutes,
     introducers: Vec<Introducer>,
+    addresses: OwnAddresses,
     attempts: ConnectAttempts,
     searches: Searches,
     /// Operations of the engine's own, whose end the application does not hear of.
@@ -96,7 +98,6 @@ struct Settings {
     roles: crate::api::Roles,
     accept_strangers: bool,
     direct_paths: bool,
-    local_addresses: Vec<SocketAddr>,
 }
 
 impl Node {
@@ -147,13 +148,13 @@ impl Node {
                 roles: config.roles,
                 accept_strangers: config.accept_strangers,
                 direct_paths: config.direct_paths,
-                local_addresses: config.local_addresses,
             },
             started: now,
             agenda: Agenda::default(),
             provisional: Provisional::default(),
             relay_routes: RelayRoutes::default(),
             introducers: Vec::new(),
+            addresses: OwnAddresses::new(config.local_addresses),
             searches: Searches::default(),
             quiet: BTreeSet::new(),
             operations: 0,

@@ -61,9 +61,13 @@ impl Node {
                 key_record,
                 channel,
                 name,
+                observed,
                 ..
             } => {
                 let result = self.be_introduced(now, key, reference, (&key_record, name), channel);
+                if let (Ok(_), Some(entry)) = (&result, self.table.get(key)) {
+                    self.on_observed(entry.peer.id(), observed);
+                }
                 (RefusedCommand::Connect, result)
             }
             _ => (
@@ -190,17 +194,15 @@ impl Node {
         let key = self
             .table
             .ensure(now, record.id, self.settings.direct_paths);
-        let (reflexive, hosts) = (
-            self.observed_addresses(),
-            self.settings.local_addresses.clone(),
-        );
+        let reflexive = self.addresses.reflexive();
         if let Some(entry) = self.table.get_mut(key) {
             entry.is_known = true;
             entry.peer.learn_record(record);
             if name.is_some() {
                 entry.peer.name = name;
             }
-            entry.peer.paths.on_local_addresses(&reflexive, &hosts);
+            let paths = &mut entry.peer.paths;
+            paths.on_local_addresses(&reflexive, self.addresses.interfaces());
         }
         self.agenda.on_touched(key);
         if self.table.get(key).is_some_and(|e| !e.peer.is_connected()) {

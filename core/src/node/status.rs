@@ -29,7 +29,7 @@ impl Node {
             name: self.settings.name.clone(),
             roles: self.settings.roles,
             uptime: now.saturating_since(self.started),
-            local_addresses: self.settings.local_addresses.clone(),
+            local_addresses: self.addresses.interfaces().to_vec(),
             introducers: introducers.collect(),
             directory_entries: self.serving.registrations(),
             relay_channels: self.serving.channels(),
@@ -127,7 +127,7 @@ impl Node {
             peer: peer.id(),
             verdict,
             path: self.active_path(key).filter(|_| peer.is_connected()),
-            local_observed: self.observed_addresses(),
+            local_observed: self.addresses.reflexive(),
             attempts: peer.paths.attempts(),
         })
     }

@@ -1,10 +1,13 @@
 //! Introducers and relays that lie, and clients that lie to them (protocol §6, §10).
 
+use core::net::SocketAddr;
+
 use super::{Fate, Net, address, connected, count, is_connected_event, stranger, three};
 use crate::api::{Command, ConnectFailure, ConnectTarget, Event};
 use crate::id::{NodeId, PeerKey};
 use crate::identity::Identity;
 use crate::path::Route;
+use crate::relay::RELAY_CHOSEN;
 use crate::time::Duration;
 use crate::wire::Writer;
 use crate::wire::control::{ControlMessage, RefusalCode, Target};
@@ -344,4 +347,30 @@ fn a_channel_in_use_cannot_be_given_to_another_peer() {
     let entry = node.table.get(stolen).expect("known");
     assert_eq!(entry.peer.paths.key_of(route), None);
     let _ = (ben, RefusalCode::Unknown);
+}
+
+#[test]
+fn an_address_that_an_introduction_shows_first_is_told_to_connected_peers() {
+    let (mut net, ada, ben) = connected();
+    let new = SocketAddr::from(([10, 0, 0, 77], 7_777));
+    let cid = Identity::from_seeds(&[9; 32], &[109; 32], 1).expect("a key");
+    let introduction = ControlMessage::Introduce {
+        reference: 77,
+        key_record: cid.record().to_bytes().to_vec(),
+        channel: RELAY_CHOSEN | 9,
+        name: None,
+        observed: new,
+    };
+    net.trace = Some(Vec::new());
+    let (to, bytes) = net.forge(1, ada, &control(&introduction));
+    net.send(address(1), to, bytes);
+    net.run(Duration::from_secs(2));
+    assert!(net.node(2).addresses.reflexive().contains(&new));
+    let sent = net.trace.take().unwrap_or_default();
+    let is_probe = |d: &&super::Datagram| d.from == address(3) && d.to == new;
+    assert!(
+        sent.iter().any(|d| is_probe(&d)),
+        "ben heard of the address and tries it"
+    );
+    assert!(net.is_connected(3, &ada) && net.is_connected(2, &ben));
 }
