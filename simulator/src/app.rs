@@ -4,7 +4,7 @@
 //! out.
 
 use core::net::SocketAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use p2p_core::api::{
@@ -13,6 +13,9 @@ use p2p_core::api::{
 };
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
+
+/// Events that an application remembers: a long story must not fill the memory.
+pub const EVENTS_KEPT: usize = 4_096;
 
 /// How a connection attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +65,10 @@ pub(crate) enum Reaction {
 /// What one host's application knows. A crash of the host empties it.
 #[derive(Default)]
 pub struct Application {
-    /// Everything its engine told it.
-    pub events: Vec<(Instant, Event)>,
+    /// The last [`EVENTS_KEPT`] things that its engine told it.
+    pub events: VecDeque<(Instant, Event)>,
+    /// How many things its engine told it in all.
+    pub events_seen: u64,
     /// Peers connected now and the path to each.
     pub connected: BTreeMap<NodeId, PathStatus>,
     /// Why connections ended, in order.
@@ -88,6 +93,7 @@ pub struct Application {
     pub lazy: bool,
     /// Datagrams that a host without an engine received: when, from where, what.
     pub raw: Vec<(Instant, SocketAddr, Vec<u8>)>,
+    pub(crate) opened: Vec<(NodeId, StreamId)>,
     pub(crate) incoming: BTreeMap<(NodeId, StreamId), Incoming>,
     pub(crate) outgoing: BTreeMap<(NodeId, StreamId), Outgoing>,
     /// Counts the ends of connections with each peer.
@@ -98,13 +104,8 @@ impl Application {
     /// Streams opened by `peer` that have come in, oldest first.
     #[must_use]
     pub fn streams_from(&self, peer: NodeId) -> Vec<StreamId> {
-        let opened = |e: &Event| match e {
-            Event::StreamOpened {
-                peer: p, stream, ..
-            } if *p == peer => Some(*stream),
-            _ => None,
-        };
-        self.events.iter().filter_map(|(_, e)| opened(e)).collect()
+        let of_peer = self.opened.iter().filter(|(p, _)| *p == peer);
+        of_peer.map(|(_, stream)| *stream).collect()
     }
 
     /// Bytes that have come in on a stream so far.
@@ -124,7 +125,11 @@ impl Application {
     /// Takes one event in.
     pub(crate) fn on_event(&mut self, now: Instant, event: Event) -> Option<Reaction> {
         let reaction = self.note(&event);
-        self.events.push((now, event));
+        self.events_seen += 1;
+        self.events.push_back((now, event));
+        if self.events.len() > EVENTS_KEPT {
+            self.events.pop_front();
+        }
         reaction
     }
 
@@ -203,6 +208,7 @@ impl Application {
             }
             Event::StreamOpened { peer, stream, .. } => {
                 let key = (*peer, *stream);
+                self.opened.push(key);
                 self.incoming.insert(key, Incoming::default());
                 self.outgoing.insert(key, Outgoing::default());
             }

@@ -1,6 +1,7 @@
 //! Two people talk through the web page of their nodes: a real browser, real nodes, an introducer, all on loopback.
 //! They use what the page offers: the ticket's link, the search, the button, the text field. Pictures of every look
-//! stay under target/screenshots/. Skipped, with a printed reason, where there is no Chromium or chromedriver.
+//! stay under target/screenshots/. Skipped, with a printed reason, where there is no Chromium or chromedriver; a
+//! failure there where the environment variable `CI` is set.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use p2p_tests::browser::{Browser, Look, Page, missing};
 use p2p_tests::netns::Node;
-use p2p_tests::netns::tool::{announce, pictures, until};
+use p2p_tests::netns::tool::{announce, pictures, step_aside, until};
 
 const REGISTERED: Duration = Duration::from_secs(20);
 /// The enter key (WebDriver §17.4.2).
@@ -107,9 +108,7 @@ fn pose(page: &Page<'_>, name: &str, problems: &mut Vec<String>) {
 #[test]
 fn two_people_talk_through_the_page() {
     if let Some(what) = missing() {
-        announce(&format!(
-            "two people talk through the page: skipped: {what}"
-        ));
+        step_aside("two people talk through the page", what);
         return;
     }
     let folder = Folder::create();

@@ -1,11 +1,12 @@
 //! Meters what unauthenticated sources may ask for: one small token bucket for each IPv4 address
-//! or IPv6 /64, in a table whose size never depends on how many sources there are.
+//! or IPv6 /64, in a table that starts small, doubles where busy sources crowd, and never exceeds
+//! [`limits::SOURCE_SLOTS`] however many sources there are.
 //!
 //! Told: the time and a source address. Returns: whether its budget allows one more. The place in
 //! the table comes from a keyed hash, so that nobody can choose whose budget to share. Where four
-//! busy sources meet in one set the least busy is forgotten: a flood may gain fresh budgets for
-//! itself, never take those of others (docs/protocol.md §3.5: beyond the table, cookies and the
-//! global budget decide).
+//! busy sources meet in one set of a table of full size, the least busy is forgotten: a flood may
+//! gain fresh budgets for itself, never take those of others (docs/protocol.md §3.5: beyond the
+//! table, cookies and the global budget decide).
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -18,13 +19,16 @@ use crate::time::{Duration, Instant};
 /// Slots that one source may lie in.
 const WAYS: usize = 4;
 
+/// Slots of the first table, 1 KiB: enough for a node that a few others call.
+const FIRST_SLOTS: usize = 64;
+
 #[derive(Clone, Copy, Default)]
 struct Slot {
     tag: u64,
     full_at: Instant,
 }
 
-/// A fixed table of token buckets, one for each source; allocated when first asked.
+/// A bounded table of token buckets, one for each source; allocated when first asked.
 pub struct SourceMeter {
     key: [u8; 32],
     interval: Duration,
@@ -49,34 +53,57 @@ impl SourceMeter {
     #[must_use]
     pub fn take(&mut self, now: Instant, source: IpAddr) -> bool {
         if self.slots.is_empty() {
-            self.slots.resize(limits::SOURCE_SLOTS, Slot::default());
+            self.slots.resize(FIRST_SLOTS, Slot::default());
         }
+        let (interval, burst_span) = (self.interval, self.burst_span);
         let hash = self.hash(source);
-        let sets = (self.slots.len() / WAYS).max(1) as u64;
-        let first = usize::try_from(hash % sets).unwrap_or(0) * WAYS;
-        let Some(set) = self.slots.get_mut(first..first + WAYS) else {
+        let Some(slot) = self.slot(now, hash) else {
             return false;
         };
-        let known = set.iter().position(|slot| slot.tag == hash);
-        let slot = match known {
-            Some(place) => set.get_mut(place),
-            None => set.iter_mut().min_by_key(|slot| slot.full_at),
-        };
-        let Some(slot) = slot else {
-            return false;
-        };
-        if known.is_none() {
-            *slot = Slot {
-                tag: hash,
-                full_at: now,
-            };
-        }
-        let full_at = slot.full_at.max(now) + self.interval;
-        if full_at.saturating_since(now) > self.burst_span {
+        let full_at = slot.full_at.max(now) + interval;
+        if full_at.saturating_since(now) > burst_span {
             return false;
         }
         slot.full_at = full_at;
         true
+    }
+
+    /// The slot of a source: its own, a free one, or, in a table of full size only, that of the
+    /// least busy source in its set.
+    fn slot(&mut self, now: Instant, hash: u64) -> Option<&mut Slot> {
+        let place = loop {
+            let first = set_of(hash, self.slots.len());
+            let set = self.slots.get(first..first + WAYS)?;
+            if let Some(known) = set.iter().position(|slot| slot.tag == hash) {
+                break first + known;
+            }
+            let (least, slot) = set.iter().enumerate().min_by_key(|(_, s)| s.full_at)?;
+            let free = slot.full_at <= now;
+            if free || self.slots.len() >= limits::SOURCE_SLOTS {
+                let slot = self.slots.get_mut(first + least)?;
+                *slot = Slot {
+                    tag: hash,
+                    full_at: now,
+                };
+                break first + least;
+            }
+            self.double(now);
+        };
+        self.slots.get_mut(place)
+    }
+
+    /// Moves the busy sources into a table of twice the size. A set's sources go to two sets of
+    /// the larger table, so that none is lost.
+    fn double(&mut self, now: Instant) {
+        let len = (self.slots.len() * 2).min(limits::SOURCE_SLOTS);
+        let old = core::mem::replace(&mut self.slots, vec![Slot::default(); len]);
+        for slot in old.into_iter().filter(|slot| slot.full_at > now) {
+            let first = set_of(slot.tag, len);
+            let set = self.slots.get_mut(first..first + WAYS);
+            if let Some(free) = set.into_iter().flatten().find(|s| s.tag == 0) {
+                *free = slot;
+            }
+        }
     }
 
     fn hash(&self, source: IpAddr) -> u64 {
@@ -89,6 +116,12 @@ impl SourceMeter {
         // Zero marks an empty slot.
         u64::from_be_bytes(tag).max(1)
     }
+}
+
+/// Where the set of a hash begins in a table of so many slots.
+fn set_of(hash: u64, slots: usize) -> usize {
+    let sets = (slots / WAYS).max(1) as u64;
+    usize::try_from(hash % sets).unwrap_or(0) * WAYS
 }
 
 /// What counts as one source: an IPv4 address, or the /64 that one subscriber of IPv6 has at
@@ -142,5 +175,34 @@ mod tests {
         }
         assert_eq!(meter.slots.len(), limits::SOURCE_SLOTS);
         assert!(size_of::<Slot>() <= 64);
+    }
+
+    #[test]
+    fn a_few_sources_cost_a_kibibyte_however_often_they_come() {
+        let mut meter = meter();
+        for round in 0..1_000 {
+            let now = Instant::from_millis(1 + 1_000 * round);
+            for i in 0..4 {
+                let source = Ipv4Addr::from_bits(u32::try_from(round).unwrap() * 4 + i);
+                assert!(meter.take(now, source.into()));
+            }
+        }
+        assert!(meter.slots.len() * size_of::<Slot>() <= 2_048);
+    }
+
+    #[test]
+    fn a_table_that_doubles_forgets_no_busy_source() {
+        let mut meter = meter();
+        let now = Instant::from_millis(1);
+        let early: Vec<IpAddr> = (0..20).map(|i| Ipv4Addr::from_bits(i).into()).collect();
+        for source in &early {
+            assert_eq!((0..100).filter(|_| meter.take(now, *source)).count(), 20);
+        }
+        let small = meter.slots.len();
+        for i in 1_000..2_000_u32 {
+            assert!(meter.take(now, Ipv4Addr::from_bits(i).into()));
+        }
+        assert!(meter.slots.len() > small);
+        assert!(early.iter().all(|source| !meter.take(now, *source)));
     }
 }

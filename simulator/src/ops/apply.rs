@@ -334,7 +334,7 @@ impl Play {
             steps: world.steps(),
             virtual_time: world.now().saturating_since(p2p_core::time::Instant::EPOCH),
             datagrams: everybody().map(|w| world.traffic(w).datagrams_sent).sum(),
-            events: everybody().map(|w| world.app(w).events.len() as u64).sum(),
+            events: everybody().map(|w| world.app(w).events_seen).sum(),
             commands: self.commands,
             connections: links.len() as u64,
             direct: direct as u64,

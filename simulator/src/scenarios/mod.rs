@@ -2,12 +2,14 @@
 //! goodput tables and campaigns of random plots. Each returns data; nothing here prints.
 
 mod campaign;
+mod crowd;
 mod garbage;
 mod goodput;
 mod lossy;
 mod matrix;
 
 pub use campaign::{Campaign, Totals};
+pub use crowd::{CrowdReport, crowd};
 pub use garbage::{GarbageReport, garbage, garbage_datagram};
 pub use goodput::goodput_table;
 pub use lossy::{LossyReport, lossy};

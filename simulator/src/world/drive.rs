@@ -66,7 +66,7 @@ impl World {
             engine.handle_datagram(now, from, &mut bytes);
             self.drive(host);
         }
-        self.pool.push(bytes);
+        self.recycle(bytes);
     }
 
     pub(super) fn on_timer(&mut self, host: usize) {

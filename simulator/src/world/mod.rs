@@ -37,6 +37,10 @@ pub use within::Within;
 use host::Host;
 use topology::Topology;
 
+/// Buffers kept for datagrams to come. Duplicates add some of their own, so that the number kept
+/// needs a bound.
+const POOL_MAX: usize = 1_024;
+
 /// A host of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Who(pub(crate) usize);
@@ -350,7 +354,7 @@ impl World {
             );
         }
         let Some(at) = first else {
-            self.pool.push(bytes);
+            self.recycle(bytes);
             return;
         };
         let crossed = Occurrence::Crossed {
@@ -377,22 +381,36 @@ impl World {
         });
         let Some(landing) = landing else {
             self.unrouted += 1;
-            self.pool.push(bytes);
+            self.recycle(bytes);
             return;
         };
         let from_stranger = origin.is_some_and(|o| self.hosts[o].raw);
         let arrivals = self.hosts[landing.host].down.carry(self.now, &mut bytes);
-        for at in arrivals.into_iter().flatten() {
-            let arrived = Occurrence::Arrived {
-                host: landing.host,
-                from_stranger,
-                from: landing.from,
-                to: landing.to,
-                bytes: bytes.clone(),
-            };
+        let arrived = |bytes| Occurrence::Arrived {
+            host: landing.host,
+            from_stranger,
+            from: landing.from,
+            to: landing.to,
+            bytes,
+        };
+        let [first, second] = arrivals;
+        let again = second.map(|at| (at, arrived(bytes.clone())));
+        match first {
+            Some(at) => {
+                self.schedule(at, arrived(bytes));
+            }
+            None => self.recycle(bytes),
+        }
+        if let Some((at, arrived)) = again {
             self.schedule(at, arrived);
         }
-        self.pool.push(bytes);
+    }
+
+    /// Keeps the buffer of a datagram that is no more.
+    fn recycle(&mut self, bytes: Vec<u8>) {
+        if self.pool.len() < POOL_MAX {
+            self.pool.push(bytes);
+        }
     }
 }
 

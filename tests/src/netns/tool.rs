@@ -14,15 +14,26 @@ pub fn announce(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
+/// Says that a test is skipped and why.
+///
+/// # Panics
+/// Where the environment variable `CI` is set: there a test that proves nothing must not pass.
+pub fn step_aside(test: &str, why: &str) {
+    let is_ci = env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(!is_ci, "{test}: would be skipped, which CI forbids: {why}");
+    announce(&format!("{test}: skipped: {why}"));
+}
+
 /// Whether the laboratory cannot be built here; says why, once for each test.
+///
+/// # Panics
+/// As [`step_aside`].
 #[must_use]
 pub fn skipped(test: &str) -> bool {
     static MISSING: OnceLock<Option<String>> = OnceLock::new();
     let missing = MISSING.get_or_init(|| super::namespace::missing().err());
     if let Some(why) = missing {
-        announce(&format!(
-            "{test}: skipped: needs root, ip netns and nft: {why}"
-        ));
+        step_aside(test, &format!("needs root, ip netns and nft: {why}"));
     }
     missing.is_some()
 }

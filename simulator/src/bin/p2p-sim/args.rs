@@ -22,6 +22,10 @@ nat-matrix      Every pair of address translators: direct or relayed, held
                 --seed N (1)  --all: every behaviour with every other
 garbage         Random datagrams into a live node.
                 --count N (1000000)  --seed N (1)
+crowd           Registers many nodes with one introducer, connects pairs, says
+                nothing, and tells what that cost.
+                --nodes N (1000)  --pairs N (half the nodes)
+                --seconds N (60)  --seed N (1)
 goodput         Goodput of every level at several rates of loss.
 ";
 
@@ -40,6 +44,13 @@ pub enum Command {
     NatMatrix { seed: u64, all: bool },
     /// A flood.
     Garbage { seed: u64, count: u64 },
+    /// Many nodes at rest.
+    Crowd {
+        seed: u64,
+        nodes: usize,
+        pairs: usize,
+        seconds: u64,
+    },
     /// The table.
     Goodput,
 }
@@ -147,6 +158,15 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             seed: options.number("seed", 1, u64::MAX)?,
             count: options.number("count", 1_000_000, 1_000_000_000)?,
         },
+        ["crowd"] => {
+            let nodes = options.number("nodes", 1_000, 20_000)?;
+            Command::Crowd {
+                seed: options.number("seed", 1, u64::MAX)?,
+                nodes: nodes as usize,
+                pairs: options.number("pairs", nodes / 2, nodes / 2)? as usize,
+                seconds: options.number("seconds", 60, 864_000)?,
+            }
+        }
         ["goodput"] => Command::Goodput,
         other => return Err(format!("there is no command {:?}", other.join(" "))),
     };

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use args::{Command, Plot, USAGE, parse};
 use p2p_simulator::ops::{Failure, Op, check, generate, shrink};
 use p2p_simulator::scenarios::{
-    Campaign, Totals, every_pair, garbage, goodput_table, lossy, matrix_table,
+    Campaign, Totals, crowd, every_pair, garbage, goodput_table, lossy, matrix_table,
 };
-use p2p_simulator::{Nat, percent};
+use p2p_simulator::{Nat, percent, secs};
 
 /// Trials for making a failing plot shorter.
 const SHRINK_TRIALS: usize = 300;
@@ -36,6 +36,12 @@ fn main() -> ExitCode {
         Command::NatMatrix { seed, all: false } => nat_matrix(seed),
         Command::NatMatrix { seed, all: true } => nat_every_pair(seed),
         Command::Garbage { seed, count } => flood(seed, count),
+        Command::Crowd {
+            seed,
+            nodes,
+            pairs,
+            seconds,
+        } => rest(seed, nodes, pairs, seconds),
         Command::Goodput => {
             print!("{}", goodput_table());
             true
@@ -216,6 +222,28 @@ fn nat_every_pair(seed: u64) -> bool {
     });
     println!("{direct} pairs direct, {relayed} relayed, {wrong} not as the oracle says");
     wrong == 0
+}
+
+fn rest(seed: u64, nodes: usize, pairs: usize, seconds: u64) -> bool {
+    let report = crowd(seed, nodes, pairs, secs(seconds));
+    let (registered, connected) = (report.registered, report.connected);
+    println!("{registered} of {nodes} nodes registered, {connected} of {pairs} pairs connected");
+    println!("{:?} of virtual time", report.virtual_time);
+    println!(
+        "{} steps, {} datagrams of the nodes",
+        report.steps, report.datagrams
+    );
+    if let Some(memory) = memory_peak() {
+        println!("memory peak {memory}");
+    }
+    registered == nodes && connected == pairs
+}
+
+/// The most memory that this process has held, where the kernel tells (Linux).
+fn memory_peak() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().to_owned())
 }
 
 fn flood(seed: u64, count: u64) -> bool {
