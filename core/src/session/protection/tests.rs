@@ -50,6 +50,23 @@ fn packets_of_each_size_survive_under_both_suites() {
     }
 }
 
+/// Protocol §4.1: 64 packets are on their way when this one leaves, and 127 later ones arrive before it.
+#[test]
+fn a_packet_that_127_others_overtook_still_opens() {
+    for suite in SUITES {
+        let (mut a, mut b) = pair(suite);
+        let acked = sealed(&mut a, 1_000, None, b"frames");
+        assert!(opened(&mut b, acked).is_ok());
+        let late = sealed(&mut a, 1_065, Some(1_000), b"late");
+        for pn in 1_066..1_066 + 127 {
+            let packet = sealed(&mut a, pn, Some(1_000), b"frames");
+            assert!(opened(&mut b, packet).is_ok());
+        }
+        assert_eq!(opened(&mut b, late), Ok((1_065, b"late".to_vec())));
+        assert_eq!(b.forgeries(), 0);
+    }
+}
+
 #[test]
 fn every_flipped_bit_and_truncation_is_refused_and_the_genuine_packet_still_opens() {
     for suite in SUITES {
