@@ -117,18 +117,35 @@ pub const REPLY_LIFE: Duration = Duration::from_secs(60);
 pub const REQUESTS_SETTLED: usize = 16_384;
 /// Longest deadline of a request.
 pub const REQUEST_DEADLINE_MAX: Duration = Duration::from_secs(50);
-/// Bytes a stream may be ahead of its reader.
+/// Bytes a stream may be ahead of its reader, at first; grows with bandwidth and delay.
 pub const STREAM_WINDOW_BYTES: u64 = 1 << 20;
-/// Bytes all streams of a peer together may be ahead of their readers.
+/// Bytes a stream may ever be ahead of its reader: 1 Gbit/s over 100 ms, twice and a half.
+pub const STREAM_WINDOW_MAX_BYTES: u64 = 32 << 20;
+/// Bytes all streams of a peer together may be ahead of their readers, at first; grows with bandwidth and delay.
 pub const STREAMS_WINDOW_BYTES: u64 = 4 << 20;
-/// Bytes written but not yet acknowledged, per stream, before `WriteStream` takes no more.
-pub const STREAM_SEND_BUFFER_BYTES: usize = 2 << 20;
+/// Bytes all streams of a peer together may ever be ahead of their readers: the largest stream and half of it.
+pub const STREAMS_WINDOW_MAX_BYTES: u64 = 48 << 20;
+/// Bytes written but not yet acknowledged, per stream, before `WriteStream` takes no more; twice what is under way
+/// where that is more.
+pub const STREAM_SEND_BUFFER_BYTES: u64 = 2 << 20;
+/// Bytes that a stream takes even where the node's send budget is used up, so that it goes on.
+pub const STREAM_SEND_BUFFER_LEAST_BYTES: u64 = 256 << 10;
+/// Bytes written but not yet acknowledged that one stream ever holds.
+pub const STREAM_SEND_BUFFER_MAX_BYTES: u64 = 32 << 20;
+/// Bytes received and not taken by the application, over all peers of a node; what comes beyond is not acknowledged.
+pub const RECEIVE_BUDGET_BYTES: u64 = 256 << 20;
+/// Bytes of streams, and as many of messages, that a peer may have waiting even where the receive budget is used up.
+pub const RECEIVE_LEAST_BYTES: u64 = 64 << 10;
+/// Bytes written and not acknowledged, over all peers of a node.
+pub const SEND_BUDGET_BYTES: u64 = 256 << 20;
 /// Gaps kept in one reassembly; more are not acknowledged into it but dropped, never fatal.
 pub const REASSEMBLY_GAPS: usize = 256;
 /// Largest message.
 pub const MESSAGE_BYTES: usize = 16 << 20;
-/// Bytes of messages begun but not taken, per peer and direction.
+/// Bytes of messages begun but not taken, per peer and direction, at first; grows with bandwidth and delay.
 pub const MESSAGE_WINDOW_BYTES: u64 = 16 << 20;
+/// Bytes of messages that may ever be begun but not taken, per peer and direction.
+pub const MESSAGE_WINDOW_MAX_BYTES: u64 = 48 << 20;
 /// Bytes granted above `MESSAGE_WINDOW_BYTES`, so that small credits need not be told one by one.
 pub const MESSAGE_WINDOW_SLACK_BYTES: u64 = 1 << 20;
 /// Messages begun but not taken, per peer and direction.

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use core::str::FromStr;
 
 use crate::id::NodeId;
+use crate::limits;
 
 /// What a node does for others besides talking for its own application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,6 +139,11 @@ pub struct NodeConfig {
     pub accept_strangers: bool,
     /// Whether direct paths are tried at all; otherwise everything is relayed.
     pub direct_paths: bool,
+    /// Bytes received and not taken by the application, over all peers; at most
+    /// [`limits::RECEIVE_BUDGET_BYTES`].
+    pub receive_budget_bytes: u64,
+    /// Bytes written and not acknowledged, over all peers; at most [`limits::SEND_BUDGET_BYTES`].
+    pub send_budget_bytes: u64,
     /// Shard number carried in the receiver index (docs/architecture.md §5).
     pub shard: u8,
 }
@@ -160,6 +166,8 @@ impl NodeConfig {
             known_peers: Vec::new(),
             accept_strangers: true,
             direct_paths: true,
+            receive_budget_bytes: limits::RECEIVE_BUDGET_BYTES,
+            send_budget_bytes: limits::SEND_BUDGET_BYTES,
             shard: 0,
         }
     }

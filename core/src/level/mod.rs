@@ -10,9 +10,11 @@
 //!
 //! Messages and streams share [`send_buffer`] (what is written and not yet acknowledged) and [`assembler`] (what
 //! arrived out of order). What a packet carried of them is remembered by the parent as a small "sent" value,
-//! which comes back through `on_delivered` or `on_lost`, once or several times, in any order.
+//! which comes back through `on_delivered` or `on_lost`, once or several times, in any order. [`window`] decides how
+//! far a sender may be ahead of its reader, [`budget`] how many bytes all peers of a node may hold.
 
 pub mod assembler;
+pub(crate) mod budget;
 pub mod datagram;
 pub mod message;
 mod ranges;
@@ -21,6 +23,7 @@ pub mod send_buffer;
 pub mod stream;
 #[cfg(test)]
 mod test_pipe;
+pub(crate) mod window;
 
 use core::fmt;
 

@@ -150,6 +150,12 @@ impl SendBuffer {
         self.end - self.base
     }
 
+    /// Bytes sent, from the first that is not acknowledged.
+    #[must_use]
+    pub fn under_way_bytes(&self) -> u64 {
+        self.fresh - self.base
+    }
+
     /// Where the bytes never sent begin.
     #[must_use]
     pub fn fresh_offset(&self) -> u64 {

@@ -44,9 +44,11 @@ use crate::directory::server::DirectoryConfig;
 use crate::id::NodeId;
 use crate::identity::Identity;
 use crate::introducer::IntroducerRole;
+use crate::level::budget::Budgets;
 use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::path::Route;
+use crate::peer::Common;
 use crate::relay::client::RelayRoutes;
 use crate::relay::server::RelayConfig;
 use crate::rng::Rng;
@@ -129,9 +131,13 @@ impl Node {
         let rng = Rng::from_seed(config.rng_seed);
         let id = identity.node_id();
         let per_minute = u64::from(limits::PROBES_PER_MINUTE);
+        let (receive, send) = (config.receive_budget_bytes, config.send_budget_bytes);
+        let common = Common {
+            budgets: Budgets::new(receive, send),
+        };
         let mut node = Self {
             guard: Guard::new(now, id, &identity, rng.fork("guard")),
-            table: Table::new(id, config.shard, rng.fork("table")),
+            table: Table::new(id, config.shard, common, rng.fork("table")),
             attempts: ConnectAttempts::new(rng.fork("attempts")),
             serving: IntroducerRole::new(
                 config.roles,

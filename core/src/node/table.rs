@@ -2,11 +2,12 @@
 //! everything that named them is gone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use slab::Slab;
 
 use crate::id::{NodeId, PeerKey};
-use crate::peer::Peer;
+use crate::peer::{Common, Peer};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -43,11 +44,12 @@ pub(super) struct Table {
     idle: BTreeSet<(u64, PeerKey)>,
     idle_serial: u64,
     shard: u8,
+    common: Arc<Common>,
     rng: Rng,
 }
 
 impl Table {
-    pub(super) fn new(local_id: NodeId, shard: u8, rng: Rng) -> Self {
+    pub(super) fn new(local_id: NodeId, shard: u8, common: Common, rng: Rng) -> Self {
         Self {
             local_id,
             entries: Slab::new(),
@@ -57,6 +59,7 @@ impl Table {
             idle: BTreeSet::new(),
             idle_serial: 0,
             shard,
+            common: Arc::new(common),
             rng,
         }
     }
@@ -90,7 +93,14 @@ impl Table {
             return key;
         }
         let rng = self.rng.fork_next();
-        let peer = Peer::new(now, id, self.local_id < id, direct_paths, rng);
+        let peer = Peer::new(
+            now,
+            id,
+            self.local_id < id,
+            direct_paths,
+            Arc::clone(&self.common),
+            rng,
+        );
         let entry = Box::new(Entry {
             peer,
             is_known: false,

@@ -140,8 +140,12 @@ impl Peer {
         let Some(mut levels) = self.levels.take() else {
             return;
         };
-        self.kept
-            .keep(self.epoch, &mut levels.messages, &mut levels.streams);
+        self.kept.keep(
+            self.epoch,
+            &mut levels.messages,
+            &mut levels.streams,
+            &self.common.budgets.receive,
+        );
         let peer = self.id;
         for entry in levels.requests.take_all() {
             match entry.owner {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use crate::api::{MessageId, StreamId, StreamRead};
+use crate::level::budget::{Budget, Share};
 use crate::level::message::Messages;
 use crate::level::stream::Streams;
 use crate::limits;
@@ -14,7 +15,7 @@ use crate::limits;
 const EPOCH_SHIFT: u32 = 40;
 
 /// Bytes reckoned for an entry beside its content, so that empty ones are bounded too.
-const ENTRY_BYTES: usize = 1_024;
+const ENTRY_BYTES: u64 = 1_024;
 
 /// Counts the associations with one peer in this run.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -65,31 +66,46 @@ struct KeptStream {
 pub(crate) struct Kept {
     messages: BTreeMap<MessageId, Bytes>,
     streams: BTreeMap<StreamId, KeptStream>,
-    bytes: usize,
+    /// Their bytes, of the node's budget; none where nothing is kept.
+    share: Option<Share>,
+}
+
+/// Bytes that one peer may leave behind: the largest message, and what all streams begin with.
+const MOST_BYTES: u64 = limits::MESSAGE_BYTES as u64 + limits::STREAMS_WINDOW_BYTES;
+
+fn has_place(share: &Share, bytes: u64) -> bool {
+    share.has_room(bytes) && share.held_bytes() + bytes <= MOST_BYTES
 }
 
 impl Kept {
-    /// Takes over whatever can still be read; beyond the credit of one association nothing is kept.
-    pub(crate) fn keep(&mut self, epoch: Epoch, messages: &mut Messages, streams: &mut Streams) {
-        let most = limits::MESSAGE_BYTES + limits::STREAMS_WINDOW_BYTES as usize;
+    /// Takes over whatever can still be read; beyond [`MOST_BYTES`] and the node's budget nothing is kept.
+    pub(crate) fn keep(
+        &mut self,
+        epoch: Epoch,
+        messages: &mut Messages,
+        streams: &mut Streams,
+        budget: &Budget,
+    ) {
+        let share = self.share.get_or_insert_with(|| budget.share());
         for id in messages.ready() {
             let Some(data) = messages.take(id) else {
                 continue;
             };
-            if self.bytes + data.len() + ENTRY_BYTES <= most {
-                self.bytes += data.len() + ENTRY_BYTES;
+            let bytes = data.len() as u64 + ENTRY_BYTES;
+            if has_place(share, bytes) {
+                share.charge(bytes);
                 self.messages.insert(epoch.outer_message(id), data);
             }
         }
         for id in streams.readable() {
-            if self.bytes + ENTRY_BYTES > most {
+            if !has_place(share, ENTRY_BYTES) {
                 break;
             }
             let (mut chunks, mut is_whole) = (VecDeque::new(), false);
             loop {
                 match streams.read(id, usize::MAX) {
-                    Ok(StreamRead::Data(data)) if self.bytes + data.len() <= most => {
-                        self.bytes += data.len();
+                    Ok(StreamRead::Data(data)) if has_place(share, data.len() as u64) => {
+                        share.charge(data.len() as u64);
                         chunks.push_back(data);
                     }
                     Ok(StreamRead::Finished) => {
@@ -100,7 +116,7 @@ impl Kept {
                 }
             }
             if is_whole || !chunks.is_empty() {
-                self.bytes += ENTRY_BYTES;
+                share.charge(ENTRY_BYTES);
                 self.streams
                     .insert(epoch.outer_stream(id), KeptStream { chunks, is_whole });
             }
@@ -110,13 +126,24 @@ impl Kept {
     /// Bytes reckoned for what is kept.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        let held = self.share.as_ref().map_or(0, Share::held_bytes);
+        usize::try_from(held).unwrap_or(usize::MAX)
+    }
+
+    /// Gives bytes back; the share too where nothing is left.
+    fn release(&mut self, bytes: u64) {
+        if let Some(share) = &mut self.share {
+            share.release(bytes);
+        }
+        if self.messages.is_empty() && self.streams.is_empty() {
+            self.share = None;
+        }
     }
 
     /// Takes a kept message.
     pub(crate) fn take_message(&mut self, id: MessageId) -> Option<Bytes> {
         let data = self.messages.remove(&id)?;
-        self.bytes = self.bytes.saturating_sub(data.len() + ENTRY_BYTES);
+        self.release(data.len() as u64 + ENTRY_BYTES);
         Some(data)
     }
 
@@ -126,14 +153,14 @@ impl Kept {
         let Some(front) = stream.chunks.front_mut() else {
             let is_whole = stream.is_whole;
             self.streams.remove(&id);
-            self.bytes = self.bytes.saturating_sub(ENTRY_BYTES);
+            self.release(ENTRY_BYTES);
             return is_whole.then_some(StreamRead::Finished);
         };
         let data = front.split_to(front.len().min(max_bytes.max(1)));
         if front.is_empty() {
             stream.chunks.pop_front();
         }
-        self.bytes -= data.len();
+        self.release(data.len() as u64);
         Some(StreamRead::Data(data))
     }
 }

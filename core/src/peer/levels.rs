@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::outcome::{Asker, Reply};
+use crate::level::budget::Budgets;
 use crate::level::datagram::Datagrams;
 use crate::level::message::Messages;
 use crate::level::request::{ReplyCache, Requests};
@@ -23,14 +24,14 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    pub(super) fn new(is_smaller: bool) -> Self {
+    pub(super) fn new(is_smaller: bool, budgets: &Budgets) -> Self {
         Self {
             datagrams: Datagrams::default(),
             requests: Requests::default(),
             replies: ReplyCache::default(),
             reply_queue: VecDeque::new(),
-            messages: Messages::default(),
-            streams: Streams::new(is_smaller),
+            messages: Messages::new(budgets),
+            streams: Streams::new(is_smaller, budgets),
             streams_first: false,
         }
     }

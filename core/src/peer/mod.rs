@@ -27,6 +27,7 @@ pub(crate) use output::PeerTransmit;
 pub(crate) use timeout::Renewal;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -38,6 +39,7 @@ use self::sessions::Sessions;
 use crate::api::{DisconnectReason, Event};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
+use crate::level::budget::Budgets;
 use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::path::{Paths, Route};
@@ -47,8 +49,16 @@ use crate::rng::Rng;
 use crate::session::{Initiator, Session};
 use crate::time::{Duration, Instant};
 
+/// What all peers of a node have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    /// Bytes that all peers together may hold.
+    pub(crate) budgets: Budgets,
+}
+
 /// One remote node.
 pub(crate) struct Peer {
+    common: Arc<Common>,
     id: NodeId,
     is_smaller: bool,
     /// Name under which it was found or introduced.
@@ -98,6 +108,7 @@ impl Peer {
         id: NodeId,
         is_smaller: bool,
         direct_paths: bool,
+        common: Arc<Common>,
         rng: Rng,
     ) -> Self {
         Self {
@@ -133,6 +144,7 @@ impl Peer {
             outcomes: VecDeque::new(),
             rng,
             traffic: Traffic::default(),
+            common,
         }
     }
 
@@ -386,6 +398,6 @@ impl Peer {
     fn levels(&mut self) -> &mut Levels {
         let is_smaller = self.is_smaller;
         self.levels
-            .get_or_insert_with(|| Box::new(Levels::new(is_smaller)))
+            .get_or_insert_with(|| Box::new(Levels::new(is_smaller, &self.common.budgets)))
     }
 }

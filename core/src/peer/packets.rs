@@ -10,6 +10,8 @@ use super::outcome::Reply;
 use crate::level::message::{MessageControl, MessageSent};
 use crate::level::request::RequestPayload;
 use crate::level::stream::{StreamControl, StreamSent};
+use crate::level::window::Pace;
+use crate::limits;
 use crate::path::PathKey;
 use crate::recovery::{self, SentPacket};
 use crate::session::{RESET_TRIGGER_BYTES_MIN, TAG_BYTES};
@@ -63,6 +65,7 @@ impl Peer {
             return None;
         }
         let mut levels = self.levels.take();
+        let pace = self.pace(now, path);
         let (pings, confirm) = (
             self.pings,
             self.confirm_due || self.probes > 0 || wants_echo,
@@ -83,7 +86,7 @@ impl Peer {
                     content.extend(controls.pop_front().map(SentFrame::Control));
                 }
                 if let Some(levels) = &mut levels {
-                    used.is_data = write_levels(now, w, levels, content);
+                    used.is_data = write_levels(pace, w, levels, content);
                 }
                 if confirm && content.iter().all(|f| matches!(f, SentFrame::Ack { .. })) {
                     let _ = Frame::Ping.encode(w);
@@ -98,6 +101,13 @@ impl Peer {
             self.on_built(now, &used, elicits);
         }
         len
+    }
+
+    /// How fast credit may be used up on a path.
+    fn pace(&self, now: Instant, path: PathKey) -> Pace {
+        let rtt = self.recovery.rtt(recovery::PathKey(path.0));
+        let rtt = rtt.map_or(limits::INITIAL_RTT, recovery::Rtt::smoothed);
+        Pace { now, rtt }
     }
 
     fn on_built(&mut self, now: Instant, used: &Used, elicits: bool) {
@@ -204,13 +214,13 @@ fn pad(w: &mut Writer<'_>) {
 
 /// Says whether any of it is the application's: such sessions change their keys sooner (protocol §4.5).
 fn write_levels(
-    now: Instant,
+    pace: Pace,
     w: &mut Writer<'_>,
     levels: &mut Levels,
     content: &mut Content,
 ) -> bool {
-    let mut is_data = false;
-    write_level_controls(w, levels, content);
+    let (mut is_data, now) = (false, pace.now);
+    write_level_controls(pace, w, levels, content);
     while let Some(queued) = levels.datagrams.poll(w.remaining(), now) {
         let frame = DatagramFrame {
             channel: queued.channel,
@@ -235,15 +245,20 @@ fn write_levels(
     is_data || content.iter().any(of_level)
 }
 
-fn write_level_controls(w: &mut Writer<'_>, levels: &mut Levels, content: &mut Content) {
-    while let Some(control) = levels.streams.poll_control(w.remaining()) {
+fn write_level_controls(
+    pace: Pace,
+    w: &mut Writer<'_>,
+    levels: &mut Levels,
+    content: &mut Content,
+) {
+    while let Some(control) = levels.streams.poll_control(w.remaining(), pace) {
         if stream_control_frame(control).encode(w).is_err() {
             levels.streams.on_lost(&StreamSent::Control(control));
             break;
         }
         content.push(SentFrame::Stream(StreamSent::Control(control)));
     }
-    while let Some(control) = levels.messages.poll_control(w.remaining()) {
+    while let Some(control) = levels.messages.poll_control(w.remaining(), pace) {
         let frame = match control {
             MessageControl::Credit {
                 total_bytes,

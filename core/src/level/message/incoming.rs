@@ -1,5 +1,6 @@
 //! The receiver of messages (protocol §8.2). Decides what is kept, what is whole and what is given up; books
-//! credit. Memory grows with the bytes that arrive, never with the total that a frame declares.
+//! credit. Memory grows with the bytes that arrive, never with the total that a frame declares, and not beyond the
+//! node's budget: what would is refused, but for a little and for holes below what has come.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,7 +9,9 @@ use bytes::Bytes;
 use super::{MessageEvent, WINDOW_BYTES};
 use crate::api::{ChannelId, MessageId};
 use crate::level::assembler::{Assembler, Inserted};
+use crate::level::budget::{Budget, Share};
 use crate::level::ranges::RangeSet;
+use crate::level::window::{Pace, Window};
 use crate::level::{Received, Violation};
 use crate::limits;
 use crate::time::Instant;
@@ -22,6 +25,8 @@ struct Partial {
     channel: ChannelId,
     total: u64,
     assembler: Assembler,
+    /// End of the bytes that arrived, holes included: what the budget is charged.
+    highest: u64,
     progress_at: Instant,
     check_at: Instant,
 }
@@ -44,11 +49,13 @@ pub(super) struct Incoming {
     released_messages: u64,
     told_bytes: u64,
     told_messages: u64,
+    window: Window,
+    held: Share,
     credit_needed: bool,
 }
 
-impl Default for Incoming {
-    fn default() -> Self {
+impl Incoming {
+    pub(super) fn new(budget: &Budget) -> Self {
         Self {
             partial: BTreeMap::new(),
             whole: BTreeMap::new(),
@@ -63,12 +70,12 @@ impl Default for Incoming {
             released_messages: 0,
             told_bytes: WINDOW_BYTES,
             told_messages: limits::MESSAGES_IN_FLIGHT as u64,
+            window: Window::new(WINDOW_BYTES, limits::MESSAGE_WINDOW_MAX_BYTES),
+            held: budget.share(),
             credit_needed: false,
         }
     }
-}
 
-impl Incoming {
     pub(super) fn on_fragment(
         &mut self,
         id: u64,
@@ -82,9 +89,8 @@ impl Incoming {
             return Err(Violation::MessageLimit);
         }
         let end = offset.checked_add(data.len() as u64);
-        if end.is_none_or(|end| end > total) {
-            return Err(Violation::InconsistentData);
-        }
+        let end = end.filter(|end| *end <= total);
+        let end = end.ok_or(Violation::InconsistentData)?;
         if self.abandoned.contains_key(&id) {
             return Ok(Received::Refused);
         }
@@ -100,9 +106,15 @@ impl Incoming {
         if partial.total != total || partial.channel != channel {
             return Err(Violation::InconsistentData);
         }
+        let growth = end.saturating_sub(partial.highest);
+        if !self.held.has_room(growth) {
+            return Ok(Received::Refused);
+        }
         let Inserted::Accepted { .. } = partial.assembler.insert(offset, data) else {
             return Ok(Received::Refused);
         };
+        partial.highest += growth;
+        self.held.charge(growth);
         if !data.is_empty() {
             partial.progress_at = now;
         }
@@ -129,6 +141,7 @@ impl Incoming {
             channel,
             total,
             assembler: Assembler::whole(),
+            highest: 0,
             progress_at: now,
             check_at,
         };
@@ -163,6 +176,7 @@ impl Incoming {
 
     pub(super) fn take(&mut self, id: u64) -> Option<Bytes> {
         let data = self.whole.remove(&id)?;
+        self.held.release(data.len() as u64);
         self.release(data.len() as u64);
         Some(data)
     }
@@ -171,17 +185,20 @@ impl Incoming {
         self.released_bytes += total;
         self.released_messages += 1;
         let (bytes, messages) = self.grantable();
-        let (more_bytes, more_messages) = (bytes - self.told_bytes, messages - self.told_messages);
+        let more_bytes = bytes.saturating_sub(self.told_bytes);
+        let more_messages = messages - self.told_messages;
         // Where nothing is held, the slack lets the largest message begin even if this credit is not told.
         let idle = self.released_messages == self.begun_messages;
-        self.credit_needed |= more_bytes >= WINDOW_BYTES / 2
+        self.credit_needed |= self
+            .window
+            .wants_telling(self.released_bytes, self.told_bytes)
             || more_messages >= limits::MESSAGES_IN_FLIGHT as u64 / 2
             || (idle && more_bytes >= limits::MESSAGE_WINDOW_SLACK_BYTES);
     }
 
     fn grantable(&self) -> (u64, u64) {
         let messages = self.released_messages + limits::MESSAGES_IN_FLIGHT as u64;
-        (self.released_bytes + WINDOW_BYTES, messages)
+        (self.window.grantable(self.released_bytes), messages)
     }
 
     /// The sender gave one of its messages up.
@@ -191,6 +208,7 @@ impl Incoming {
         }
         self.finished.insert(id, id.saturating_add(1));
         if let Some(partial) = self.remove_partial(id) {
+            self.held.release(partial.highest);
             self.release(partial.total);
         }
         if self.finished.len() > FINISHED_RANGES {
@@ -213,6 +231,7 @@ impl Incoming {
                 self.checks.insert((ends_at, id));
                 continue;
             }
+            self.held.release(partial.highest);
             self.abandoned.insert(id, partial.total);
             self.partial.remove(&id);
             self.finished.insert(id, id.saturating_add(1));
@@ -242,11 +261,15 @@ impl Incoming {
         }
     }
 
-    pub(super) fn poll_credit(&mut self) -> Option<(u64, u64)> {
+    pub(super) fn poll_credit(&mut self, pace: Pace) -> Option<(u64, u64)> {
         if !core::mem::take(&mut self.credit_needed) {
             return None;
         }
-        (self.told_bytes, self.told_messages) = self.grantable();
+        let available = self.held.available_bytes();
+        self.window.judge(self.released_bytes, pace, available);
+        let (bytes, messages) = self.grantable();
+        self.told_bytes = self.told_bytes.max(bytes);
+        self.told_messages = messages;
         Some((self.told_bytes, self.told_messages))
     }
 

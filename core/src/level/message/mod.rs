@@ -21,6 +21,8 @@ use bytes::Bytes;
 
 use self::incoming::Incoming;
 use self::outgoing::Outgoing;
+use super::budget::Budgets;
+use super::window::Pace;
 use super::{Received, Violation};
 use crate::api::{ApiMisuse, ChannelId, MessageFailure, MessageId};
 use crate::limits;
@@ -113,18 +115,26 @@ pub enum MessageEvent {
 }
 
 /// All messages to and from one peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Messages {
     outgoing: Outgoing,
     incoming: Incoming,
 }
 
 impl Messages {
+    /// No message yet.
+    pub(crate) fn new(budgets: &Budgets) -> Self {
+        Self {
+            outgoing: Outgoing::new(&budgets.send),
+            incoming: Incoming::new(&budgets.receive),
+        }
+    }
+
     /// Queues a message; it begins when credit allows.
     ///
     /// # Errors
     /// `TooLarge` above [`limits::MESSAGE_BYTES`]; `Limit` where as many messages or bytes wait as the peer could
-    /// have credit for.
+    /// have credit for, or where the node's send budget is used up.
     pub fn send(
         &mut self,
         channel: ChannelId,
@@ -179,8 +189,8 @@ impl Messages {
         self.outgoing.has_data_to_send()
     }
 
-    /// The next control frame, where `room_bytes` hold the largest of them.
-    pub fn poll_control(&mut self, room_bytes: usize) -> Option<MessageControl> {
+    /// The next control frame, where `room_bytes` hold the largest of them. `pace` says how fast credit is used up.
+    pub(crate) fn poll_control(&mut self, room_bytes: usize, pace: Pace) -> Option<MessageControl> {
         if room_bytes < 1 + 8 + 8 {
             return None;
         }
@@ -191,7 +201,7 @@ impl Messages {
             let wire_id = id << 1 | 1;
             return Some(MessageControl::Abandon { wire_id });
         }
-        let (total_bytes, total_messages) = self.incoming.poll_credit()?;
+        let (total_bytes, total_messages) = self.incoming.poll_credit(pace)?;
         Some(MessageControl::Credit {
             total_bytes,
             total_messages,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{MessageEvent, MessagePiece, WINDOW_BYTES};
 use crate::api::{ApiMisuse, ChannelId, LimitReached, MessageFailure, MessageId};
+use crate::level::budget::{Budget, Share};
 use crate::level::send_buffer::SendBuffer;
 use crate::level::{Violation, content_room, varint_len};
 use crate::limits;
@@ -57,8 +58,10 @@ impl Entry {
 pub(super) struct Outgoing {
     entries: BTreeMap<u64, Entry>,
     next_id: u64,
-    /// Bytes of messages not yet settled.
-    held_bytes: u64,
+    /// Bytes of messages not yet settled, of the node's budget.
+    held: Share,
+    /// Bytes of messages begun and settled since.
+    settled_bytes: u64,
     waiting: VecDeque<u64>,
     turns: VecDeque<u64>,
     deadlines: BTreeSet<(Instant, u64)>,
@@ -70,12 +73,13 @@ pub(super) struct Outgoing {
     credit_messages: u64,
 }
 
-impl Default for Outgoing {
-    fn default() -> Self {
+impl Outgoing {
+    pub(super) fn new(budget: &Budget) -> Self {
         Self {
             entries: BTreeMap::new(),
             next_id: 0,
-            held_bytes: 0,
+            held: budget.share(),
+            settled_bytes: 0,
             waiting: VecDeque::new(),
             turns: VecDeque::new(),
             deadlines: BTreeSet::new(),
@@ -87,9 +91,12 @@ impl Default for Outgoing {
             credit_messages: limits::MESSAGES_IN_FLIGHT as u64,
         }
     }
-}
 
-impl Outgoing {
+    /// Bytes that may wait or be under way: as much as the peer ever takes at once.
+    fn window_bytes(&self) -> u64 {
+        WINDOW_BYTES.max(self.credit_bytes - self.settled_bytes.min(self.credit_bytes))
+    }
+
     pub(super) fn send(
         &mut self,
         channel: ChannelId,
@@ -105,12 +112,15 @@ impl Outgoing {
         if self.entries.len() >= limits::MESSAGES_IN_FLIGHT {
             return reached("MESSAGES_IN_FLIGHT", limits::MESSAGES_IN_FLIGHT as u64);
         }
-        if self.held_bytes + total > WINDOW_BYTES {
-            return reached("MESSAGE_WINDOW_BYTES", limits::MESSAGE_WINDOW_BYTES);
+        if self.held.held_bytes() + total > self.window_bytes() {
+            return reached("MESSAGE_WINDOW_BYTES", self.window_bytes());
+        }
+        if !self.held.has_room(total) {
+            return reached("SEND_BUDGET_BYTES", limits::SEND_BUDGET_BYTES);
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.held_bytes += total;
+        self.held.charge(total);
         self.deadlines.extend(deadline.map(|at| (at, id)));
         let mut buffer = SendBuffer::default();
         buffer.push(data);
@@ -292,7 +302,10 @@ impl Outgoing {
         self.abandons.remove(&id);
         if let Some(entry) = self.entries.remove(&id) {
             if matches!(entry.state, State::Queued | State::Sending) {
-                self.held_bytes -= entry.total;
+                self.held.release(entry.total);
+            }
+            if entry.state == State::Sending {
+                self.settled_bytes += entry.total;
             }
             if let Some(at) = entry.deadline {
                 self.deadlines.remove(&(at, id));
@@ -312,7 +325,8 @@ impl Outgoing {
             State::Sending => true,
             State::Declaring | State::Abandoning => return,
         };
-        self.held_bytes -= entry.total;
+        self.held.release(entry.total);
+        self.settled_bytes += if begun { entry.total } else { 0 };
         entry.buffer = SendBuffer::default();
         entry.deadline = None;
         entry.empty_needed = begun && !entry.seen;

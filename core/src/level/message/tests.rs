@@ -7,7 +7,9 @@ use quickcheck::quickcheck;
 
 use super::{MessageControl, MessageEvent, MessagePiece, MessageSent, Messages, WINDOW_BYTES};
 use crate::api::{ApiMisuse, MessageFailure, MessageId};
+use crate::level::budget::Budgets;
 use crate::level::test_pipe::{Arrival, Pipe};
+use crate::level::window::Pace;
 use crate::level::{Received, Violation};
 use crate::limits;
 use crate::time::{Duration, Instant};
@@ -43,8 +45,18 @@ fn apply(to: &mut Messages, frame: &Frame, now: Instant) -> bool {
     true
 }
 
+/// Messages with a budget of their own.
+fn messages() -> Messages {
+    Messages::new(&Budgets::default())
+}
+
+const PACE: Pace = Pace {
+    now: Instant::EPOCH,
+    rtt: Duration::from_millis(50),
+};
+
 fn poll(from: &mut Messages, room: usize) -> Option<Frame> {
-    let control = from.poll_control(room).map(Frame::Control);
+    let control = from.poll_control(room, PACE).map(Frame::Control);
     control.or_else(|| from.poll_fragment(room).map(Frame::Piece))
 }
 
@@ -64,7 +76,7 @@ impl World {
     fn new(seed: u64) -> Self {
         Self {
             pipe: Pipe::new(seed),
-            sides: Default::default(),
+            sides: [messages(), messages()],
             sent: Default::default(),
             got: Default::default(),
             delivered: Default::default(),
@@ -226,7 +238,7 @@ fn exchange(a: &mut Messages, b: &mut Messages, now: Instant) {
 
 #[test]
 fn the_largest_message_follows_a_small_one_at_once() {
-    let (mut a, mut b) = (Messages::default(), Messages::default());
+    let (mut a, mut b) = (messages(), messages());
     let now = Instant::EPOCH;
     for len in [1_000_000, limits::MESSAGE_BYTES, 5, limits::MESSAGE_BYTES] {
         let id = a.send(1, Bytes::from(vec![9; len]), None).unwrap();
@@ -239,7 +251,7 @@ fn the_largest_message_follows_a_small_one_at_once() {
 
 #[test]
 fn what_is_not_taken_holds_the_sender_back() {
-    let (mut a, mut b) = (Messages::default(), Messages::default());
+    let (mut a, mut b) = (messages(), messages());
     let now = Instant::EPOCH;
     let mut ids = Vec::new();
     for _ in 0..limits::MESSAGES_IN_FLIGHT + 10 {
@@ -256,7 +268,7 @@ fn what_is_not_taken_holds_the_sender_back() {
 
 #[test]
 fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
-    let (mut a, mut b) = (Messages::default(), Messages::default());
+    let (mut a, mut b) = (messages(), messages());
     let id = a.send(1, Bytes::from(vec![1; 2_000]), None).unwrap();
     let first = a.poll_fragment(1_200).unwrap();
     let second = a.poll_fragment(1_200).unwrap();
@@ -267,7 +279,7 @@ fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
     assert_eq!(b.next_timeout(), Some(later));
     b.on_timeout(later);
     // The abandon is lost; the late fragment must not be acknowledged.
-    let abandon = b.poll_control(100).unwrap();
+    let abandon = b.poll_control(100, PACE).unwrap();
     assert!(!apply(&mut b, &Frame::Piece(second.clone()), later));
     b.on_lost(&MessageSent::Control(abandon));
     a.on_lost(&second.sent());
@@ -282,7 +294,7 @@ fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
 fn hostile_fragments_are_violations() {
     let now = Instant::EPOCH;
     let one = |id: u64, total: u64, offset: u64, data: &[u8]| {
-        Messages::default().on_fragment((MessageId(id), 1), total, offset, data, now)
+        messages().on_fragment((MessageId(id), 1), total, offset, data, now)
     };
     let largest = limits::MESSAGE_BYTES as u64;
     assert_eq!(one(0, largest + 1, 0, b"x"), Err(Violation::MessageLimit));
@@ -292,7 +304,7 @@ fn hostile_fragments_are_violations() {
     assert_eq!(one((1 << 62) - 1, 1, 0, b"x"), Ok(Received::Accepted));
     assert_eq!(one(u64::MAX, 1, 0, b"x"), Ok(Received::Accepted));
 
-    let mut messages = Messages::default();
+    let mut messages = messages();
     let id = (MessageId(0), 1);
     assert!(messages.on_fragment(id, 10, 0, b"x", now).is_ok());
     let other_total = messages.on_fragment(id, 11, 1, b"x", now);
@@ -304,7 +316,7 @@ fn hostile_fragments_are_violations() {
 
 #[test]
 fn credit_is_enforced_and_declared_totals_cost_nothing() {
-    let mut messages = Messages::default();
+    let mut messages = messages();
     let now = Instant::EPOCH;
     let total = WINDOW_BYTES / 2;
     for id in 0..2 {
@@ -319,14 +331,14 @@ fn credit_is_enforced_and_declared_totals_cost_nothing() {
 
 #[test]
 fn scattered_abandons_end_the_connection_before_memory_does() {
-    let mut messages = Messages::default();
+    let mut messages = messages();
     let violation = (0..1_000_000).find_map(|n| messages.on_abandon(n * 4).err());
     assert_eq!(violation, Some(Violation::MessageLimit));
 }
 
 #[test]
 fn too_large_and_too_many_are_refused() {
-    let mut messages = Messages::default();
+    let mut messages = messages();
     let large = Bytes::from(vec![0; limits::MESSAGE_BYTES + 1]);
     let limit_bytes = limits::MESSAGE_BYTES;
     assert_eq!(

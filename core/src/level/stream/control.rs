@@ -3,29 +3,33 @@
 
 use super::{Pending, StreamControl, Streams};
 use crate::api::StreamId;
+use crate::level::window::Pace;
 use crate::limits;
 
 /// The largest control frame: type and three varints.
 const CONTROL_FRAME_BYTES: usize = 1 + 3 * 8;
 
 impl Streams {
-    /// The next control frame, where `room_bytes` hold the largest of them.
-    pub fn poll_control(&mut self, room_bytes: usize) -> Option<StreamControl> {
+    /// The next control frame, where `room_bytes` hold the largest of them. `pace` says how fast credit is used up.
+    pub(crate) fn poll_control(&mut self, room_bytes: usize, pace: Pace) -> Option<StreamControl> {
         if room_bytes < CONTROL_FRAME_BYTES {
             return None;
         }
         while let Some(pending) = self.control.pop_first() {
-            if let Some(control) = self.control_frame(pending) {
+            if let Some(control) = self.control_frame(pending, pace) {
                 return Some(control);
             }
         }
         None
     }
 
-    fn control_frame(&mut self, pending: Pending) -> Option<StreamControl> {
+    fn control_frame(&mut self, pending: Pending, pace: Pace) -> Option<StreamControl> {
+        let available = self.receiving.available_bytes();
         match pending {
             Pending::StreamsCredit => {
-                self.credit_told = self.consumed_bytes + limits::STREAMS_WINDOW_BYTES;
+                self.window.judge(self.consumed_bytes, pace, available);
+                let grantable = self.window.grantable(self.consumed_bytes);
+                self.credit_told = self.credit_told.max(grantable);
                 let total_bytes = self.credit_told;
                 Some(StreamControl::StreamsCredit { total_bytes })
             }
@@ -35,7 +39,8 @@ impl Streams {
                 Some(StreamControl::StreamsLimit { streams })
             }
             Pending::StreamCredit(id) => {
-                let total_bytes = self.streams.get_mut(&id)?.receiving.tell_credit()?;
+                let receiving = &mut self.streams.get_mut(&id)?.receiving;
+                let total_bytes = receiving.tell_credit(pace, available)?;
                 let id = StreamId(id);
                 Some(StreamControl::StreamCredit { id, total_bytes })
             }

@@ -5,6 +5,7 @@ use crate::api::{ChannelId, StreamRead};
 use crate::level::Violation;
 use crate::level::assembler::{Assembler, Inserted};
 use crate::level::send_buffer::SendBuffer;
+use crate::level::window::{Pace, Window};
 use crate::limits;
 
 /// Both halves of a stream.
@@ -110,15 +111,29 @@ impl Sending {
         self.is_opener && !self.open_acked
     }
 
-    /// Bytes that a write may add.
-    pub(super) fn place_bytes(&self) -> usize {
-        let used = usize::try_from(self.buffer.buffered_bytes()).unwrap_or(usize::MAX);
-        limits::STREAM_SEND_BUFFER_BYTES.saturating_sub(used)
+    /// Bytes that the buffer may hold where the node's budget has so many left: twice what is under way, so that a
+    /// sender that doubles its rate never waits for the writer.
+    fn most_bytes(&self, available_bytes: u64) -> u64 {
+        let wanted = (2 * self.buffer.under_way_bytes())
+            .max(limits::STREAM_SEND_BUFFER_BYTES)
+            .min(limits::STREAM_SEND_BUFFER_MAX_BYTES);
+        let affordable = self.buffer.buffered_bytes().saturating_add(available_bytes);
+        wanted
+            .min(affordable)
+            .max(limits::STREAM_SEND_BUFFER_LEAST_BYTES)
+    }
+
+    /// Bytes that a write may add where the node's budget has so many left.
+    pub(super) fn place_bytes(&self, available_bytes: u64) -> usize {
+        let most = self.most_bytes(available_bytes);
+        let place = most.saturating_sub(self.buffer.buffered_bytes());
+        usize::try_from(place).unwrap_or(usize::MAX)
     }
 
     /// Enough place for a writer to be woken.
-    pub(super) fn has_place(&self) -> bool {
-        self.place_bytes() >= limits::STREAM_SEND_BUFFER_BYTES / 4
+    pub(super) fn has_place(&self, available_bytes: u64) -> bool {
+        let most = self.most_bytes(available_bytes);
+        most.saturating_sub(self.buffer.buffered_bytes()) >= most / 4
     }
 
     /// Keeps a stop to be told once the channel is known.
@@ -233,6 +248,7 @@ pub(super) struct Receiving {
     pub(super) final_size: Option<u64>,
     pub(super) reset: Option<u64>,
     pub(super) stopped: Option<u64>,
+    window: Window,
     credit_told: u64,
     /// Told readable, and no read has come up short since.
     is_told_readable: bool,
@@ -248,6 +264,7 @@ impl Receiving {
             final_size: None,
             reset: None,
             stopped: None,
+            window: Window::new(limits::STREAM_WINDOW_BYTES, limits::STREAM_WINDOW_MAX_BYTES),
             credit_told: limits::STREAM_WINDOW_BYTES,
             is_told_readable: false,
             has_ended: false,
@@ -354,14 +371,10 @@ impl Receiving {
         StreamRead::Pending
     }
 
-    fn grantable(&self) -> u64 {
-        self.assembler.read_offset() + limits::STREAM_WINDOW_BYTES
-    }
-
     /// Whether enough was read to tell new credit.
     pub(super) fn wants_credit(&self) -> bool {
-        let more = self.grantable().saturating_sub(self.credit_told);
-        self.can_use_credit() && more >= limits::STREAM_WINDOW_BYTES / 2
+        let read = self.assembler.read_offset();
+        self.can_use_credit() && self.window.wants_telling(read, self.credit_told)
     }
 
     pub(super) fn can_use_credit(&self) -> bool {
@@ -373,11 +386,13 @@ impl Receiving {
     }
 
     /// The newest credit, which counts as told.
-    pub(super) fn tell_credit(&mut self) -> Option<u64> {
+    pub(super) fn tell_credit(&mut self, pace: Pace, available_bytes: u64) -> Option<u64> {
         if !self.can_use_credit() {
             return None;
         }
-        self.credit_told = self.credit_told.max(self.grantable());
+        let read = self.assembler.read_offset();
+        self.window.judge(read, pace, available_bytes);
+        self.credit_told = self.credit_told.max(self.window.grantable(read));
         Some(self.credit_told)
     }
 }

@@ -38,8 +38,12 @@ impl Streams {
             return Ok(Received::Accepted);
         };
         let receiving = &mut stream.receiving;
-        if receiving.growth_to(end, fin)? > within {
+        let growth = receiving.growth_to(end, fin)?;
+        if growth > within {
             return Err(Violation::FlowControl);
+        }
+        if !self.receiving.has_room(growth) {
+            return Ok(Received::Refused);
         }
         let arrival = receiving.on_data(offset, data, fin);
         if arrival.is_refused {
@@ -78,6 +82,7 @@ impl Streams {
 
     fn book(&mut self, id: u64, arrival: Arrival) {
         self.received_bytes += arrival.received_bytes;
+        self.receiving.charge(arrival.received_bytes);
         self.consume(arrival.thrown_away_bytes);
         self.remove_if_ended(id);
     }
@@ -128,7 +133,9 @@ impl Streams {
         let Some(stream) = self.streams.get_mut(&id.0) else {
             return Ok(());
         };
+        let held = stream.sending.buffer.buffered_bytes();
         if stream.sending.reset(code) {
+            self.sending.release(held);
             self.control.insert(Pending::Reset(id.0));
             if stream.channel.is_some() {
                 self.events.push_back(StreamEvent::Stopped { id, code });

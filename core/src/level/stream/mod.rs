@@ -6,7 +6,9 @@
 //! acknowledged, even after a reset, so that both sides always book the same streams.
 //!
 //! Credit is cumulative, for each stream and for all; a fresh connection starts with the values in `limits`, both
-//! ways. A stream is removed when both halves have ended, and then the peer may open one more. Frames for removed
+//! ways, and windows grow with bandwidth and delay ([`super::window`]). What comes beyond the node's receive budget
+//! is refused as if it were lost, but for a little that every peer may have waiting; a hole below what has come is
+//! always filled, because its bytes are booked already. A stream is removed when both halves have ended, and then the peer may open one more. Frames for removed
 //! streams are late copies and ignored.
 //!
 //! Streams that can send take turns, piece by piece. Those that only lack the connection's credit wait apart, so
@@ -24,6 +26,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use self::half::{Sending, Stream};
+use super::budget::{Budgets, Share};
+use super::window::Window;
 use crate::api::{ApiMisuse, ChannelId, LimitReached, StreamId, StreamRead};
 use crate::limits;
 
@@ -181,6 +185,11 @@ pub struct Streams {
     received_bytes: u64,
     consumed_bytes: u64,
     credit_told: u64,
+    window: Window,
+    /// Bytes received and not consumed, of the node's budget.
+    receiving: Share,
+    /// Bytes written and not acknowledged, of the node's budget.
+    sending: Share,
     /// Streams that can send now, in turn.
     ready: VecDeque<u64>,
     /// Streams that lack only the connection's credit.
@@ -193,7 +202,7 @@ pub struct Streams {
 impl Streams {
     /// No stream yet; allocates nothing. `is_smaller_id`: whether this node's id is the smaller of the two.
     #[must_use]
-    pub fn new(is_smaller_id: bool) -> Self {
+    pub(crate) fn new(is_smaller_id: bool, budgets: &Budgets) -> Self {
         Self {
             local_bit: u64::from(!is_smaller_id),
             streams: BTreeMap::new(),
@@ -208,6 +217,12 @@ impl Streams {
             received_bytes: 0,
             consumed_bytes: 0,
             credit_told: limits::STREAMS_WINDOW_BYTES,
+            window: Window::new(
+                limits::STREAMS_WINDOW_BYTES,
+                limits::STREAMS_WINDOW_MAX_BYTES,
+            ),
+            receiving: budgets.receive.share(),
+            sending: budgets.send.share(),
             ready: VecDeque::new(),
             blocked: VecDeque::new(),
             control: BTreeSet::new(),
@@ -239,14 +254,15 @@ impl Streams {
     /// # Errors
     /// `UnknownStream`, or `StreamFinished` after finish, reset or the peer's stop.
     pub fn write(&mut self, id: StreamId, mut data: Bytes) -> Result<usize, ApiMisuse> {
+        let available = self.sending.available_bytes();
         let sending = self.sending_mut(id)?;
         if !sending.is_open() {
             return Err(ApiMisuse::StreamFinished);
         }
-        let place = sending.place_bytes();
-        let taken = data.len().min(place);
+        let taken = data.len().min(sending.place_bytes(available));
         sending.wants_writable |= taken < data.len();
         sending.buffer.push(data.split_to(taken));
+        self.sending.charge(taken as u64);
         self.schedule(id.0);
         Ok(taken)
     }
@@ -256,9 +272,10 @@ impl Streams {
     /// # Errors
     /// `UnknownStream`.
     pub fn writable_bytes(&mut self, id: StreamId) -> Result<usize, ApiMisuse> {
+        let available = self.sending.available_bytes();
         let sending = self.sending_mut(id)?;
         Ok(if sending.is_open() {
-            sending.place_bytes()
+            sending.place_bytes(available)
         } else {
             0
         })
@@ -284,9 +301,11 @@ impl Streams {
     /// `UnknownStream`, or `StreamFinished` where it has ended before.
     pub fn reset(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
         let sending = self.sending_mut(id)?;
+        let held = sending.buffer.buffered_bytes();
         if !sending.reset(code) {
             return Err(ApiMisuse::StreamFinished);
         }
+        self.sending.release(held);
         self.control.insert(Pending::Reset(id.0));
         self.schedule(id.0);
         Ok(())
@@ -376,8 +395,11 @@ impl Streams {
     /// Bytes were read or thrown away: the peer may send as many more.
     fn consume(&mut self, bytes: u64) {
         self.consumed_bytes += bytes;
-        let grantable = self.consumed_bytes + limits::STREAMS_WINDOW_BYTES;
-        if grantable - self.credit_told >= limits::STREAMS_WINDOW_BYTES / 2 {
+        self.receiving.release(bytes);
+        if self
+            .window
+            .wants_telling(self.consumed_bytes, self.credit_told)
+        {
             self.control.insert(Pending::StreamsCredit);
         }
     }

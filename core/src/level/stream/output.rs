@@ -134,9 +134,14 @@ impl Streams {
         };
         let sending = &mut stream.sending;
         let end = offset + u64::from(len_bytes);
-        if sending.on_delivered(offset, end, fin, open) {
+        let before = sending.buffer.buffered_bytes();
+        let is_done = sending.on_delivered(offset, end, fin, open);
+        self.sending
+            .release(before - sending.buffer.buffered_bytes());
+        let available = self.sending.available_bytes();
+        if is_done {
             self.events.push_back(StreamEvent::Finished(id));
-        } else if sending.wants_writable && sending.is_open() && sending.has_place() {
+        } else if sending.wants_writable && sending.is_open() && sending.has_place(available) {
             sending.wants_writable = false;
             self.events.push_back(StreamEvent::Writable(id));
         }

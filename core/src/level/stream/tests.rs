@@ -5,7 +5,9 @@ use quickcheck::quickcheck;
 
 use super::{StreamControl, StreamEvent, StreamPiece, StreamSent, Streams};
 use crate::api::{ApiMisuse, StreamId, StreamRead};
+use crate::level::budget::Budgets;
 use crate::level::test_pipe::{Arrival, Pipe};
+use crate::level::window::Pace;
 use crate::level::{Received, Violation};
 use crate::limits;
 use crate::time::{Duration, Instant};
@@ -48,8 +50,18 @@ fn apply(to: &mut Streams, frame: &Frame) -> bool {
     true
 }
 
+/// Streams with a budget of their own.
+fn streams(is_smaller_id: bool) -> Streams {
+    Streams::new(is_smaller_id, &Budgets::default())
+}
+
+const PACE: Pace = Pace {
+    now: Instant::EPOCH,
+    rtt: Duration::from_millis(50),
+};
+
 fn poll(from: &mut Streams, room: usize) -> Option<Frame> {
-    let control = from.poll_control(room).map(Frame::Control);
+    let control = from.poll_control(room, PACE).map(Frame::Control);
     control.or_else(|| from.poll_stream_frame(room).map(Frame::Piece))
 }
 
@@ -84,7 +96,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut world = Self {
             pipe: Pipe::new(seed),
-            sides: [Streams::new(true), Streams::new(false)],
+            sides: [streams(true), streams(false)],
             courses: Vec::new(),
         };
         world.pipe.loss_percent = seed % 45;
@@ -204,7 +216,7 @@ quickcheck! {
 }
 
 fn pair() -> (Streams, Streams) {
-    (Streams::new(true), Streams::new(false))
+    (streams(true), streams(false))
 }
 
 /// Moves everything at once, without loss, until nobody has anything to say.
@@ -268,7 +280,7 @@ fn the_window_holds_the_sender_back_and_reading_lets_it_go_on() {
     let id = a.open(1).unwrap();
     let window = limits::STREAM_WINDOW_BYTES as usize;
     let data = Bytes::from(vec![5; 3 * window]);
-    let buffer = limits::STREAM_SEND_BUFFER_BYTES;
+    let buffer = limits::STREAM_SEND_BUFFER_BYTES as usize;
     assert_eq!(a.write(id, data), Ok(buffer));
     settle(&mut a, &mut b);
     assert!(!a.has_data_to_send());
@@ -334,7 +346,7 @@ fn a_reset_that_overtakes_the_opening_is_told_after_it() {
     let id = a.open(6).unwrap();
     let open = a.poll_stream_frame(1_200).unwrap();
     a.reset(id, 3).unwrap();
-    let reset = a.poll_control(1_200).unwrap();
+    let reset = a.poll_control(1_200, PACE).unwrap();
     assert!(apply(&mut b, &Frame::Control(reset)));
     assert!(events(&mut b).is_empty());
     // The opening is lost and must come again although the half has ended.
@@ -366,7 +378,7 @@ fn the_limit_of_streams_moves_as_they_end() {
 
 #[test]
 fn hostile_frames_are_violations() {
-    let fresh = || Streams::new(true);
+    let fresh = || streams(true);
     let id = StreamId(1);
     let one = |id, offset, data: &[u8]| fresh().on_stream(StreamId(id), offset, None, data, false);
     assert_eq!(one(1, (1 << 62) - 1, b"x"), Err(Violation::FlowControl));
@@ -403,7 +415,7 @@ fn hostile_frames_are_violations() {
     // What is thrown away is given back, but counts until the credit is told.
     let over = streams.on_stream(StreamId(9), 0, Some(1), b"x", false);
     assert_eq!(over, Err(Violation::FlowControl));
-    assert!(streams.poll_control(100).is_some());
+    assert!(streams.poll_control(100, PACE).is_some());
 }
 
 #[test]
