@@ -11,7 +11,7 @@ mod matrix;
 pub use campaign::{Campaign, Totals};
 pub use crowd::{CrowdReport, crowd};
 pub use garbage::{GarbageReport, garbage, garbage_datagram};
-pub use goodput::goodput_table;
+pub use goodput::{goodput_table, long_path};
 pub use lossy::{LossyReport, lossy};
 pub use matrix::{Cell, JudgedPair, SIDES, Side, all_chains, cell, every_pair, matrix_table};
 

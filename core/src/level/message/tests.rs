@@ -1,5 +1,7 @@
 //! Messages over a bad pipe: delivered once and byte-exact, or failed; hostile fragments; credit.
 
+mod budget;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;

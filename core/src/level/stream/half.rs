@@ -377,6 +377,11 @@ impl Receiving {
         self.can_use_credit() && self.window.wants_telling(read, self.credit_told)
     }
 
+    #[cfg(test)]
+    pub(super) fn held_capacity_bytes(&self) -> usize {
+        self.assembler.held_capacity_bytes()
+    }
+
     pub(super) fn can_use_credit(&self) -> bool {
         self.final_size.is_none() && self.stopped.is_none()
     }

@@ -1,5 +1,8 @@
 //! Streams over a bad pipe: always a prefix, finally all; credit, limits and hostile frames.
 
+mod budget;
+mod lost_control;
+
 use bytes::Bytes;
 use quickcheck::quickcheck;
 
