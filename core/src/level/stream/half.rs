@@ -114,9 +114,10 @@ impl Sending {
     /// Bytes that the buffer may hold where the node's budget has so many left: twice what is under way, so that a
     /// sender that doubles its rate never waits for the writer.
     fn most_bytes(&self, available_bytes: u64) -> u64 {
-        let wanted = (2 * self.buffer.under_way_bytes())
-            .max(limits::STREAM_SEND_BUFFER_BYTES)
-            .min(limits::STREAM_SEND_BUFFER_MAX_BYTES);
+        let wanted = (2 * self.buffer.under_way_bytes()).clamp(
+            limits::STREAM_SEND_BUFFER_BYTES,
+            limits::STREAM_SEND_BUFFER_MAX_BYTES,
+        );
         let affordable = self.buffer.buffered_bytes().saturating_add(available_bytes);
         wanted
             .min(affordable)
