@@ -3,7 +3,7 @@
 //! Told: datagrams from [`Sockets`], inputs from [`Handle`]s, the time. It carries out the engine's effects (names are
 //! looked up and files written on other threads) and ends after [`Handle::shutdown`] once goodbyes are sent.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
@@ -13,12 +13,9 @@ use p2p_core::Node;
 use p2p_core::api::{Command, Effect, NodeConfig};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
-use p2p_host::NodeError;
-use p2p_storage::{PeerBook, PeerRecord};
+use p2p_host::{Clock, InterfaceWatch, LocalAddresses, NodeError, PeerKeeper, carry_out, watch};
 
 use crate::application::Application;
-use crate::clock::Clock;
-use crate::interfaces;
 use crate::udp::{Received, Sockets};
 
 /// Batches sent before receiving again, so that what peers answer is not dropped meanwhile.
@@ -27,8 +24,8 @@ const BATCHES_PER_TURN: usize = 16;
 const RECEIVES_PER_TURN: usize = 4;
 /// Inputs taken before the sockets have their turn again.
 const INPUTS_PER_TURN: usize = 256;
-/// Pause between looks at this machine's interfaces.
-const INTERFACE_PERIOD: Duration = Duration::from_secs(5);
+/// Longest wait with nothing to do.
+const IDLE_WAIT: Duration = Duration::from_secs(60);
 /// Longest wait while a socket is full, so that timers behind waiting output are served.
 const BLOCKED_WAIT: Duration = Duration::from_millis(5);
 /// Pause after the system failed to receive.
@@ -88,11 +85,8 @@ pub struct EngineLoop<A: Application> {
     clock: Clock,
     inputs: Receiver<LoopInput<A::Input>>,
     handle: Handle<A::Input>,
-    local_addresses: Vec<SocketAddr>,
-    look_at_interfaces: Instant,
-    peers: Option<PeerBook>,
-    peers_changed: bool,
-    writing: Option<smol::Task<()>>,
+    local_addresses: LocalAddresses,
+    peers: Option<PeerKeeper>,
     goodbye_until: Option<Instant>,
 }
 
@@ -107,8 +101,8 @@ impl<A: Application> EngineLoop<A> {
         sockets: Sockets,
         application: A,
     ) -> Result<Self, NodeError> {
-        let local_addresses = interfaces::reachable(&sockets.bound(), &interfaces::list());
-        config.local_addresses.clone_from(&local_addresses);
+        let local_addresses = LocalAddresses::of(sockets.bound());
+        config.local_addresses = local_addresses.reachable().to_vec();
         let now = clock.now();
         let node = Node::new(config, now)?;
         let (sender, inputs) = async_channel::unbounded();
@@ -120,18 +114,15 @@ impl<A: Application> EngineLoop<A> {
             inputs,
             handle: Handle { inputs: sender },
             local_addresses,
-            look_at_interfaces: now + INTERFACE_PERIOD,
             peers: None,
-            peers_changed: false,
-            writing: None,
             goodbye_until: None,
         })
     }
 
-    /// Keeps verified peers in `book`.
+    /// Keeps verified peers.
     #[must_use]
-    pub fn with_peers(mut self, book: PeerBook) -> Self {
-        self.peers = Some(book);
+    pub fn with_peers(mut self, peers: PeerKeeper) -> Self {
+        self.peers = Some(peers);
         self
     }
 
@@ -147,14 +138,9 @@ impl<A: Application> EngineLoop<A> {
         self.node.id()
     }
 
-    /// Addresses under which this machine can be reached.
-    #[must_use]
-    pub fn local_addresses(&self) -> &[SocketAddr] {
-        &self.local_addresses
-    }
-
     /// Runs until [`Handle::shutdown`], or until the application is done; gives the application back.
     pub async fn run(mut self) -> A {
+        let _watch = self.watch_interfaces();
         while !self.is_over() {
             let mut busy = self.take_inputs();
             let received = self.receive();
@@ -169,13 +155,16 @@ impl<A: Application> EngineLoop<A> {
                 self.wait().await;
             }
         }
-        if let Some(writing) = self.writing.take() {
-            writing.await;
-        }
-        if let Some(book) = self.peers.as_ref().filter(|_| self.peers_changed) {
-            book.snapshot().write();
-        }
         self.application
+    }
+
+    fn watch_interfaces(&self) -> Option<InterfaceWatch> {
+        let handle = self.handle.clone();
+        let started = watch(move |found| handle.put(LoopInput::Interfaces(found)));
+        if let Err(error) = &started {
+            log::warn!("changes of this machine's addresses go unnoticed: {error}");
+        }
+        started.ok()
     }
 
     fn is_over(&self) -> bool {
@@ -202,10 +191,7 @@ impl<A: Application> EngineLoop<A> {
             }
             LoopInput::Command(command) => self.command(command),
             LoopInput::Interfaces(interfaces) => {
-                let found = interfaces::reachable(&self.sockets.bound(), &interfaces);
-                if found != self.local_addresses {
-                    log::info!("this machine's addresses are now {found:?}");
-                    self.local_addresses.clone_from(&found);
+                if let Some(found) = self.local_addresses.update(&interfaces) {
                     self.command(Command::SetLocalAddresses(found));
                     self.command(Command::NetworkChanged);
                 }
@@ -247,12 +233,6 @@ impl<A: Application> EngineLoop<A> {
         }
         if self.application.next_timeout().is_some_and(|at| at <= now) {
             self.application.handle_timeout(now, &mut self.node);
-        }
-        if self.look_at_interfaces <= now {
-            self.look_at_interfaces = now + INTERFACE_PERIOD;
-            let handle = self.handle.clone();
-            smol::unblock(move || handle.put(LoopInput::Interfaces(interfaces::list()))).detach();
-            self.write_peers();
         }
     }
 
@@ -317,8 +297,8 @@ impl<A: Application> EngineLoop<A> {
     }
 
     fn deadline(&self) -> Instant {
-        let mut deadline = self.look_at_interfaces;
         let now = self.clock.now();
+        let mut deadline = now + IDLE_WAIT;
         for at in [self.application.next_timeout(), self.goodbye_until]
             .into_iter()
             .flatten()
@@ -334,58 +314,9 @@ impl<A: Application> EngineLoop<A> {
     }
 
     fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Resolve { id, host, port } => {
-                let handle = self.handle.clone();
-                smol::unblock(move || {
-                    let addresses = resolve(&host, port);
-                    handle.command(Command::IntroducerResolved { id, addresses });
-                })
-                .detach();
-            }
-            Effect::PersistRecord {
-                id,
-                record,
-                name,
-                address,
-            } => {
-                let peer = PeerRecord {
-                    id,
-                    record,
-                    name,
-                    address,
-                };
-                self.peers_changed |= self.peers.as_mut().is_some_and(|book| book.insert(peer));
-                self.write_peers();
-            }
-            other => log::warn!("the engine asks for something unknown: {other:?}"),
-        }
-    }
-
-    /// Writes known peers on another thread, one writer at a time.
-    fn write_peers(&mut self) {
-        let busy = self
-            .writing
-            .as_ref()
-            .is_some_and(|task| !task.is_finished());
-        if busy || !self.peers_changed {
-            return;
-        }
-        if let Some(book) = &self.peers {
-            let snapshot = book.snapshot();
-            self.peers_changed = false;
-            self.writing = Some(smol::unblock(move || snapshot.write()));
-        }
-    }
-}
-
-/// Asks the system's resolver; may block for seconds.
-fn resolve(host: &str, port: u16) -> Vec<SocketAddr> {
-    match (host, port).to_socket_addrs() {
-        Ok(addresses) => addresses.collect(),
-        Err(error) => {
-            log::warn!("cannot find the address of {host}: {error}");
-            Vec::new()
-        }
+        let handle = self.handle.clone();
+        carry_out(effect, self.peers.as_ref(), move |answer| {
+            handle.command(answer);
+        });
     }
 }

@@ -15,7 +15,7 @@ use p2p_host::{NodeError, bind_udp, is_passing};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 
 /// Socket buffers asked for, bytes: 20 ms at 1.6 Gbit/s. The system may grant less.
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 /// One receive buffer, bytes: the largest run of datagrams that the system joins.
 const RECEIVE_BYTES: usize = 1 << 16;
 
@@ -70,7 +70,11 @@ impl Sockets {
     /// # Errors
     /// [`NodeError::Bind`] where the address is taken or foreign.
     pub fn bind(listen: Option<SocketAddr>) -> Result<Self, NodeError> {
-        let sockets = bind_udp(listen, SOCKET_BUFFER_BYTES)?;
+        Ok(Self::new(bind_udp(listen, SOCKET_BUFFER_BYTES)?)?)
+    }
+
+    /// Takes bound sockets over, one of each address family at most.
+    pub(crate) fn new(sockets: Vec<UdpSocket>) -> io::Result<Self> {
         let ports: io::Result<_> = sockets.into_iter().map(Port::new).collect();
         Ok(Self {
             ports: ports?,

@@ -3,55 +3,27 @@
 //! Told: datagrams from the receiving threads, what HTTP clients do, resolved names, the time. Carries out the
 //! engine's effects; whatever may block runs on a thread of its own.
 
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant as MachineInstant};
+use std::net::IpAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use p2p_core::Node;
 use p2p_core::api::{Command, Effect};
 use p2p_core::limits;
 use p2p_core::time::Instant;
-use p2p_http_api::{Exchanges, HttpInput};
-use p2p_storage::{PeerBook, PeerRecord};
+use p2p_host::{Clock, InterfaceWatch, LocalAddresses, PeerKeeper, carry_out, watch};
+use p2p_http_api::Exchanges;
 
-use crate::http::ThreadClient;
-use crate::interfaces;
+use crate::client::ThreadClient;
+use crate::input::{Input, Inputs};
 use crate::udp::Sockets;
 
 /// Inputs taken before output has its turn again.
 const INPUTS_PER_TURN: usize = 64;
 /// Batches sent before inputs have their turn again.
 const BATCHES_PER_TURN: usize = 4;
-/// Pause between looks at this machine's interfaces.
-const INTERFACE_PERIOD: Duration = Duration::from_secs(5);
-/// Inputs that may wait for the engine.
-pub(crate) const QUEUE: usize = 1_024;
-
-/// What comes in from other threads.
-pub(crate) enum Input {
-    Datagram(SocketAddr, Vec<u8>),
-    Http(HttpInput<ThreadClient>),
-    Command(Command),
-    Shutdown,
-}
-
-/// The way in.
-pub(crate) type Inputs = SyncSender<Input>;
-
-/// Counts the engine's time from when it was made.
-#[derive(Clone, Copy)]
-pub(crate) struct Clock(MachineInstant);
-
-impl Clock {
-    pub(crate) fn start() -> Self {
-        Self(MachineInstant::now())
-    }
-
-    pub(crate) fn now(self) -> Instant {
-        Instant::from_nanos(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
-    }
-}
+/// Longest wait with nothing to do.
+const IDLE_WAIT: Duration = Duration::from_secs(60);
 
 /// Everything the engine's thread owns.
 pub(crate) struct Engine {
@@ -60,29 +32,23 @@ pub(crate) struct Engine {
     pub(crate) sockets: Sockets,
     pub(crate) clock: Clock,
     pub(crate) inputs: Inputs,
-    pub(crate) local_addresses: Vec<SocketAddr>,
-    pub(crate) peers: Writer,
+    pub(crate) local_addresses: LocalAddresses,
+    pub(crate) peers: PeerKeeper,
 }
 
 impl Engine {
     /// Runs until [`Input::Shutdown`], or until nobody can send inputs any more.
     pub(crate) fn run(mut self, inputs: &Receiver<Input>) {
-        let mut look_at_interfaces = self.clock.now() + INTERFACE_PERIOD;
+        let _watch = self.watch_interfaces();
         let mut buffer = vec![0; limits::BATCH_BYTES];
         loop {
             self.on_time();
-            let now = self.clock.now();
-            if look_at_interfaces <= now {
-                look_at_interfaces = now + INTERFACE_PERIOD;
-                self.look_at_interfaces();
-            }
             self.tell();
             let more = self.send(&mut buffer, BATCHES_PER_TURN);
-            let deadline = self.deadline().min(look_at_interfaces);
             let wait = if more {
                 Duration::ZERO
             } else {
-                deadline.saturating_since(self.clock.now())
+                self.deadline().saturating_since(self.clock.now())
             };
             match inputs.recv_timeout(wait) {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -108,6 +74,7 @@ impl Engine {
                 }
                 Input::Http(input) => self.exchanges.handle_input(now, &mut self.node, input),
                 Input::Command(command) => self.command(command),
+                Input::Interfaces(found) => self.on_interfaces(&found),
                 Input::Shutdown => return false,
             }
         }
@@ -128,13 +95,12 @@ impl Engine {
         if self.exchanges.next_timeout().is_some_and(|at| at <= now) {
             self.exchanges.handle_timeout(now, &mut self.node);
         }
-        self.peers.write();
     }
 
     fn deadline(&self) -> Instant {
         let node = self.node.poll_timeout().map(|d| d.at);
         let both = [node, self.exchanges.next_timeout()];
-        let far = self.clock.now() + INTERFACE_PERIOD;
+        let far = self.clock.now() + IDLE_WAIT;
         both.into_iter().flatten().min().unwrap_or(far)
     }
 
@@ -169,109 +135,36 @@ impl Engine {
         true
     }
 
-    fn look_at_interfaces(&mut self) {
-        let found = interfaces::reachable(&self.sockets.bound(), &interfaces::list());
-        if found != self.local_addresses {
-            log::info!("this machine's addresses are now {found:?}");
-            self.local_addresses.clone_from(&found);
+    fn watch_interfaces(&self) -> Option<InterfaceWatch> {
+        let inputs = self.inputs.clone();
+        let started = watch(move |found| {
+            // The node may have ended meanwhile.
+            let _ = inputs.send(Input::Interfaces(found));
+        });
+        if let Err(error) = &started {
+            log::warn!("changes of this machine's addresses go unnoticed: {error}");
+        }
+        started.ok()
+    }
+
+    fn on_interfaces(&mut self, interfaces: &[IpAddr]) {
+        if let Some(found) = self.local_addresses.update(interfaces) {
             self.command(Command::SetLocalAddresses(found));
             self.command(Command::NetworkChanged);
         }
     }
 
     fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Resolve { id, host, port } => {
-                let inputs = self.inputs.clone();
-                let look_up = move || {
-                    let addresses = resolve(&host, port);
-                    let resolved = Command::IntroducerResolved { id, addresses };
-                    // The node may have ended meanwhile.
-                    let _ = inputs.send(Input::Command(resolved));
-                };
-                spawn("p2p-resolve", look_up);
-            }
-            Effect::PersistRecord {
-                id,
-                record,
-                name,
-                address,
-            } => self.peers.insert(PeerRecord {
-                id,
-                record,
-                name,
-                address,
-            }),
-            other => log::warn!("the engine asks for something unknown: {other:?}"),
-        }
+        let inputs = self.inputs.clone();
+        carry_out(effect, Some(&self.peers), move |answer| {
+            // The node may have ended meanwhile.
+            let _ = inputs.send(Input::Command(answer));
+        });
     }
 
     fn say_goodbye(&mut self, buffer: &mut [u8]) {
         self.command(Command::Shutdown);
         self.tell();
         while self.send(buffer, 1) {}
-        self.peers.finish();
-    }
-}
-
-/// Known peers, and the thread that writes them down; one at a time.
-pub(crate) struct Writer {
-    book: PeerBook,
-    changed: bool,
-    writing: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    pub(crate) fn new(book: PeerBook) -> Self {
-        Self {
-            book,
-            changed: false,
-            writing: None,
-        }
-    }
-
-    fn insert(&mut self, peer: PeerRecord) {
-        self.changed |= self.book.insert(peer);
-    }
-
-    fn write(&mut self) {
-        let busy = self.writing.as_ref().is_some_and(|w| !w.is_finished());
-        if self.changed && !busy {
-            let snapshot = self.book.snapshot();
-            self.changed = false;
-            self.writing = spawn("p2p-peers", move || snapshot.write());
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some(writing) = self.writing.take()
-            && writing.join().is_err()
-        {
-            log::warn!("writing known peers failed");
-        }
-        if self.changed {
-            self.book.snapshot().write();
-        }
-    }
-}
-
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
-    match thread::Builder::new().name(name.to_owned()).spawn(work) {
-        Ok(thread) => Some(thread),
-        Err(error) => {
-            log::warn!("cannot start a thread: {error}");
-            None
-        }
-    }
-}
-
-/// Asks the system's resolver; may block for seconds.
-fn resolve(host: &str, port: u16) -> Vec<SocketAddr> {
-    match (host, port).to_socket_addrs() {
-        Ok(addresses) => addresses.collect(),
-        Err(error) => {
-            log::warn!("cannot find the address of {host}: {error}");
-            Vec::new()
-        }
     }
 }

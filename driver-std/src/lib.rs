@@ -3,11 +3,12 @@
 //!
 //! [`start`] runs a node on threads of its own (docs/drivers.md).
 
+mod client;
 mod engine;
 mod http;
-mod interfaces;
+mod input;
 mod node;
 mod udp;
 
-pub use node::{NodeOptions, Running, start};
-pub use p2p_host::NodeError;
+pub use node::{Running, start};
+pub use p2p_host::{NodeError, NodeOptions, Ready};

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
-use p2p_driver_std::{NodeOptions, Running, start};
+use p2p_driver_std::{NodeOptions, Ready, start};
 use p2p_storage::parse_roles;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     };
     match start(&arguments.options) {
         Ok(node) => {
-            if let Err(error) = present(&node, arguments.json) {
+            if let Err(error) = present(&node.facts, arguments.json) {
                 log::debug!("nobody reads the output: {error}");
             }
             let stop = node.stopper();
@@ -111,7 +111,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
 }
 
 /// Says where the node is.
-fn present(node: &Running, json: bool) -> io::Result<()> {
+fn present(node: &Ready, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let texts = |addresses: &[SocketAddr]| -> Vec<String> {
         addresses.iter().map(ToString::to_string).collect()

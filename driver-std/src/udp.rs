@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use p2p_host::{NodeError, bind_udp, is_passing};
+use p2p_host::is_passing;
 
-use crate::engine::{Input, Inputs};
+use crate::input::{Input, Inputs};
 
 /// Largest UDP payload, bytes.
 const DATAGRAM_BYTES: usize = 65_535;
 /// Socket buffers asked for, bytes; the system may grant less.
-const SOCKET_BUFFER_BYTES: usize = 1 << 20;
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 1 << 20;
 /// Longest wait for a datagram before looking whether the node has ended.
 const LOOK_UP: Duration = Duration::from_millis(500);
 /// Pause after the system failed to receive.
@@ -26,21 +26,14 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Binds. `None` means all addresses of both families with UDP port 6660; an unspecified address means all of both
-    /// families with its port, and port 0 any free one.
-    pub(crate) fn bind(listen: Option<SocketAddr>) -> Result<Self, NodeError> {
+    /// Takes bound sockets over, one of each address family at most.
+    pub(crate) fn new(sockets: Vec<UdpSocket>) -> io::Result<Self> {
         let bounded = |socket: UdpSocket| {
             socket.set_read_timeout(Some(LOOK_UP))?;
             Ok((socket.local_addr()?, socket))
         };
-        let sockets = bind_udp(listen, SOCKET_BUFFER_BYTES)?;
         let sockets: io::Result<_> = sockets.into_iter().map(bounded).collect();
         Ok(Self { sockets: sockets? })
-    }
-
-    /// Addresses as bound, with real ports.
-    pub(crate) fn bound(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().map(|(bound, _)| *bound).collect()
     }
 
     /// Starts a receiving thread for each socket; they end soon after `stop` is set.

@@ -15,8 +15,10 @@ const DEFAULT_HTTP_PORT: u16 = 8080;
 const PORT_TRIES: u32 = 16;
 
 /// Opens the node's UDP sockets, one for each address family, each with `buffer_bytes` of kernel buffer both ways as
-/// far as the system grants it. `None` means all addresses of both families with port 6660; an unspecified address means
-/// all of both families with its port, and port 0 any free one.
+/// far as the system grants it.
+///
+/// `None` means all addresses of both families with port 6660; an unspecified address means all of both families with
+/// its port, and port 0 any free one.
 ///
 /// # Errors
 /// [`NodeError::Bind`] where the address is taken or foreign.

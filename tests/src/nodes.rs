@@ -192,13 +192,13 @@ fn start_threads(wish: &Wish) -> Result<TestNode, String> {
     };
     let running = p2p_driver_std::start(&options).map_err(|e| format!("{e}; {}", e.fix()))?;
     Ok(TestNode {
-        id: running.id,
-        udp: running.udp[0],
+        id: running.facts.id,
+        udp: running.facts.udp[0],
         api: Api {
-            address: running.http[0],
-            token: token_in(&running.token_path),
+            address: running.facts.http[0],
+            token: token_in(&running.facts.token_path),
         },
-        page_url: running.page_url.clone(),
+        page_url: running.facts.page_url.clone(),
         ending: Ending::Threads {
             _running: Box::new(running),
         },

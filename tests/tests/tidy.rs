@@ -105,6 +105,14 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
         if !(head.starts_with("fn ") || head.contains(" fn ")) || body.starts_with("//") {
             continue;
         }
+        let signature = lines.iter().skip(start);
+        let last = signature
+            .map(|l| l.trim_end())
+            .find(|l| l.ends_with(['{', '}', ';']));
+        if last.is_none_or(|l| l.ends_with(';')) {
+            // A method that a trait only declares.
+            continue;
+        }
         let end = format!("{}}}", " ".repeat(indent));
         let closing = lines.iter().skip(start).position(|l| *l == end);
         if let Some(length) = closing {

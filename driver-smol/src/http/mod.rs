@@ -6,5 +6,4 @@ mod exchange;
 mod server;
 
 pub use application::{HttpApplication, HttpClient};
-pub(crate) use server::Connections;
-pub use server::HttpServer;
+pub(crate) use server::{Connections, HttpServer};

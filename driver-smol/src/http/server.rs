@@ -9,7 +9,6 @@ use std::time::Duration;
 use async_io::{Async, Timer};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use p2p_host::{NodeError, bind_http};
 use p2p_http_api::{HttpId, HttpInput};
 use smol::Executor;
 use smol::lock::Semaphore;
@@ -30,27 +29,20 @@ const BUFFER_BYTES: usize = 256 << 10;
 const REFUSAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Listening sockets of the HTTP surface.
-pub struct HttpServer {
+pub(crate) struct HttpServer {
     listeners: Vec<Async<TcpListener>>,
 }
 
 impl HttpServer {
-    /// Binds `address`, which must be loopback; for `127.0.0.1` also `::1` with the same port where that can be had.
+    /// Takes listeners over.
     ///
     /// # Errors
-    /// [`NodeError::NotLoopback`], or [`NodeError::Bind`] where the address is taken.
-    pub fn bind(address: SocketAddr) -> Result<Self, NodeError> {
-        let listeners = bind_http(Some(address))?.into_iter().map(Async::new);
+    /// Where the system does not let them be polled.
+    pub(crate) fn new(listeners: Vec<TcpListener>) -> io::Result<Self> {
+        let listeners = listeners.into_iter().map(Async::new);
         Ok(Self {
             listeners: listeners.collect::<io::Result<_>>()?,
         })
-    }
-
-    /// Addresses as bound, with real ports.
-    #[must_use]
-    pub fn bound(&self) -> Vec<SocketAddr> {
-        let address = |l: &Async<TcpListener>| l.get_ref().local_addr().ok();
-        self.listeners.iter().filter_map(address).collect()
     }
 
     /// Serves until the executor is dropped.

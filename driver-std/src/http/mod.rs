@@ -7,55 +7,22 @@
 mod worker;
 mod writer;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
 use std::thread;
 
-use p2p_host::{NodeError, bind_http};
-use p2p_http_api::{Client, HttpId, ResponsePart};
+use p2p_http_api::HttpId;
 use tiny_http::Server;
 
-use crate::engine::Inputs;
+use crate::input::Inputs;
 
 /// Requests served at once.
 const WORKERS: usize = 64;
 
-/// What the engine's thread tells a worker.
-pub(crate) enum Word {
-    /// The next part of the response.
-    Part(ResponsePart),
-    /// There is room for a piece of the body.
-    Room,
-}
-
-/// The way back to a worker.
-pub(crate) struct ThreadClient {
-    // Unbounded: the surface stops where chunks are not reported as consumed.
-    words: Sender<Word>,
-}
-
-impl ThreadClient {
-    pub(crate) fn new(words: Sender<Word>) -> Self {
-        Self { words }
-    }
-}
-
-impl Client for ThreadClient {
-    fn on_part(&mut self, part: ResponsePart) {
-        // A worker that is gone has reported itself as closed.
-        let _ = self.words.send(Word::Part(part));
-    }
-
-    fn on_room(&mut self) {
-        let _ = self.words.send(Word::Room);
-    }
-}
-
 /// Listening servers of the HTTP surface.
 pub(crate) struct HttpServer {
-    servers: Vec<(SocketAddr, Arc<Server>)>,
+    servers: Vec<Arc<Server>>,
 }
 
 /// Gives exchanges their numbers.
@@ -70,23 +37,18 @@ impl Numbers {
 }
 
 impl HttpServer {
-    /// Binds `address`, which must be loopback; for `127.0.0.1` also `::1` with the same port where that can be had.
-    pub(crate) fn bind(address: SocketAddr) -> Result<Self, NodeError> {
-        let servers = bind_http(Some(address))?.into_iter().map(serve_on);
+    /// Takes listeners over.
+    pub(crate) fn new(listeners: Vec<TcpListener>) -> std::io::Result<Self> {
+        let servers = listeners.into_iter().map(serve_on);
         Ok(Self {
             servers: servers.collect::<std::io::Result<_>>()?,
         })
     }
 
-    /// Addresses as bound, with real ports.
-    pub(crate) fn bound(&self) -> Vec<SocketAddr> {
-        self.servers.iter().map(|(bound, _)| *bound).collect()
-    }
-
     /// Starts to serve; the result stops it.
     pub(crate) fn start(self, inputs: &Inputs, numbers: &Numbers) -> std::io::Result<Stop> {
         let busy = Arc::new(AtomicUsize::new(0));
-        for (_, server) in &self.servers {
+        for server in &self.servers {
             let (server, inputs) = (server.clone(), inputs.clone());
             let (numbers, busy) = (numbers.clone(), busy.clone());
             thread::Builder::new()
@@ -98,20 +60,19 @@ impl HttpServer {
 }
 
 /// Stops serving when dropped.
-pub(crate) struct Stop(Vec<(SocketAddr, Arc<Server>)>);
+pub(crate) struct Stop(Vec<Arc<Server>>);
 
 impl Drop for Stop {
     fn drop(&mut self) {
-        for (_, server) in &self.0 {
+        for server in &self.0 {
             server.unblock();
         }
     }
 }
 
-fn serve_on(listener: TcpListener) -> std::io::Result<(SocketAddr, Arc<Server>)> {
-    let bound = listener.local_addr()?;
+fn serve_on(listener: TcpListener) -> std::io::Result<Arc<Server>> {
     let server = Server::from_listener(listener, None).map_err(std::io::Error::other)?;
-    Ok((bound, Arc::new(server)))
+    Ok(Arc::new(server))
 }
 
 fn take_requests(server: &Server, inputs: &Inputs, numbers: &Numbers, busy: &Arc<AtomicUsize>) {

@@ -13,8 +13,8 @@ use p2p_http_api::{BodyKind, HttpId, HttpInput, Request, ResponsePart};
 use tiny_http::HTTPVersion;
 
 use super::writer::Writer;
-use super::{ThreadClient, Word};
-use crate::engine::{Input, Inputs};
+use crate::client::{ThreadClient, Word};
+use crate::input::{Input, Inputs};
 
 /// Bytes of body handed over at once.
 const PIECE_BYTES: usize = 64 << 10;

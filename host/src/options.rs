@@ -1,0 +1,51 @@
+//! How a node is set up on this machine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use p2p_core::api::{IntroducerAddress, Roles};
+
+/// How to run a node; everything has a default.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// State directory; by default `$XDG_STATE_HOME/p2p`.
+    pub state_dir: Option<PathBuf>,
+    /// UDP address; by default all addresses of both families, port 6660.
+    pub listen: Option<SocketAddr>,
+    /// HTTP address, loopback only; by default port 8080. Port 0 takes a free one.
+    pub http: Option<SocketAddr>,
+    /// Name to register at introducers.
+    pub name: Option<String>,
+    /// Introducers to register with.
+    pub introducers: Vec<IntroducerAddress>,
+    /// What the node does for others.
+    pub roles: Roles,
+    /// Whether searches may list the name.
+    pub listed: bool,
+    /// Whether peers not connected to before may connect.
+    pub accept_strangers: bool,
+    /// Keeps networks that must not meet apart; `None` for the common one.
+    pub network: Option<String>,
+    /// Whether direct paths are tried at all.
+    pub direct_paths: bool,
+    /// Version of the program, as the surface tells it.
+    pub version: String,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self {
+            state_dir: None,
+            listen: None,
+            http: None,
+            name: None,
+            introducers: Vec::new(),
+            roles: Roles::default(),
+            listed: true,
+            accept_strangers: true,
+            network: None,
+            direct_paths: true,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
