@@ -148,6 +148,9 @@ pub struct NodeArguments {
     /// Do not let searches list the name
     #[arg(long)]
     pub unlisted: bool,
+    /// Write down all that the node is told into this new file, for p2p-sim replay; it holds secret keys
+    #[arg(long, value_name = "FILE", env = "P2P_RECORD")]
+    pub record: Option<PathBuf>,
     /// End when standard input ends, as a child of another program
     #[arg(long, hide = true)]
     pub until_stdin_ends: bool,

@@ -70,6 +70,45 @@ impl FromStr for NodeId {
     }
 }
 
+/// Identities and other bytes as z-base-32 in what is written for programs to read.
+#[cfg(feature = "serde")]
+pub(crate) mod as_text {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::{Serialize, Serializer};
+
+    use super::{NodeId, decode_z_base_32, encode_z_base_32};
+
+    pub(crate) fn serialize<S: Serializer>(
+        bytes: &impl AsRef<[u8]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&encode_z_base_32(bytes.as_ref()))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: From<Vec<u8>>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = decode_z_base_32(&text);
+        bytes
+            .map(T::from)
+            .ok_or_else(|| Error::custom("no z-base-32"))
+    }
+
+    impl Serialize for NodeId {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serialize(&self.as_bytes(), serializer)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for NodeId {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            text.parse().map_err(Error::custom)
+        }
+    }
+}
+
 /// Writes bytes in z-base-32, most significant bit first, without padding.
 #[must_use]
 pub fn encode_z_base_32(bytes: &[u8]) -> String {

@@ -26,6 +26,8 @@ pub mod limits;
 mod node;
 pub mod path;
 mod peer;
+#[cfg(feature = "record")]
+pub mod record;
 pub mod recovery;
 pub mod relay;
 pub mod rng;

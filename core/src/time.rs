@@ -7,6 +7,7 @@ pub use core::time::Duration;
 
 /// A point in time: nanoseconds since an epoch chosen by whoever drives the engine. Never goes back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Instant(u64);
 
 impl Instant {

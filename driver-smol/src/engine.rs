@@ -10,7 +10,7 @@ use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use futures_lite::future;
 use p2p_core::Node;
-use p2p_core::api::{Command, Effect, NodeConfig};
+use p2p_core::api::{Command, Effect, Engine, NodeConfig};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use p2p_host::{Clock, InterfaceWatch, LocalAddresses, NodeError, PeerKeeper, carry_out, watch};
@@ -79,7 +79,7 @@ impl<I> Handle<I> {
 
 /// An engine, its sockets, and the application beside it.
 pub struct EngineLoop<A: Application> {
-    node: Node,
+    node: Box<dyn Engine + Send>,
     application: A,
     sockets: Sockets,
     clock: Clock,
@@ -96,15 +96,32 @@ impl<A: Application> EngineLoop<A> {
     /// # Errors
     /// Where the engine refuses the configuration.
     pub fn new(
-        mut config: NodeConfig,
+        config: NodeConfig,
         clock: Clock,
         sockets: Sockets,
         application: A,
     ) -> Result<Self, NodeError> {
+        let plain = |config, now| -> Result<Box<dyn Engine + Send>, NodeError> {
+            Ok(Box::new(Node::new(config, now)?))
+        };
+        Self::with_engine(config, clock, sockets, application, plain)
+    }
+
+    /// The same around another engine, for instance a recorder.
+    ///
+    /// # Errors
+    /// Where `make` refuses the configuration.
+    pub fn with_engine(
+        mut config: NodeConfig,
+        clock: Clock,
+        sockets: Sockets,
+        application: A,
+        make: impl FnOnce(NodeConfig, Instant) -> Result<Box<dyn Engine + Send>, NodeError>,
+    ) -> Result<Self, NodeError> {
         let local_addresses = LocalAddresses::of(sockets.bound());
         config.local_addresses = local_addresses.reachable().to_vec();
         let now = clock.now();
-        let node = Node::new(config, now)?;
+        let node = make(config, now)?;
         let (sender, inputs) = async_channel::unbounded();
         Ok(Self {
             node,
@@ -187,7 +204,8 @@ impl<A: Application> EngineLoop<A> {
         let now = self.clock.now();
         match input {
             LoopInput::Application(input) => {
-                self.application.handle_input(now, &mut self.node, input);
+                self.application
+                    .handle_input(now, self.node.as_mut(), input);
             }
             LoopInput::Command(command) => self.command(command),
             LoopInput::Interfaces(interfaces) => {
@@ -212,7 +230,7 @@ impl<A: Application> EngineLoop<A> {
     fn receive(&mut self) -> Received {
         let mut outcome = Received::Nothing;
         for _ in 0..RECEIVES_PER_TURN {
-            let (now, node) = (self.clock.now(), &mut self.node);
+            let (now, node) = (self.clock.now(), self.node.as_mut());
             let received = self
                 .sockets
                 .receive(|from, bytes, size| node.handle_batch(now, from, bytes, size));
@@ -232,7 +250,7 @@ impl<A: Application> EngineLoop<A> {
             self.node.handle_timeout(now);
         }
         if self.application.next_timeout().is_some_and(|at| at <= now) {
-            self.application.handle_timeout(now, &mut self.node);
+            self.application.handle_timeout(now, self.node.as_mut());
         }
     }
 
@@ -240,10 +258,11 @@ impl<A: Application> EngineLoop<A> {
     fn drain(&mut self) -> bool {
         let now = self.clock.now();
         loop {
-            self.application.drained(now, &mut self.node);
+            self.application.drained(now, self.node.as_mut());
             let mut quiet = true;
             while let Some(event) = self.node.poll_event() {
-                self.application.handle_event(now, &mut self.node, event);
+                self.application
+                    .handle_event(now, self.node.as_mut(), event);
                 quiet = false;
             }
             while let Some(effect) = self.node.poll_effect() {

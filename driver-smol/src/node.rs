@@ -25,8 +25,9 @@ pub async fn run_node(
     let sockets = Sockets::new(place.udp)?;
     let server = HttpServer::new(place.http)?;
     let application = HttpApplication::new(place.surface);
-    let engine =
-        EngineLoop::new(place.config, place.clock, sockets, application)?.with_peers(place.peers);
+    let make = |config, now| p2p_host::engine(config, now, options.record.as_deref());
+    let engine = EngineLoop::with_engine(place.config, place.clock, sockets, application, make)?
+        .with_peers(place.peers);
     let handle = engine.handle();
     let connections = Arc::new(Connections::new(handle.clone()));
     let mut facts = place.facts;

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use p2p_core::Node;
 use p2p_core::api::{Command, Effect};
 use p2p_core::limits;
 use p2p_core::time::Instant;
@@ -27,7 +26,7 @@ const IDLE_WAIT: Duration = Duration::from_secs(60);
 
 /// Everything the engine's thread owns.
 pub(crate) struct Engine {
-    pub(crate) node: Node,
+    pub(crate) node: Box<dyn p2p_core::api::Engine + Send>,
     pub(crate) exchanges: Exchanges<ThreadClient>,
     pub(crate) sockets: Sockets,
     pub(crate) clock: Clock,
@@ -72,7 +71,7 @@ impl Engine {
                 Input::Datagram(from, mut bytes) => {
                     self.node.handle_datagram(now, from, &mut bytes);
                 }
-                Input::Http(input) => self.exchanges.handle_input(now, &mut self.node, input),
+                Input::Http(input) => self.exchanges.handle_input(now, self.node.as_mut(), input),
                 Input::Command(command) => self.command(command),
                 Input::Interfaces(found) => self.on_interfaces(&found),
                 Input::Shutdown => return false,
@@ -93,7 +92,7 @@ impl Engine {
             self.node.handle_timeout(now);
         }
         if self.exchanges.next_timeout().is_some_and(|at| at <= now) {
-            self.exchanges.handle_timeout(now, &mut self.node);
+            self.exchanges.handle_timeout(now, self.node.as_mut());
         }
     }
 
@@ -108,10 +107,10 @@ impl Engine {
     fn tell(&mut self) {
         let now = self.clock.now();
         loop {
-            self.exchanges.drain(now, &mut self.node);
+            self.exchanges.drain(now, self.node.as_mut());
             let mut quiet = true;
             while let Some(event) = self.node.poll_event() {
-                self.exchanges.handle_event(now, &mut self.node, event);
+                self.exchanges.handle_event(now, self.node.as_mut(), event);
                 quiet = false;
             }
             while let Some(effect) = self.node.poll_effect() {

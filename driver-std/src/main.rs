@@ -21,6 +21,7 @@ p2p-mini runs a node: it finds peers through introducers and talks to them, encr
                        introducer to register with; may be repeated
   --role ROLES         introducer, relay, stun, separated by commas
   --state-dir DIR      keys and token (default: ~/.local/state/p2p)
+  --record FILE        write down all that the node is told, secret keys included
   --json               say where the node is as one JSON object
   -h, --help           this text
   -V, --version        the version
@@ -95,6 +96,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
                 options.roles = parse_roles(names.split(','))?;
             }
             Arg::Long("state-dir") => options.state_dir = Some(parser.value()?.into()),
+            Arg::Long("record") => options.record = Some(parser.value()?.into()),
             Arg::Long("json") => json = true,
             Arg::Short('h') | Arg::Long("help") => {
                 let _ = io::stdout().write_all(HELP.as_bytes());

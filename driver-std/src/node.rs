@@ -6,7 +6,6 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use p2p_core::Node;
 use p2p_host::{NodeError, NodeOptions, Place, Ready, page_url, ticket_request};
 use p2p_http_api::{Exchanges, HttpInput, Request, ResponsePart};
 use p2p_storage::StateDirectory;
@@ -80,8 +79,9 @@ pub fn start(options: &NodeOptions) -> Result<Running, NodeError> {
     let place = Place::open(options, "threads", SOCKET_BUFFER_BYTES)?;
     let server = HttpServer::new(place.http)?;
     let (inputs, receiver) = input::channel();
+    let node = p2p_host::engine(place.config, place.clock.now(), options.record.as_deref())?;
     let engine = Engine {
-        node: Node::new(place.config, place.clock.now())?,
+        node,
         exchanges: Exchanges::new(place.surface),
         sockets: Sockets::new(place.udp)?,
         clock: place.clock,

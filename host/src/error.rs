@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use p2p_core::api::ApiMisuse;
 use p2p_storage::StateError;
@@ -26,6 +27,13 @@ pub enum NodeError {
     NotLoopback(SocketAddr),
     /// The engine refused its configuration.
     Configuration(ApiMisuse),
+    /// A recording could not be begun.
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The operating system gave no randomness.
     Randomness(getrandom::Error),
     /// Any other refusal of the operating system.
@@ -41,6 +49,7 @@ impl NodeError {
             Self::Bind { address, .. } => format!("cannot open {address}"),
             Self::NotLoopback(address) => format!("cannot open {address} for HTTP"),
             Self::Configuration(_) => "cannot make the node".to_owned(),
+            Self::Recording { path, .. } => format!("cannot record to {}", path.display()),
             Self::Randomness(_) => "no randomness to be had".to_owned(),
             Self::System(_) => "the operating system refuses".to_owned(),
         }
@@ -54,7 +63,9 @@ impl NodeError {
             Self::Bind { error, .. } if error.kind() == io::ErrorKind::AddrInUse => {
                 "another program uses it".to_owned()
             }
-            Self::Bind { error, .. } | Self::System(error) => error.to_string(),
+            Self::Bind { error, .. } | Self::Recording { error, .. } | Self::System(error) => {
+                error.to_string()
+            }
             Self::NotLoopback(_) => "it is plain text and for this machine only".to_owned(),
             Self::Configuration(error) => error.to_string(),
             Self::Randomness(error) => error.to_string(),
@@ -83,6 +94,9 @@ impl NodeError {
                 port = address.port()
             ),
             Self::Configuration(_) => "correct the setting".to_owned(),
+            Self::Recording { .. } => {
+                "name a new file in a directory that may be written".to_owned()
+            }
             Self::Randomness(_) => "make getrandom(2) available to this process".to_owned(),
             Self::System(_) => "look into the reason and start again".to_owned(),
         }

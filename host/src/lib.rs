@@ -11,6 +11,7 @@ mod interfaces;
 mod options;
 mod peers;
 mod place;
+mod recording;
 mod sockets;
 mod ticket;
 
@@ -21,5 +22,6 @@ pub use interfaces::{InterfaceWatch, LocalAddresses, watch};
 pub use options::NodeOptions;
 pub use peers::PeerKeeper;
 pub use place::{Place, Ready};
+pub use recording::engine;
 pub use sockets::{bind_http, bind_udp, is_passing};
 pub use ticket::{page_url, ticket_request};

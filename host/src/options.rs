@@ -28,6 +28,8 @@ pub struct NodeOptions {
     pub network: Option<String>,
     /// Whether direct paths are tried at all.
     pub direct_paths: bool,
+    /// Write down everything that the engine is told, secrets included, into this new file (docs/drivers.md §6).
+    pub record: Option<PathBuf>,
     /// Version of the program, as the surface tells it.
     pub version: String,
 }
@@ -45,6 +47,7 @@ impl Default for NodeOptions {
             accept_strangers: true,
             network: None,
             direct_paths: true,
+            record: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

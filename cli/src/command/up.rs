@@ -93,6 +93,7 @@ fn options(
         accept_strangers: file.accept_strangers.unwrap_or(true),
         network: file.network,
         direct_paths: file.direct_paths.unwrap_or(true),
+        record: node.record,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

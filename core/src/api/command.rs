@@ -10,6 +10,7 @@ use crate::id::NodeId;
 
 /// Whom to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ConnectTarget {
     /// A node by its identity.
     Id(NodeId),
@@ -19,6 +20,7 @@ pub enum ConnectTarget {
 
 /// One order to the engine. The answer is [`Accepted`], or [`super::ApiMisuse`] with nothing changed.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Command {
     /// Replaces the list of this machine's interface addresses (with the UDP port); probes known peers again
     /// if it differs.
@@ -52,6 +54,7 @@ pub enum Command {
     SendDatagram {
         peer: NodeId,
         channel: ChannelId,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
         expiry: Option<Duration>,
     },
@@ -59,6 +62,7 @@ pub enum Command {
     SendRequest {
         peer: NodeId,
         service: String,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         body: Bytes,
         deadline: Duration,
     },
@@ -74,6 +78,7 @@ pub enum Command {
     SendMessage {
         peer: NodeId,
         channel: ChannelId,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
         deadline: Option<Duration>,
     },
@@ -84,6 +89,7 @@ pub enum Command {
     WriteStream {
         peer: NodeId,
         stream: StreamId,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// Ends the sending half after everything written.
@@ -110,6 +116,7 @@ pub enum Command {
 
 /// What came of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Accepted {
     /// Carried out.
     Done,

@@ -9,6 +9,7 @@ use crate::limits;
 
 /// What a node does for others besides talking for its own application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Roles {
     /// Keeps a directory, answers searches and introduces peers; answers first contact by id alone.
     pub introducer: bool,
@@ -29,6 +30,7 @@ impl Roles {
 
 /// Where an introducer is found: `p2p://<node id>@<host>:<port>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct IntroducerAddress {
     /// The introducer's identity; the handshake proves it.
     pub id: NodeId,
@@ -102,8 +104,10 @@ impl fmt::Display for IntroducerAddress {
 
 /// A peer of an earlier run, as [`super::Effect::PersistRecord`] told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KnownPeer {
     /// Its signed key record; one that does not verify is left out.
+    #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
     pub record: Vec<u8>,
     /// Name under which it was found.
     pub name: Option<String>,
@@ -111,6 +115,7 @@ pub struct KnownPeer {
 
 /// Everything a node is told when it is made.
 #[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeConfig {
     /// Secret of the identity (Ed25519 seed). The X25519 static key is derived from `static_seed`.
     pub identity_seed: [u8; 32],

@@ -4,6 +4,7 @@ use core::fmt;
 
 /// A bound that was hit; the caller may try again later or ask for less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct LimitReached {
     /// Name of the limit in [`crate::limits`].
     pub limit: &'static str,
@@ -13,6 +14,7 @@ pub struct LimitReached {
 
 /// A command that cannot be carried out; nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum ApiMisuse {
     /// The peer is not connected.

@@ -10,15 +10,18 @@ use crate::id::NodeId;
 
 /// What a peer answered to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Answer {
     /// 0 for success; other values belong to the service. 1 is "no such service", 2 "refused".
     pub status: u16,
     /// At most [`crate::limits::REQUEST_BODY_BYTES`] bytes.
+    #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
     pub body: Bytes,
 }
 
 /// How a request ended. Exactly one comes for each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum RequestOutcome {
     /// The peer answered.
     Answered(Answer),
@@ -32,6 +35,7 @@ pub enum RequestOutcome {
 
 /// Why a message was not delivered whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum MessageFailure {
     /// Its deadline passed.
     TimedOut,
@@ -43,6 +47,7 @@ pub enum MessageFailure {
 
 /// Why a connection attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum ConnectFailure {
     /// No introducer is reachable now.
@@ -63,6 +68,7 @@ pub enum ConnectFailure {
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// This node's application asked for it.
@@ -79,6 +85,7 @@ pub enum DisconnectReason {
 
 /// Why data now takes another path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum PathChangeReason {
     /// The connection has just come up.
     Established,
@@ -92,6 +99,7 @@ pub enum PathChangeReason {
 
 /// One name found by a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SearchEntry {
     /// The registered name.
     pub name: String,
@@ -103,6 +111,7 @@ pub struct SearchEntry {
 
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum SearchOutcome {
     /// Entries found; `cursor` asks for the next page.
     Found {
@@ -117,6 +126,7 @@ pub enum SearchOutcome {
 
 /// Something the application may want to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Event {
     /// An introducer's state changed.
@@ -154,6 +164,7 @@ pub enum Event {
     DatagramReceived {
         peer: NodeId,
         channel: ChannelId,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// A request arrived; answer with `Command::Answer`.
@@ -161,6 +172,7 @@ pub enum Event {
         peer: NodeId,
         request: RequestId,
         service: String,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         body: Bytes,
     },
     /// A request of ours ended.
@@ -219,6 +231,7 @@ pub enum Event {
 
 /// Something only the driver can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Effect {
     /// Resolve a name and answer with `Command::IntroducerResolved`.
@@ -226,6 +239,7 @@ pub enum Effect {
     /// Keep a peer's verified key record, so that a later connect needs no introducer to vouch.
     PersistRecord {
         id: NodeId,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         record: Vec<u8>,
         name: Option<String>,
         address: Option<SocketAddr>,
@@ -234,9 +248,10 @@ pub enum Effect {
 
 /// What a read of a stream yields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum StreamRead {
     /// The next bytes in order, never empty.
-    Data(Bytes),
+    Data(#[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))] Bytes),
     /// Nothing now; `Event::StreamReadable` will follow.
     Pending,
     /// The peer finished; everything has been read.

@@ -8,6 +8,7 @@ use crate::id::NodeId;
 
 /// State of the link to an introducer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum IntroducerState {
     /// The driver is looking its name up.
@@ -26,6 +27,7 @@ pub enum IntroducerState {
 
 /// One introducer as seen from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IntroducerStatus {
     /// Its identity.
     pub id: NodeId,
@@ -43,6 +45,7 @@ pub struct IntroducerStatus {
 
 /// How datagrams reach a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum PathKind {
     /// Straight to its address.
     Direct,
@@ -55,6 +58,7 @@ pub enum PathKind {
 
 /// One path to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PathStatus {
     /// Direct or relayed.
     pub kind: PathKind,
@@ -70,6 +74,7 @@ pub struct PathStatus {
 
 /// Where a peer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum PeerState {
     /// An introduction or a handshake is under way.
     Connecting,
@@ -81,6 +86,7 @@ pub enum PeerState {
 
 /// One peer as seen from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PeerStatus {
     /// Its identity.
     pub id: NodeId,
@@ -108,6 +114,7 @@ pub struct PeerStatus {
 
 /// What kind of address a candidate is (RFC 8445 §5.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum CandidateKind {
     /// An address of one of its interfaces.
     Host,
@@ -119,6 +126,7 @@ pub enum CandidateKind {
 
 /// What came of one remote candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct CandidateAttempt {
     /// The address.
     pub remote: SocketAddr,
@@ -136,6 +144,7 @@ pub struct CandidateAttempt {
 
 /// Stable code for why a path is what it is; the documentation uses the same words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Verdict {
     /// The path is direct.
@@ -158,6 +167,7 @@ pub enum Verdict {
 
 /// Why the connection to a peer is the way it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Why {
     /// Of whom.
     pub peer: NodeId,
@@ -173,6 +183,7 @@ pub struct Why {
 
 /// The node in short.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct NodeStatus {
     /// Identity.
     pub id: NodeId,
@@ -196,6 +207,7 @@ pub struct NodeStatus {
 
 /// Counters since start; they only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Counters {
     /// Datagrams handed in.
     pub datagrams_received: u64,

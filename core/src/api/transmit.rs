@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 /// One or more datagrams for one destination, laid one behind the other in the caller's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Transmit {
     /// Destination.
     pub to: SocketAddr,

@@ -1,6 +1,7 @@
 //! The command line as a value: a command, perhaps a word, and options with numbers.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use p2p_simulator::ops::Faults;
 
@@ -27,10 +28,12 @@ crowd           Registers many nodes with one introducer, connects pairs, says
                 --nodes N (1000)  --pairs N (half the nodes)
                 --seconds N (60)  --seed N (1)
 goodput         Goodput of every level at several rates of loss.
+replay FILE     Runs again what a node recorded (p2p up --record FILE) and
+                compares the output with what was recorded.
 ";
 
 /// One thing to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Print the usage.
     Help,
@@ -53,6 +56,8 @@ pub enum Command {
     },
     /// The table.
     Goodput,
+    /// A recording.
+    Replay { file: PathBuf },
 }
 
 /// What a plot is like.
@@ -168,6 +173,8 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             }
         }
         ["goodput"] => Command::Goodput,
+        ["replay", file] => Command::Replay { file: file.into() },
+        ["replay"] => return Err("replay needs the file that a node recorded".to_owned()),
         other => return Err(format!("there is no command {:?}", other.join(" "))),
     };
     match options.0.keys().next() {
@@ -200,6 +207,8 @@ mod tests {
         assert_eq!(parsed("run --seed 7"), Ok(run(7)));
         assert_eq!(parsed("run --seed=7"), Ok(run(7)));
         assert_eq!(parsed("run --help"), Ok(Command::Help));
+        let file = "ada.recording".into();
+        assert_eq!(parsed("replay ada.recording"), Ok(Command::Replay { file }));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! did. Exit status: 0 all promises kept, 1 a broken one, 2 a wrong command line.
 
 mod args;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             pairs,
             seconds,
         } => rest(seed, nodes, pairs, seconds),
+        Command::Replay { file } => replay::run(&file),
         Command::Goodput => {
             print!("{}", goodput_table());
             true
