@@ -13,26 +13,26 @@
 
 mod addresses;
 pub mod api;
-pub mod directory;
+mod directory;
 pub mod error;
 pub mod fingerprint;
 mod hash;
 pub mod id;
 pub mod identity;
 mod introducer;
-pub mod level;
-pub mod limiter;
+mod level;
+mod limiter;
 pub mod limits;
 mod node;
-pub mod path;
+mod path;
 mod peer;
 #[cfg(feature = "record")]
 pub mod record;
-pub mod recovery;
-pub mod relay;
+mod recovery;
+mod relay;
 pub mod rng;
-pub mod session;
+mod session;
 pub mod time;
-pub mod wire;
+mod wire;
 
 pub use node::Node;

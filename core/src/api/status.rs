@@ -209,6 +209,26 @@ pub struct NodeStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Counters {
+    /// Registrations accepted as an introducer, renewals included.
+    pub registrations_accepted: u64,
+    /// Registrations refused.
+    pub registrations_refused: u64,
+    /// Records that contradicted another one with the same sequence number: evidence of misbehaviour.
+    pub record_conflicts: u64,
+    /// Searches of others answered.
+    pub searches_answered: u64,
+    /// Peers introduced to each other.
+    pub introductions: u64,
+    /// Searches and connect requests refused by a budget.
+    pub requests_throttled: u64,
+    /// Relay channels opened.
+    pub relay_channels_opened: u64,
+    /// Relay channels refused for a bound.
+    pub relay_channels_refused: u64,
+    /// Datagrams to relay that named no open channel, dropped.
+    pub relay_dropped_unknown: u64,
+    /// Datagrams to relay that were beyond the quota of their channel, dropped.
+    pub relay_dropped_quota: u64,
     /// Datagrams handed in.
     pub datagrams_received: u64,
     /// Datagrams handed out.

@@ -13,7 +13,7 @@ pub(crate) use refused::Refused;
 
 use core::net::SocketAddr;
 
-use crate::api::Roles;
+use crate::api::{Counters, Roles};
 use crate::directory::server::{
     Directory, DirectoryConfig, NameClaim, Registration, Requester, SearchPage,
     Target as DirectoryTarget,
@@ -239,6 +239,21 @@ impl IntroducerRole {
     /// When to call `on_timeout`.
     pub(crate) fn next_timeout(&self) -> Option<Deadline> {
         Deadline::earlier(self.directory.next_timeout(), self.relay.next_timeout())
+    }
+
+    /// Writes what it has done since the start into the node's counters.
+    pub(crate) fn count_into(&self, counters: &mut Counters) {
+        let (directory, relay) = (self.directory.counters(), self.relay.counters());
+        counters.registrations_accepted = directory.registered;
+        counters.registrations_refused = directory.refused;
+        counters.record_conflicts = directory.conflicts;
+        counters.searches_answered = directory.searches;
+        counters.introductions = directory.connects;
+        counters.requests_throttled = directory.throttled;
+        counters.relay_channels_opened = relay.opened;
+        counters.relay_channels_refused = relay.refused;
+        counters.relay_dropped_unknown = relay.dropped_unknown;
+        counters.relay_dropped_quota = relay.dropped_quota;
     }
 
     /// Registrations that stand.

@@ -91,6 +91,7 @@ impl Datagrams {
 
     /// Datagrams dropped so far for age or want of place.
     #[must_use]
+    #[cfg(test)]
     pub fn dropped(&self) -> u64 {
         self.dropped
     }

@@ -52,13 +52,11 @@ impl Node {
 
     fn obey_for_peer(&mut self, now: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
         match command {
-            Command::Disconnect(peer) => self.with_peer(peer, |p| {
-                if !p.is_connected() {
-                    return Err(ApiMisuse::NotConnected);
-                }
-                p.close(0, "goodbye");
-                Ok(Accepted::Done)
-            }),
+            Command::Disconnect(peer) if self.attempts.cancel(now, peer) => {
+                self.stirred = true;
+                self.disconnect(peer).or(Ok(Accepted::Done))
+            }
+            Command::Disconnect(peer) => self.disconnect(peer),
             Command::SendDatagram {
                 peer,
                 channel,
@@ -115,6 +113,19 @@ impl Node {
             Command::Ping(peer) => self.with_peer(peer, |p| p.ping().map(done)),
             _ => Ok(Accepted::Done),
         }
+    }
+
+    /// Says goodbye to a peer, or gives a handshake with it up.
+    fn disconnect(&mut self, peer: NodeId) -> Result<Accepted, ApiMisuse> {
+        self.with_peer(peer, |p| {
+            let is_calling = p.is_calling() && !p.is_connected();
+            if !p.is_connected() && !is_calling {
+                return Err(ApiMisuse::NotConnected);
+            }
+            p.drop_call();
+            p.close(0, "goodbye");
+            Ok(Accepted::Done)
+        })
     }
 
     fn with_peer(

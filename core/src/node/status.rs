@@ -24,6 +24,8 @@ impl Node {
                 observed: introducer.link.observed(),
             }
         });
+        let mut counters = self.counters;
+        self.serving.count_into(&mut counters);
         NodeStatus {
             id: self.id(),
             name: self.settings.name.clone(),
@@ -33,7 +35,7 @@ impl Node {
             introducers: introducers.collect(),
             directory_entries: self.serving.registrations(),
             relay_channels: self.serving.channels(),
-            counters: self.counters,
+            counters,
         }
     }
 

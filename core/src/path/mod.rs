@@ -35,9 +35,7 @@ use std::collections::VecDeque;
 
 pub use candidates::{canonical, may_probe};
 pub use mtu::MtuDiscovery;
-pub use types::{
-    PacketOutcome, PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus,
-};
+pub use types::{PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus};
 
 use crate::api::{CandidateKind, PathChangeReason};
 use crate::limiter::TokenBucket;

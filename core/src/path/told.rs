@@ -244,6 +244,7 @@ impl Paths {
     }
 
     /// The socket refused to send on a route (no route to host, and the like).
+    #[allow(dead_code)]
     pub fn on_send_error(&mut self, now: Instant, route: Route) {
         match self.by_route_mut(route.canonical()) {
             Some(path) if path.is_proven() => {

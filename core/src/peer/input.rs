@@ -78,6 +78,10 @@ impl Peer {
                 self.on_misbehaved(PeerMisbehaved::ReservedBits);
                 return PacketFate::Malformed;
             }
+            Err(OpenError::Exhausted) => {
+                self.on_exhausted(index);
+                return PacketFate::Unauthentic;
+            }
             Err(_) => return PacketFate::Unauthentic,
         };
         let bytes = datagram.len();

@@ -391,6 +391,15 @@ impl Peer {
         }
     }
 
+    /// A session has met so many forgeries that its keys must not open anything any more (protocol §4.5).
+    fn on_exhausted(&mut self, index: u32) {
+        if self.sessions.is_current(index) {
+            self.end_association(DisconnectReason::TimedOut);
+        } else if let Some(index) = self.sessions.drop_previous() {
+            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
+        }
+    }
+
     fn event(&mut self, event: Event) {
         self.outcomes.push_back(PeerOutcome::Event(event));
     }

@@ -171,11 +171,16 @@ impl Sessions {
             .map(|live| &live.session.remote_reset_token)
     }
 
-    /// What age asks for; an expired session is thrown away by the caller with `clear`.
+    /// What age, or the forgeries it has met, asks for; an expired session is thrown away by the caller with `clear`.
     pub(crate) fn age(&self, now: Instant) -> Age {
-        self.current
-            .as_ref()
-            .map_or(Age::Fresh, |live| live.lifetime.age(now))
+        self.current.as_ref().map_or(Age::Fresh, |live| {
+            let wear = if live.session.is_worn() {
+                Age::RekeyDue
+            } else {
+                Age::Fresh
+            };
+            live.lifetime.age(now).max(wear)
+        })
     }
 
     /// Steps the key phase of a session that only keeps a registration alive.

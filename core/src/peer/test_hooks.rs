@@ -20,6 +20,13 @@ impl Peer {
         Some((route, buffer))
     }
 
+    /// Pretends that so many packets failed to open with the session in front; gives its receiver index.
+    pub(crate) fn wear(&mut self, forgeries: u64) -> Option<u32> {
+        let (session, _) = self.sessions.sealing()?;
+        session.wear(forgeries);
+        Some(session.local_index)
+    }
+
     /// Lengths of everything that a peer could make grow: outcomes, controls, relayed, replies, kept bytes.
     pub(crate) fn queue_lengths(&self) -> [usize; 5] {
         let replies = self.levels.as_ref().map_or(0, |l| l.reply_queue.len());

@@ -225,6 +225,7 @@ impl<F> Recovery<F> {
 
     /// Bytes under way on a path.
     #[must_use]
+    #[cfg(test)]
     pub fn bytes_in_flight(&self, path: PathKey) -> u64 {
         self.path(path).map_or(0, PathRecovery::in_flight_bytes)
     }
@@ -258,14 +259,6 @@ impl<F> Recovery<F> {
     #[must_use]
     pub const fn is_idle(&self) -> bool {
         self.ledger.is_empty()
-    }
-
-    /// Gives back the memory of records that nothing uses; for a peer that fell silent.
-    pub fn release(&mut self) {
-        if self.is_idle() {
-            self.ledger.release();
-            self.notes.release();
-        }
     }
 
     fn path(&self, key: PathKey) -> Option<&PathRecovery> {

@@ -51,13 +51,6 @@ impl<F> Ledger<F> {
         self.outstanding == 0
     }
 
-    /// Gives back memory that nothing uses.
-    pub(super) fn release(&mut self) {
-        if self.outstanding == 0 {
-            self.entries = VecDeque::new();
-        }
-    }
-
     /// Records a packet. Numbers rise in practice; where one does not, its place is searched.
     pub(super) fn push(&mut self, meta: Meta, frames: F) {
         let entry = Entry {

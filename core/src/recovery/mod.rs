@@ -17,8 +17,7 @@
 //! neither does a skipped number. Where a loss turns out to be spurious the thresholds of that path
 //! widen and the congestion window is restored.
 //!
-//! A peer that never sent anything holds no heap memory here; [`Recovery::release`] gives back what
-//! one that fell silent holds.
+//! A peer that never sent anything holds no heap memory here.
 
 pub mod congestion;
 mod detection;
@@ -32,11 +31,7 @@ mod rtt;
 mod spurious;
 
 pub use detection::Recovery;
-pub use outcome::{
-    AckOfUnsent, AckOutcome, Delivered, Lost, PathAcked, PathKey, SendBudget, SentPacket,
-    TimeoutOutcome,
-};
-pub use pacer::Pacer;
+pub use outcome::{AckOutcome, Lost, PathKey, SentPacket, TimeoutOutcome};
 pub use path_recovery::PathStats;
 pub use received::ReceivedPackets;
 pub use rtt::Rtt;

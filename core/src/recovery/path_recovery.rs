@@ -145,6 +145,7 @@ impl PathRecovery {
         }
     }
 
+    #[cfg(test)]
     pub(super) const fn in_flight_bytes(&self) -> u64 {
         self.in_flight_bytes
     }

@@ -73,6 +73,7 @@ impl ReceivedPackets {
     }
 
     /// Sets how many ack-eliciting packets call for an acknowledgement; 2 at first, never below 1.
+    #[cfg(test)]
     pub fn set_ack_threshold(&mut self, packets: u32) {
         self.threshold = packets.max(1);
     }

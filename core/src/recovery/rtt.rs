@@ -67,12 +67,14 @@ impl Rtt {
 
     /// The mean deviation.
     #[must_use]
+    #[cfg(test)]
     pub const fn variance(&self) -> Duration {
         self.variance
     }
 
     /// The smallest sample; `None` before the first.
     #[must_use]
+    #[cfg(test)]
     pub const fn min(&self) -> Option<Duration> {
         self.min
     }

@@ -31,10 +31,6 @@ impl LossNotes {
         }
     }
 
-    pub(super) fn release(&mut self) {
-        self.notes = VecDeque::new();
-    }
-
     pub(super) fn note(&mut self, meta: &Meta, event: u64) {
         if self.notes.len() >= limits::LOSSES_REMEMBERED {
             self.notes.pop_front();

@@ -76,12 +76,14 @@ impl RelayRoutes {
 
     /// Number of routes.
     #[must_use]
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.remotes.len()
     }
 
     /// Whether there is no route.
     #[must_use]
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.remotes.is_empty()
     }

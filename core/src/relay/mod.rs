@@ -12,10 +12,9 @@
 pub mod client;
 pub mod server;
 
-pub use client::{RelayRoutes, RouteTaken};
-pub use server::{
-    ClosedEnd, DropReason, Forward, RelayConfig, RelayCounters, RelayRefusal, RelayServer,
-};
+#[cfg(test)]
+pub use server::DropReason;
+pub use server::{Forward, RelayConfig, RelayRefusal, RelayServer};
 
 /// Bit that is set in channel numbers chosen by a relay and clear in those chosen by a requester.
 pub const RELAY_CHOSEN: u32 = 1 << 31;

@@ -78,12 +78,6 @@ impl Lifetime {
         self.step_at = now + pause;
     }
 
-    /// Whether the session carried application data.
-    #[must_use]
-    pub const fn carried_data(&self) -> bool {
-        self.carried_data
-    }
-
     /// What is due.
     #[must_use]
     pub fn age(&self, now: Instant) -> Age {

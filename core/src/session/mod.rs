@@ -18,11 +18,11 @@ mod replay;
 mod reset;
 
 pub use handshake::{
-    COOKIE_REPLY_BYTES, CookieJar, Established, HandshakeError, INITIATION_BYTES, IkRequest,
-    Initiator, LocalOffer, MacKey, RecordCache, Responded, XxResponder, answer_xx, initiation_body,
-    read_ik, receiver_index,
+    CookieJar, IkRequest, Initiator, LocalOffer, MacKey, RecordCache, XxResponder, answer_xx,
+    initiation_body, read_ik, receiver_index,
 };
 pub use lifetime::{Age, Lifetime};
-pub use protection::{OpenError, Opened, SealError, Session, Suite, TAG_BYTES};
-pub use replay::ReplayWindow;
+#[cfg(test)]
+pub use protection::Suite;
+pub use protection::{OpenError, Session, TAG_BYTES};
 pub use reset::{RESET_BYTES, RESET_TRIGGER_BYTES_MIN, ResetKey, build_reset, is_reset};

@@ -14,8 +14,5 @@ pub mod reader;
 pub mod stun;
 pub mod writer;
 
-pub use control::{ControlMessage, ParsedControl};
-pub use frame::Frame;
-pub use packet::DatagramKind;
 pub use reader::Reader;
 pub use writer::{NoRoom, VARINT_MAX, Writer, varint_len};

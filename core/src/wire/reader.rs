@@ -43,6 +43,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// `TrailingBytes`.
+    #[cfg(test)]
     pub const fn finish(self, field: &'static str) -> Result<(), DecodeError> {
         if self.rest.is_empty() {
             Ok(())

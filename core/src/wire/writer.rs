@@ -85,15 +85,9 @@ impl<'a> Writer<'a> {
 
     /// What was written.
     #[must_use]
+    #[cfg(test)]
     pub fn written(&self) -> &[u8] {
         self.buffer.get(..self.len).unwrap_or_default()
-    }
-
-    /// Takes everything back that was written after `len` bytes; a larger `len` changes nothing.
-    pub const fn truncate(&mut self, len: usize) {
-        if len < self.len {
-            self.len = len;
-        }
     }
 
     /// Asks for room before a value of several fields is written, so that it is written whole or

@@ -292,9 +292,16 @@ impl ConnectAttempts {
         next
     }
 
-    /// The application gave an operation up.
-    pub fn cancel(&mut self, now: Instant, operation: OperationId) {
-        self.end_operation(now, operation, ConnectFailure::Cancelled);
+    /// The application gave up reaching this peer. Says whether any operation of its was under way.
+    pub fn cancel(&mut self, now: Instant, peer: NodeId) -> bool {
+        let attempts = self.attempts.values().filter(|a| a.peer == Some(peer));
+        let given_up: Vec<_> = attempts
+            .flat_map(|attempt| attempt.operations.iter().map(|o| o.0))
+            .collect();
+        for operation in &given_up {
+            self.end_operation(now, *operation, ConnectFailure::Cancelled);
+        }
+        !given_up.is_empty()
     }
 
     /// Asks introducers whose turn has come and ends operations whose time is over.
@@ -348,12 +355,14 @@ impl ConnectAttempts {
 
     /// Attempts under way.
     #[must_use]
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.attempts.len()
     }
 
     /// Whether no attempt is under way.
     #[must_use]
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.attempts.is_empty()
     }

@@ -63,8 +63,24 @@ fn operations_for_one_target_share_an_attempt_and_each_ends_once() {
     let connected = ConnectOutcome::Connected(id(5));
     assert_eq!(ended(&mut a), [(1, connected), (2, connected)]);
     assert!(a.is_empty() && a.next_timeout().is_none());
-    a.cancel(at(2), op(1));
+    assert!(!a.cancel(at(2), id(5)), "nothing is left to give up");
     assert_eq!(ended(&mut a), []);
+}
+
+#[test]
+fn what_is_given_up_ends_at_once_and_for_that_peer_alone() {
+    let mut a = attempts();
+    start(&mut a, 1, ConnectTarget::Id(id(5)), &[9]);
+    let named = start(&mut a, 2, ConnectTarget::Name("ada".into()), &[9]);
+    start(&mut a, 3, ConnectTarget::Id(id(6)), &[9]);
+    a.poll_ask();
+    a.poll_ask();
+    a.on_answer(at(1), named, id(9), id(5));
+    assert!(a.cancel(at(2), id(5)));
+    let cancelled = failed(5, ConnectFailure::Cancelled);
+    assert_eq!(ended(&mut a), [(1, cancelled), (2, cancelled)]);
+    assert_eq!(a.len(), 1, "the other peer is still being asked for");
+    assert!(!a.cancel(at(2), id(5)));
 }
 
 #[test]
@@ -177,7 +193,9 @@ quickcheck! {
                 (6, _) => {
                     a.on_handshake_failed(now, peer, ConnectFailure::TimedOut);
                 }
-                (7, _) => a.cancel(now, op(u64::from(n))),
+                (7, _) => {
+                    a.cancel(now, peer);
+                }
                 _ => a.on_timeout(now),
             }
         }

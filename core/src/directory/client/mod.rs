@@ -181,15 +181,6 @@ impl IntroducerLink {
         }
     }
 
-    /// The name or the key record changed: registers anew at once where a session stands.
-    pub fn on_local_changed(&mut self) {
-        match self.state {
-            State::Registering | State::Registered if self.asking => self.changed = true,
-            State::Registered | State::Refused(_) => self.ask(),
-            _ => {}
-        }
-    }
-
     /// A direct path to some peer failed. Our own NAT may have forgotten us: the address that the introducer sees
     /// is asked for anew, so that peers hear of it.
     pub fn on_path_failed(&mut self, now: Instant) {
@@ -256,12 +247,6 @@ impl IntroducerLink {
     #[must_use]
     pub const fn observed(&self) -> Option<SocketAddr> {
         self.observed
-    }
-
-    /// Life of the registration unless renewed; zero before the first.
-    #[must_use]
-    pub const fn life(&self) -> Duration {
-        self.life
     }
 
     fn move_to_resolving(&mut self, now: Instant) {

@@ -92,17 +92,13 @@ fn a_lost_session_comes_back_spread_over_three_seconds_at_the_same_address() {
 }
 
 #[test]
-fn a_new_session_or_name_registers_at_once() {
+fn a_new_session_registers_at_once_and_once() {
     let mut link = registered();
     link.on_session_up();
     assert_eq!(link.poll_action(at(5)), Some(LinkAction::Register));
-    link.on_local_changed();
     assert_eq!(link.poll_action(at(5)), None, "one at a time");
     link.on_registered(at(6), address(9), Duration::from_secs(60));
-    assert_eq!(link.poll_action(at(6)), Some(LinkAction::Register));
-    link.on_registered(at(7), address(9), Duration::from_secs(60));
-    link.on_local_changed();
-    assert_eq!(link.poll_action(at(8)), Some(LinkAction::Register));
+    assert_eq!(link.poll_action(at(6)), None);
 }
 
 #[test]
@@ -123,7 +119,7 @@ fn failing_paths_ask_for_the_observed_address_but_not_in_rows() {
 #[test]
 fn a_refusal_is_retried_slowly_and_a_silent_introducer_is_given_up() {
     let mut link = registered();
-    link.on_local_changed();
+    link.on_session_up();
     link.poll_action(at(0));
     for expected_ms in [30_000, 60_000, 120_000, 240_000, 300_000, 300_000] {
         link.on_refused(at(0), "taken", None);

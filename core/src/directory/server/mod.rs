@@ -31,7 +31,7 @@ use crate::limits::{
 use crate::time::{Deadline, Duration, Instant, TimerKind};
 use crate::wire::control::RefusalCode;
 
-pub use queries::{ConnectOrder, DirectoryEntry, Requester, SearchPage, Target};
+pub use queries::{Requester, SearchPage, Target};
 
 /// Bounds of a directory; the defaults are those of [`crate::limits`].
 #[derive(Clone, Copy, Debug)]
@@ -262,12 +262,6 @@ impl Directory {
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_session.len()
-    }
-
-    /// Whether nobody is registered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_session.is_empty()
     }
 
     /// Counters since start.

@@ -14,5 +14,5 @@ mod replies;
 #[cfg(test)]
 mod tests;
 
-pub use outgoing::{Outgoing, RequestPayload, Requests};
+pub use outgoing::{RequestPayload, Requests};
 pub use replies::{Admission, ReplyCache};

@@ -259,14 +259,9 @@ impl<T> Requests<T> {
         retry.into_iter().chain(end).min()
     }
 
-    /// Requests under way.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// Whether none is under way.
     #[must_use]
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

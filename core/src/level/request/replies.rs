@@ -202,13 +202,6 @@ impl<R> ReplyCache<R> {
         }
     }
 
-    /// Whether the request waits for its answer.
-    #[must_use]
-    pub fn is_in_work(&self, reference: u64) -> bool {
-        let entry = self.entries.get(&reference);
-        entry.is_some_and(|e| matches!(e.state, State::InWork))
-    }
-
     fn forget_ended(&mut self, now: Instant) {
         while let Some((at, reference)) = self.ends.first().copied()
             && at <= now
@@ -247,12 +240,14 @@ impl<R> ReplyCache<R> {
 
     /// References held.
     #[must_use]
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether it holds nothing.
     #[must_use]
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -268,9 +268,7 @@ impl Streams {
     }
 
     /// Bytes that a write would take now.
-    ///
-    /// # Errors
-    /// `UnknownStream`.
+    #[cfg(test)]
     pub fn writable_bytes(&mut self, id: StreamId) -> Result<usize, ApiMisuse> {
         let available = self.sending.available_bytes();
         let sending = self.sending_mut(id)?;
@@ -361,6 +359,7 @@ impl Streams {
 
     /// Channel of a stream; `None` where it is unknown or its OPEN has not come yet.
     #[must_use]
+    #[cfg(test)]
     pub fn channel(&self, id: StreamId) -> Option<ChannelId> {
         self.streams.get(&id.0)?.channel
     }
@@ -377,12 +376,14 @@ impl Streams {
 
     /// Streams that have not ended.
     #[must_use]
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.streams.len()
     }
 
     /// Whether there is none.
     #[must_use]
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.streams.is_empty()
     }

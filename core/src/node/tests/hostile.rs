@@ -281,3 +281,33 @@ fn a_challenge_and_a_goodbye_in_one_packet_leave_nothing_to_do() {
             .handle_command(crate::time::Instant::EPOCH, Command::Disconnect(ben));
     }
 }
+
+/// Ben's session with ada has met this many forgeries, and one more comes. Gives the session's receiver index.
+fn wear(net: &mut Net, ada: NodeId, forgeries: u64) -> u32 {
+    let node = net.node(3);
+    let key = node.table.key_of(&ada).expect("known");
+    let entry = node.table.get_mut(key).expect("known");
+    let index = entry.peer.wear(forgeries).expect("a session");
+    let mut forged = vec![0xC1; 100];
+    forged[1..5].copy_from_slice(&index.to_be_bytes());
+    let now = net.now;
+    net.node(3).handle_datagram(now, address(2), &mut forged);
+    index
+}
+
+#[test]
+fn a_session_that_forgeries_wore_out_is_replaced_and_one_beyond_the_bound_ends() {
+    let (mut net, ada, ben) = connected();
+    net.run(Duration::from_secs(1));
+    let worn = wear(&mut net, ada, limits::FORGERIES_REKEY);
+    net.events_of(ben);
+    net.run(Duration::from_secs(20));
+    let events = net.events_of(ben);
+    assert_eq!(count(&events, is_disconnected_event), 0, "it goes on");
+    let fresh = wear(&mut net, ada, limits::FORGERIES_MAX);
+    assert_ne!(worn, fresh, "a new handshake took over");
+    net.run(Duration::from_millis(10));
+    let events = net.events_of(ben);
+    assert_eq!(count(&events, is_disconnected_event), 1);
+    assert!(!net.is_connected(3, &ada));
+}

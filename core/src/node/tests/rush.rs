@@ -53,10 +53,10 @@ impl Caller {
 
     /// The first two datagrams, with a cookie where one is asked for; the third, to be sent.
     fn third(&mut self, net: &mut Net) -> Option<Vec<u8>> {
-        let mut answers = self.say(net, &self.initiator.datagram().to_vec());
+        let mut answers = self.say(net, self.initiator.datagram());
         if answers.first()?.first() == Some(&COOKIE_REPLY) {
             self.initiator.on_cookie(answers.first()?).ok()?;
-            answers = self.say(net, &self.initiator.datagram().to_vec());
+            answers = self.say(net, self.initiator.datagram());
         }
         let second = answers.iter().find(|bytes| bytes[0] == XX_SECOND)?;
         let established = self

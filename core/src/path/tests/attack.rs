@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use super::super::types::PacketOutcome;
 use super::super::*;
 use super::world::{Filtering, Mapping, Nat, World};
 use quickcheck::quickcheck;

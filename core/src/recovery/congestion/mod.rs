@@ -19,6 +19,7 @@ use crate::time::{Duration, Instant};
 
 /// What one acknowledgement says about a path.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code)] // read by model-based algorithms
 pub struct AckSample {
     /// When it arrived.
     pub now: Instant,

@@ -5,6 +5,7 @@ mod link;
 mod properties;
 
 use super::congestion::initial_window;
+use super::outcome::{AckOfUnsent, SendBudget};
 use super::*;
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};

@@ -5,6 +5,7 @@ use quickcheck::quickcheck;
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::recovery::outcome::Delivered;
 
 /// A fate and what came of it: how often each packet was handed back, and a trace of all outcomes.
 struct History {

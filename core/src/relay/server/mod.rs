@@ -1,6 +1,5 @@
 //! The relaying node's channels. Told: connect orders that the directory allowed, datagrams (only how long
-//! they are) and the ends of sessions. Decides: where a datagram goes, or that it is dropped. Returns the
-//! other ends of channels that closed. protocol §10.2.
+//! they are) and the ends of sessions. Decides: where a datagram goes, or that it is dropped. protocol §10.2.
 //!
 //! Fairness: each direction of each channel has a quota of its own and a peer has at most
 //! [`RELAY_CHANNELS_PER_PEER`] channels, so one peer takes at most that share; among the channels that are
@@ -80,15 +79,6 @@ pub enum DropReason {
     UnknownChannel,
     /// The quota of this direction is used up.
     Quota,
-}
-
-/// One end that lost its channel because of the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClosedEnd {
-    /// Whose end.
-    pub peer: PeerKey,
-    /// Its number.
-    pub channel: u32,
 }
 
 /// Counters since start; they only grow.
@@ -244,8 +234,10 @@ impl RelayServer {
         self.counters.opened += 1;
     }
 
-    fn close(&mut self, slot: usize) -> Option<Channel> {
-        let channel = self.channels.try_remove(slot)?;
+    fn close(&mut self, slot: usize) {
+        let Some(channel) = self.channels.try_remove(slot) else {
+            return;
+        };
         self.timers.remove(&(channel.timer, slot));
         for end in [channel.requester, channel.target] {
             self.ends.remove(&(end.peer, end.channel));
@@ -256,7 +248,6 @@ impl RelayServer {
                 }
             }
         }
-        Some(channel)
     }
 
     /// Says where a datagram of `length_bytes` goes that `from` sent on its end `channel`.
@@ -301,55 +292,17 @@ impl RelayServer {
         Forward::Drop(DropReason::UnknownChannel)
     }
 
-    /// The session is over: its channels close; the other ends are returned.
-    pub fn on_session_closed(&mut self, peer: PeerKey) -> Vec<ClosedEnd> {
-        let slots: Vec<_> = self
-            .slots_of(peer)
-            .map(|(_, slot, side)| (slot, side))
-            .collect();
-        slots
-            .into_iter()
-            .filter_map(|(slot, side)| {
-                let channel = self.close(slot)?;
-                let other = match side {
-                    Side::Requester => channel.target,
-                    Side::Target => channel.requester,
-                };
-                Some(ClosedEnd {
-                    peer: other.peer,
-                    channel: other.channel,
-                })
-            })
-            .collect()
+    /// The session is over: its channels close.
+    pub fn on_session_closed(&mut self, peer: PeerKey) {
+        let slots: Vec<_> = self.slots_of(peer).collect();
+        for slot in slots {
+            self.close(slot);
+        }
     }
 
-    fn slots_of(&self, peer: PeerKey) -> impl Iterator<Item = (u32, usize, Side)> + '_ {
+    fn slots_of(&self, peer: PeerKey) -> impl Iterator<Item = usize> + '_ {
         let range = (peer, 0)..=(peer, u32::MAX);
-        self.ends.range(range).map(|(key, v)| (key.1, v.0, v.1))
-    }
-
-    /// The same identity goes on in another session: its channels move to it. What `new` held before closes;
-    /// the other ends of that are returned.
-    pub fn on_session_replaced(&mut self, old: PeerKey, new: PeerKey) -> Vec<ClosedEnd> {
-        if old == new {
-            return Vec::new();
-        }
-        let closed = self.on_session_closed(new);
-        let moved: Vec<_> = self.slots_of(old).collect();
-        for (number, slot, side) in moved {
-            self.ends.remove(&(old, number));
-            self.ends.insert((new, number), (slot, side));
-            if let Some(channel) = self.channels.get_mut(slot) {
-                match side {
-                    Side::Requester => channel.requester.peer = new,
-                    Side::Target => channel.target.peer = new,
-                }
-            }
-        }
-        if let Some(count) = self.peer_channels.remove(&old) {
-            self.peer_channels.insert(new, count);
-        }
-        closed
+        self.ends.range(range).map(|(_, end)| end.0)
     }
 
     /// Ends channels that were quiet for too long.
@@ -386,6 +339,7 @@ impl RelayServer {
 
     /// Whether no channel is open.
     #[must_use]
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.channels.is_empty()
     }

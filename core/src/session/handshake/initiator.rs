@@ -144,12 +144,6 @@ impl Initiator {
         self.local.index
     }
 
-    /// The identity that is called.
-    #[must_use]
-    pub const fn remote_id(&self) -> NodeId {
-        self.remote
-    }
-
     /// Takes a cookie reply: from now on [`Self::datagram`] carries a `mac2`.
     ///
     /// # Errors

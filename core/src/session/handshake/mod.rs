@@ -24,11 +24,13 @@ mod responder;
 
 use core::fmt;
 
-pub use cookie::{COOKIE_REPLY_BYTES, CookieJar};
+#[cfg(test)]
+pub use cookie::COOKIE_REPLY_BYTES;
+pub use cookie::CookieJar;
 pub use initiator::Initiator;
-pub use layout::{INITIATION_BYTES, MacKey, initiation_body, receiver_index};
+pub use layout::{MacKey, initiation_body, receiver_index};
 pub use records::RecordCache;
-pub use responder::{IkRequest, Responded, XxResponder, answer_xx, read_ik};
+pub use responder::{IkRequest, XxResponder, answer_xx, read_ik};
 
 use super::protection::Session;
 use crate::identity::{KeyRecord, RecordError};
@@ -44,6 +46,7 @@ pub struct LocalOffer {
     /// Token of this side's index (protocol §4.6).
     pub reset_token: [u8; 16],
     /// What this side can do, bit by bit.
+    #[allow(dead_code)]
     pub capabilities: u32,
 }
 
@@ -56,6 +59,7 @@ pub struct Established {
     /// The association that both sides agreed on.
     pub association: u64,
     /// What the other side can do.
+    #[allow(dead_code)]
     pub capabilities: u32,
     /// For an `XX` initiator: the third datagram, to be sent until a packet of the session was
     /// opened.

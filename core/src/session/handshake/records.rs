@@ -44,14 +44,9 @@ impl RecordCache {
 
     /// Records remembered.
     #[must_use]
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.order.len()
-    }
-
-    /// Whether none is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
     }
 }
 

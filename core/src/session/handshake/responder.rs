@@ -171,12 +171,6 @@ impl XxResponder {
         &self.datagram
     }
 
-    /// The index under which the third datagram comes in.
-    #[must_use]
-    pub const fn local_index(&self) -> u32 {
-        self.local.index
-    }
-
     /// Takes the third datagram; the caller proves with it that it is live.
     ///
     /// # Errors

@@ -176,6 +176,7 @@ impl Session {
 
     /// The suite that was agreed.
     #[must_use]
+    #[cfg(test)]
     pub const fn suite(&self) -> Suite {
         self.suite
     }
@@ -183,14 +184,22 @@ impl Session {
     /// Whether a packet was opened: only then is the other side known to hold the keys (protocol
     /// §3.6).
     #[must_use]
+    #[cfg(test)]
     pub const fn is_confirmed(&self) -> bool {
         self.opening.replay.largest().is_some()
     }
 
     /// Packets that failed to open since the session came up.
     #[must_use]
+    #[cfg(test)]
     pub const fn forgeries(&self) -> u64 {
         self.opening.forgeries
+    }
+
+    /// Pretends that so many packets failed to open.
+    #[cfg(test)]
+    pub(crate) fn wear(&mut self, forgeries: u64) {
+        self.opening.forgeries = forgeries;
     }
 
     /// Whether so many forgeries were tried that a new session should take over.

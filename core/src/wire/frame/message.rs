@@ -5,7 +5,7 @@
 //! own total is refused.
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::wire::writer::{payload_room, sized_len};
+use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of MESSAGE.
@@ -77,17 +77,4 @@ pub const fn header_len(id: u64, channel: u32, total_bytes: u64, offset_bytes: u
         + varint_len(channel as u64)
         + varint_len(total_bytes)
         + varint_len(offset_bytes)
-}
-
-/// Most bytes of a fragment that fit `room_bytes`; `None` where not even an empty one does.
-#[must_use]
-pub fn data_room(
-    room_bytes: usize,
-    id: u64,
-    channel: u32,
-    total_bytes: u64,
-    offset_bytes: u64,
-) -> Option<usize> {
-    let header = header_len(id, channel, total_bytes, offset_bytes);
-    payload_room(room_bytes.checked_sub(header)?)
 }

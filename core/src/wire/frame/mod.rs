@@ -119,6 +119,7 @@ impl<'a> Frame<'a> {
 
     /// Bytes of the whole frame.
     #[must_use]
+    #[cfg(test)]
     pub const fn encoded_len(&self) -> usize {
         match self {
             Self::Padding(f) => f.encoded_len(),
@@ -226,6 +227,7 @@ pub fn iter(bytes: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, DecodeError>
 ///
 /// # Errors
 /// The first field that does not decode.
+#[cfg(test)]
 pub fn check(bytes: &[u8]) -> Result<bool, DecodeError> {
     iter(bytes).try_fold(false, |eliciting, frame| {
         Ok(eliciting | frame?.is_ack_eliciting())

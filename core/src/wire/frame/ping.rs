@@ -8,6 +8,7 @@ use crate::wire::{NoRoom, Writer};
 pub const TYPE: u8 = 0x01;
 
 /// Bytes of the whole frame.
+#[cfg(test)]
 pub const ENCODED_LEN: usize = 1;
 
 /// Writes the frame.

@@ -4,7 +4,7 @@
 //! so that no frame has to come first. FIN marks the last byte, and may come without any.
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::wire::writer::{payload_room, sized_len};
+use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, VARINT_MAX, Writer, varint_len};
 
 const FLAG_OPEN: u8 = 1;
@@ -94,15 +94,4 @@ pub const fn header_len(id: u64, offset_bytes: u64, channel: Option<u32>) -> usi
         None => 0,
     };
     2 + varint_len(id) + varint_len(offset_bytes) + channel_len
-}
-
-/// Most bytes of data that fit `room_bytes`; `None` where not even an empty frame (FIN alone) does.
-#[must_use]
-pub fn data_room(
-    room_bytes: usize,
-    id: u64,
-    offset_bytes: u64,
-    channel: Option<u32>,
-) -> Option<usize> {
-    payload_room(room_bytes.checked_sub(header_len(id, offset_bytes, channel))?)
 }

@@ -216,22 +216,6 @@ quickcheck! {
         let packet: Vec<u8> = frames.iter().flat_map(|f| f.0.clone()).collect();
         iter(&packet).map(|f| write(f.unwrap()).0).eq(frames.into_iter().map(|f| f.0))
     }
-
-    fn data_room_is_exact(id: u64, at: u64, channel: u32, room: u16) -> bool {
-        let (id, at, room) = (id & VARINT_MAX, at >> 8, usize::from(room));
-        let message_len = |len: usize| {
-            message::header_len(id, channel, at, at) + crate::wire::writer::sized_len(len)
-        };
-        let stream_len = |len: usize| {
-            stream::header_len(id, at, None) + crate::wire::writer::sized_len(len)
-        };
-        let exact = |found: Option<usize>, len: &dyn Fn(usize) -> usize| match found {
-            Some(fit) => len(fit) <= room && len(fit + 1) > room,
-            None => len(0) > room,
-        };
-        exact(message::data_room(room, id, channel, at, at), &message_len)
-            && exact(stream::data_room(room, id, at, None), &stream_len)
-    }
 }
 
 #[test]
@@ -243,7 +227,7 @@ fn all_inputs_of_up_to_two_bytes_are_safe() {
             assert!(refused_or_canonical(&[first, second]));
             assert_eq!(packet::receiver_index(&[first, second]), None);
             assert!(crate::wire::stun::parse_binding_request(&[first, second]).is_none());
-            assert!(crate::wire::ControlMessage::parse(&[first, second]).is_err());
+            assert!(crate::wire::control::ControlMessage::parse(&[first, second]).is_err());
         }
     }
 }
