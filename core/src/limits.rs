@@ -1,5 +1,6 @@
-//! Every bound of the engine: name, value, unit, reason. Values may be lowered by configuration, never raised by
-//! a peer.
+//! Every bound of the engine: name, value, unit, reason. No peer changes one. Configuration sets those that are a
+//! node's own affair: what it grants as introducer and relay, either way ([`crate::api::OperatorLimits`]), and the
+//! bytes it holds over all peers, downwards ([`crate::api::NodeConfig`]).
 
 use core::time::Duration;
 

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::str::FromStr;
 
+use super::OperatorLimits;
 use crate::id::NodeId;
 use crate::limits;
 
@@ -144,6 +145,8 @@ pub struct NodeConfig {
     pub accept_strangers: bool,
     /// Whether direct paths are tried at all; otherwise everything is relayed.
     pub direct_paths: bool,
+    /// What others are granted (roles introducer and relay).
+    pub operator: OperatorLimits,
     /// Bytes received and not taken by the application, over all peers; at most
     /// [`limits::RECEIVE_BUDGET_BYTES`].
     pub receive_budget_bytes: u64,
@@ -171,6 +174,7 @@ impl NodeConfig {
             known_peers: Vec::new(),
             accept_strangers: true,
             direct_paths: true,
+            operator: OperatorLimits::default(),
             receive_budget_bytes: limits::RECEIVE_BUDGET_BYTES,
             send_budget_bytes: limits::SEND_BUDGET_BYTES,
             shard: 0,

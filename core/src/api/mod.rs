@@ -6,6 +6,7 @@ mod config;
 mod engine;
 mod error;
 mod event;
+mod operator;
 mod status;
 mod transmit;
 
@@ -17,6 +18,7 @@ pub use event::{
     Answer, ConnectFailure, DisconnectReason, Effect, Event, MessageFailure, PathChangeReason,
     RequestOutcome, SearchEntry, SearchOutcome, StreamRead,
 };
+pub use operator::OperatorLimits;
 pub use status::{
     CandidateAttempt, CandidateKind, Counters, IntroducerState, IntroducerStatus, NodeStatus,
     PathKind, PathStatus, PeerState, PeerStatus, Verdict, Why,

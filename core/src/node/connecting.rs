@@ -277,12 +277,13 @@ impl Node {
     fn send_candidates(&mut self, key: PeerKey) {
         let candidates = self.addresses.candidates();
         let reflexive = self.addresses.reflexive();
+        let direct_paths = self.table.common().direct_paths;
         let Some(entry) = self.table.get_mut(key) else {
             return;
         };
         let paths = &mut entry.peer.paths;
         paths.on_local_addresses(&reflexive, self.addresses.interfaces());
-        if !self.settings.direct_paths {
+        if !direct_paths {
             return;
         }
         if !candidates.is_empty() {

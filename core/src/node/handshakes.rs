@@ -1,10 +1,10 @@
 //! Handshakes of both directions: answers to strangers' calls, and our own calls (protocol §3). The guard decides what
 //! may be computed; the session layer computes; here is decided who calls whom, and with which association.
 
+use super::Node;
 use super::guard::Admission;
 use super::provisional::{HalfOpen, HalfOpenIk};
 use super::table::Owner;
-use super::{Node, Settings};
 use crate::id::PeerKey;
 use crate::identity::KeyRecord;
 use crate::limits;
@@ -248,9 +248,7 @@ impl Node {
             self.counters.dropped_unauthentic += 1;
             return self.table.retire_index(index);
         }
-        let key = self
-            .table
-            .ensure(now, remote.id, self.settings.direct_paths);
+        let key = self.table.ensure(now, remote.id);
         self.table.set_owner(index, Owner::Peer(key));
         let Some(entry) = self.table.get_mut(key) else {
             return;
@@ -318,12 +316,5 @@ impl Node {
                 None
             }
         }
-    }
-}
-
-impl Settings {
-    /// `XX` shows our key to any prober: only introducers answer it.
-    fn answers_strangers_by_id(&self) -> bool {
-        self.roles.introducer
     }
 }

@@ -116,9 +116,7 @@ impl Node {
             association,
             ..
         } = *half_open;
-        let key = self
-            .table
-            .ensure(now, record.id, self.settings.direct_paths);
+        let key = self.table.ensure(now, record.id);
         self.table.set_owner(index, Owner::Peer(key));
         let bytes = datagram.len();
         let Some(entry) = self.table.get_mut(key) else {

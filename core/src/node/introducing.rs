@@ -155,7 +155,7 @@ impl Node {
     }
 
     fn call_introducer(&mut self, now: Instant, id: NodeId, address: SocketAddr) {
-        let key = self.table.ensure(now, id, self.settings.direct_paths);
+        let key = self.table.ensure(now, id);
         if let Some(entry) = self.table.get_mut(key) {
             entry
                 .peer

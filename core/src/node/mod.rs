@@ -18,6 +18,7 @@ mod output;
 mod provisional;
 mod searching;
 mod serving;
+mod settings;
 mod status;
 mod table;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use self::guard::Guard;
 use self::introducing::Introducer;
 use self::provisional::Provisional;
 use self::searching::Searches;
+use self::settings::Settings;
 use self::table::Table;
 use crate::addresses::OwnAddresses;
 use crate::api::{
@@ -40,17 +42,13 @@ use crate::api::{
     OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::directory::attempts::ConnectAttempts;
-use crate::directory::server::DirectoryConfig;
 use crate::id::NodeId;
 use crate::identity::Identity;
 use crate::introducer::IntroducerRole;
-use crate::level::budget::Budgets;
 use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::path::Route;
-use crate::peer::Common;
 use crate::relay::client::RelayRoutes;
-use crate::relay::server::RelayConfig;
 use crate::rng::Rng;
 use crate::time::{Deadline, Instant, TimerKind};
 
@@ -92,16 +90,6 @@ pub struct Node {
     is_shut_down: bool,
 }
 
-/// What the configuration says and the engine only reads.
-struct Settings {
-    network: String,
-    name: Option<String>,
-    listed: bool,
-    roles: crate::api::Roles,
-    accept_strangers: bool,
-    direct_paths: bool,
-}
-
 impl Node {
     /// Makes a node; it starts to look for its introducers at once (poll it).
     ///
@@ -109,52 +97,30 @@ impl Node {
     /// `ApiMisuse::InvalidArgument` for seeds that make no key, and for a name or network label that is too long or has
     /// characters that may not be in one.
     pub fn new(config: NodeConfig, now: Instant) -> Result<Self, ApiMisuse> {
-        let wrong = |what, must| ApiMisuse::InvalidArgument { what, must };
-        if let Some(name) = &config.name
-            && !crate::directory::name::is_valid_name(name)
-        {
-            return Err(wrong(
-                "the name",
-                "must have 1 to 64 bytes without white space, @ or /",
-            ));
-        }
-        let is_label = |c: char| c.is_ascii_graphic();
-        if config.network.len() > 64 || !config.network.chars().all(is_label) {
-            return Err(wrong(
-                "the network",
-                "must have at most 64 visible ASCII characters",
-            ));
-        }
+        let settings = Settings::of(&config)?;
         let sequence = config.record_sequence;
         let identity = Identity::from_seeds(&config.identity_seed, &config.static_seed, sequence)
-            .map_err(|_| wrong("the identity seed", "must make a key"))?;
+            .map_err(|_| ApiMisuse::InvalidArgument {
+            what: "the identity seed",
+            must: "must make a key",
+        })?;
         let rng = Rng::from_seed(config.rng_seed);
         let id = identity.node_id();
         let per_minute = u64::from(limits::PROBES_PER_MINUTE);
-        let (receive, send) = (config.receive_budget_bytes, config.send_budget_bytes);
-        let common = Common {
-            budgets: Budgets::new(receive, send),
-        };
+        let common = settings::common(&config);
         let mut node = Self {
             guard: Guard::new(now, id, &identity, rng.fork("guard")),
             table: Table::new(id, config.shard, common, rng.fork("table")),
             attempts: ConnectAttempts::new(rng.fork("attempts")),
             serving: IntroducerRole::new(
                 config.roles,
-                DirectoryConfig::default(),
-                RelayConfig::default(),
+                settings::directory(&config.operator),
+                settings::relay(&config.operator),
                 rng.fork("relay"),
             ),
             rng: rng.fork("node"),
             identity,
-            settings: Settings {
-                network: config.network,
-                name: config.name,
-                listed: config.listed,
-                roles: config.roles,
-                accept_strangers: config.accept_strangers,
-                direct_paths: config.direct_paths,
-            },
+            settings,
             started: now,
             agenda: Agenda::default(),
             provisional: Provisional::default(),

@@ -191,9 +191,7 @@ impl Node {
         record: KeyRecord,
         name: Option<String>,
     ) -> PeerKey {
-        let key = self
-            .table
-            .ensure(now, record.id, self.settings.direct_paths);
+        let key = self.table.ensure(now, record.id);
         let reflexive = self.addresses.reflexive();
         if let Some(entry) = self.table.get_mut(key) {
             entry.is_known = true;

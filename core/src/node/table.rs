@@ -64,6 +64,11 @@ impl Table {
         }
     }
 
+    /// What all peers share.
+    pub(super) fn common(&self) -> &Common {
+        &self.common
+    }
+
     pub(super) fn key_of(&self, id: &NodeId) -> Option<PeerKey> {
         self.by_id.get(id).copied()
     }
@@ -88,19 +93,13 @@ impl Table {
     }
 
     /// The peer with this identity; made where there is none.
-    pub(super) fn ensure(&mut self, now: Instant, id: NodeId, direct_paths: bool) -> PeerKey {
+    pub(super) fn ensure(&mut self, now: Instant, id: NodeId) -> PeerKey {
         if let Some(key) = self.key_of(&id) {
             return key;
         }
         let rng = self.rng.fork_next();
-        let peer = Peer::new(
-            now,
-            id,
-            self.local_id < id,
-            direct_paths,
-            Arc::clone(&self.common),
-            rng,
-        );
+        let common = Arc::clone(&self.common);
+        let peer = Peer::new(now, id, self.local_id < id, common, rng);
         let entry = Box::new(Entry {
             peer,
             is_known: false,

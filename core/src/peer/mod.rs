@@ -54,6 +54,8 @@ use crate::time::{Duration, Instant};
 pub(crate) struct Common {
     /// Bytes that all peers together may hold.
     pub(crate) budgets: Budgets,
+    /// Whether direct paths are tried at all.
+    pub(crate) direct_paths: bool,
 }
 
 /// One remote node.
@@ -107,7 +109,6 @@ impl Peer {
         now: Instant,
         id: NodeId,
         is_smaller: bool,
-        direct_paths: bool,
         common: Arc<Common>,
         rng: Rng,
     ) -> Self {
@@ -119,7 +120,7 @@ impl Peer {
             sessions: Sessions::default(),
             calling: None,
             confirming: None,
-            paths: Paths::new(rng.fork("paths"), direct_paths, now),
+            paths: Paths::new(rng.fork("paths"), common.direct_paths, now),
             recovery: Recovery::new(ControllerKind::Cubic),
             received: ReceivedPackets::new(),
             acks: AckOutcome::new(),

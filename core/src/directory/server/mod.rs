@@ -40,6 +40,14 @@ pub struct DirectoryConfig {
     pub registrations: usize,
     /// Identities held behind one IPv4 address or IPv6 /64.
     pub keys_per_source: usize,
+    /// Searches a minute by one identity or source.
+    pub searches_per_minute: u32,
+    /// Searches at once by one identity or source.
+    pub search_burst: u32,
+    /// Connect orders a minute by one requester.
+    pub connects_per_minute: u32,
+    /// Connect orders a minute towards one target.
+    pub connects_to_target_per_minute: u32,
     /// Names owned by one identity.
     pub names_per_key: usize,
     /// Life of a registration unless renewed.
@@ -53,6 +61,10 @@ impl Default for DirectoryConfig {
         Self {
             registrations: REGISTRATIONS,
             keys_per_source: KEYS_PER_SOURCE,
+            searches_per_minute: SEARCHES_PER_MINUTE,
+            search_burst: SEARCH_BURST,
+            connects_per_minute: CONNECTS_PER_MINUTE,
+            connects_to_target_per_minute: CONNECTS_TO_TARGET_PER_MINUTE,
             names_per_key: NAMES_PER_KEY,
             registration_life: REGISTRATION_LIFE,
             name_grace: NAME_GRACE,
@@ -190,6 +202,11 @@ impl Directory {
     #[must_use]
     pub fn new(config: DirectoryConfig) -> Self {
         let keys = config.registrations;
+        let (searches, search_burst) = (config.searches_per_minute, config.search_burst);
+        let (connects, to_target) = (
+            config.connects_per_minute,
+            config.connects_to_target_per_minute,
+        );
         Self {
             config,
             entries: Slab::new(),
@@ -200,14 +217,10 @@ impl Directory {
             sources: BTreeMap::new(),
             ends: BTreeSet::new(),
             graces: BTreeSet::new(),
-            searches_by_id: Budget::new(SEARCHES_PER_MINUTE, SEARCH_BURST, keys),
-            searches_by_source: Budget::new(SEARCHES_PER_MINUTE, SEARCH_BURST, keys),
-            connects_by_requester: Budget::new(CONNECTS_PER_MINUTE, CONNECTS_PER_MINUTE, keys),
-            connects_by_target: Budget::new(
-                CONNECTS_TO_TARGET_PER_MINUTE,
-                CONNECTS_TO_TARGET_PER_MINUTE,
-                keys,
-            ),
+            searches_by_id: Budget::new(searches, search_burst, keys),
+            searches_by_source: Budget::new(searches, search_burst, keys),
+            connects_by_requester: Budget::new(connects, connects, keys),
+            connects_by_target: Budget::new(to_target, to_target, keys),
             ended: VecDeque::new(),
             counters: DirectoryCounters::default(),
         }

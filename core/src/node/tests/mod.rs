@@ -6,6 +6,7 @@ mod cycles;
 mod handshake;
 mod hostile;
 mod introducers;
+mod operator;
 mod repeating;
 mod replay;
 mod rush;

@@ -1,0 +1,85 @@
+//! What the configuration says, checked once and read by the parts of a node.
+
+use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles};
+use crate::directory::name::is_valid_name;
+use crate::directory::server::DirectoryConfig;
+use crate::level::budget::Budgets;
+use crate::limits;
+use crate::peer::Common;
+use crate::relay::server::RelayConfig;
+
+/// What the configuration says and the node only reads; what peers read is in [`Common`].
+pub(super) struct Settings {
+    pub(super) network: String,
+    pub(super) name: Option<String>,
+    pub(super) listed: bool,
+    pub(super) roles: Roles,
+    pub(super) accept_strangers: bool,
+}
+
+impl Settings {
+    /// Reads and checks.
+    ///
+    /// # Errors
+    /// `ApiMisuse::InvalidArgument` for a name or network label that is too long or has characters that may not be in
+    /// one.
+    pub(super) fn of(config: &NodeConfig) -> Result<Self, ApiMisuse> {
+        let wrong = |what, must| ApiMisuse::InvalidArgument { what, must };
+        if config.name.as_ref().is_some_and(|n| !is_valid_name(n)) {
+            let must = "must have 1 to 64 bytes without white space, @ or /";
+            return Err(wrong("the name", must));
+        }
+        let is_label = |c: char| c.is_ascii_graphic();
+        if config.network.len() > 64 || !config.network.chars().all(is_label) {
+            let must = "must have at most 64 visible ASCII characters";
+            return Err(wrong("the network", must));
+        }
+        Ok(Self {
+            network: config.network.clone(),
+            name: config.name.clone(),
+            listed: config.listed,
+            roles: config.roles,
+            accept_strangers: config.accept_strangers,
+        })
+    }
+
+    /// `XX` shows our key to any prober: only introducers answer it.
+    pub(super) fn answers_strangers_by_id(&self) -> bool {
+        self.roles.introducer
+    }
+}
+
+/// What the configuration says to all peers.
+pub(super) fn common(config: &NodeConfig) -> Common {
+    Common {
+        budgets: Budgets::new(config.receive_budget_bytes, config.send_budget_bytes),
+        direct_paths: config.direct_paths,
+    }
+}
+
+/// Bounds of the directory that the operator grants.
+pub(super) fn directory(granted: &OperatorLimits) -> DirectoryConfig {
+    DirectoryConfig {
+        registrations: granted.registrations,
+        keys_per_source: granted.registrations_per_source,
+        searches_per_minute: granted.searches_per_minute,
+        search_burst: granted.searches_per_minute.saturating_mul(2),
+        connects_per_minute: granted.connects_per_minute,
+        connects_to_target_per_minute: granted.connects_to_target_per_minute,
+        ..DirectoryConfig::default()
+    }
+}
+
+/// Bounds of the relay that the operator grants.
+pub(super) fn relay(granted: &OperatorLimits) -> RelayConfig {
+    let rate = granted.relay_bytes_per_s;
+    // A burst holds a whole datagram, or nothing would ever pass.
+    let least = limits::MAX_DATAGRAM_BYTES as u64;
+    RelayConfig {
+        channels: granted.relay_channels,
+        channels_per_peer: granted.relay_channels_per_peer,
+        rate_bytes_per_s: rate.max(1),
+        burst_bytes: rate.saturating_mul(4).max(least),
+        ..RelayConfig::default()
+    }
+}
