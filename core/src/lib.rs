@@ -31,6 +31,7 @@ pub mod record;
 mod recovery;
 mod relay;
 pub mod rng;
+mod schedule;
 mod session;
 pub mod time;
 mod wire;

@@ -202,12 +202,22 @@ fn rooms_of_the_engine_do_not_import_sideways_or_upwards() {
             "path",
             "directory",
             "relay",
+            "schedule",
             "peer",
             "node",
         ];
         let upper: &[&str] = match room {
             _ if GROUND.contains(&room) || SIBLINGS.contains(&room) => rooms,
             "peer" => &["node", "directory", "relay"],
+            "schedule" => &[
+                "session",
+                "recovery",
+                "path",
+                "directory",
+                "relay",
+                "peer",
+                "node",
+            ],
             _ => continue,
         };
         for (at, line) in product_lines(&text) {

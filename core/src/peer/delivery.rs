@@ -2,7 +2,6 @@
 //! levels' news become events for the application.
 
 use super::Peer;
-use super::content::{Content, SentFrame};
 use super::kept::Epoch;
 use super::outcome::{Asker, PeerOutcome};
 use crate::api::{Event, MessageFailure, MessageId, RequestId, RequestOutcome, StreamId};
@@ -11,6 +10,7 @@ use crate::level::message::MessageEvent;
 use crate::level::stream::StreamEvent;
 use crate::path::PathKey;
 use crate::recovery::{self, AckOutcome, Lost};
+use crate::schedule::{Acked, Content, SentFrame};
 use crate::time::{Duration, Instant};
 
 impl Peer {
@@ -44,11 +44,8 @@ impl Peer {
             SentFrame::Ack { largest } => self.received.on_ack_of_ack(largest),
             SentFrame::Ping => self.on_pong(rtt),
             SentFrame::Control(_) => {}
-            SentFrame::Stream(sent) => self.levels().streams.on_delivered(&sent),
-            SentFrame::Message(sent) => self.levels().messages.on_delivered(&sent),
-            SentFrame::Request { reference, .. } => self.levels().requests.on_delivered(reference),
-            SentFrame::Reply { reference, .. } => {
-                self.levels().replies.on_reply_delivered(reference, pn, now);
+            SentFrame::Level(sent) => {
+                self.levels().on_delivered(&sent, Acked { by_pn: pn, now });
             }
             SentFrame::MtuProbe(bytes) => {
                 self.paths.on_mtu_probe_acked(now, path, bytes);
@@ -76,16 +73,9 @@ impl Peer {
     fn on_lost(&mut self, now: Instant, path: PathKey, frame: SentFrame) {
         match frame {
             SentFrame::Ack { .. } => {}
-            SentFrame::Request { reference, sending } => {
-                self.levels().requests.on_lost(reference, sending);
-            }
-            SentFrame::Reply { reference, sending } => {
-                self.levels().on_reply_lost(reference, sending);
-            }
             SentFrame::Ping => self.on_pong(None),
             SentFrame::Control(json) => self.controls.push_back(json),
-            SentFrame::Stream(sent) => self.levels().streams.on_lost(&sent),
-            SentFrame::Message(sent) => self.levels().messages.on_lost(&sent),
+            SentFrame::Level(sent) => self.levels().on_lost(&sent),
             SentFrame::MtuProbe(bytes) => self.paths.on_mtu_probe_lost(now, path, bytes),
         }
     }
@@ -102,11 +92,8 @@ impl Peer {
         };
         for frame in content {
             match frame {
-                SentFrame::Stream(sent) => levels.streams.on_lost(&sent),
-                SentFrame::Message(sent) => levels.messages.on_lost(&sent),
+                SentFrame::Level(sent) => levels.on_probe(&sent),
                 SentFrame::Control(json) => self.controls.push_back(json),
-                SentFrame::Request { reference, .. } => levels.requests.on_probe(reference),
-                SentFrame::Reply { reference, .. } => levels.on_reply_probed(reference),
                 SentFrame::Ack { .. } | SentFrame::Ping | SentFrame::MtuProbe(_) => {}
             }
         }

@@ -4,14 +4,14 @@
 use bytes::Bytes;
 
 use super::kept::Epoch;
-use super::outcome::{PeerOutcome, Reply};
+use super::outcome::PeerOutcome;
 use super::{Asker, Peer};
 use crate::api::{Answer, CandidateKind, DisconnectReason, Event, RequestId, RequestOutcome};
 use crate::error::PeerMisbehaved;
-use crate::level::request::Admission;
 use crate::level::{Received, Violation};
 use crate::path::{Received as PathPacket, ResponseOutcome, Route};
 use crate::recovery;
+use crate::schedule::Reply;
 use crate::session::OpenError;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Candidate, CandidateKind as Named, ControlMessage, ParsedControl};
@@ -271,22 +271,15 @@ impl Peer {
     }
 
     fn on_request(&mut self, now: Instant, pn: u64, request: &RequestFrame<'_>) {
-        let levels = self.levels();
-        match levels.replies.on_request(request.reference, pn, now) {
-            Admission::Execute => {
-                let event = Event::RequestReceived {
-                    peer: self.id,
-                    request: RequestId(request.reference),
-                    service: request.service.to_owned(),
-                    body: Bytes::copy_from_slice(request.body),
-                };
-                self.event(event);
-            }
-            Admission::Repeat(reply) => {
-                let reply = reply.clone();
-                levels.queue_reply(request.reference, reply);
-            }
-            Admission::InProgress | Admission::Settled | Admission::Busy | Admission::Late => {}
+        let replies = &mut self.levels().replies;
+        if replies.on_request(request.reference, pn, now) {
+            let event = Event::RequestReceived {
+                peer: self.id,
+                request: RequestId(request.reference),
+                service: request.service.to_owned(),
+                body: Bytes::copy_from_slice(request.body),
+            };
+            self.event(event);
         }
     }
 
@@ -340,14 +333,8 @@ impl Peer {
         reference: u64,
         message: ControlMessage,
     ) {
-        let levels = self.levels();
-        match levels.replies.on_request(reference, pn, now) {
-            Admission::Execute => self.outcomes.push_back(PeerOutcome::Control(message)),
-            Admission::Repeat(reply) => {
-                let reply = reply.clone();
-                levels.queue_reply(reference, reply);
-            }
-            Admission::InProgress | Admission::Settled | Admission::Busy | Admission::Late => {}
+        if self.levels().replies.on_request(reference, pn, now) {
+            self.outcomes.push_back(PeerOutcome::Control(message));
         }
     }
 
@@ -381,10 +368,7 @@ impl Peer {
         message: &ControlMessage,
     ) {
         let reply = Reply::Control(Bytes::from(message.to_json()));
-        let levels = self.levels();
-        if levels.replies.on_reply(reference, reply.clone(), now) {
-            levels.queue_reply(reference, reply);
-        }
+        self.levels().replies.answer(reference, reply, now);
     }
 }
 

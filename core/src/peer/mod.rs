@@ -6,7 +6,6 @@
 //! one peer leaves as a [`PeerOutcome`].
 
 mod calling;
-mod content;
 mod delivery;
 mod input;
 mod kept;
@@ -22,7 +21,7 @@ mod test_hooks;
 mod timeout;
 
 pub(crate) use input::PacketFate;
-pub(crate) use outcome::{Asker, PeerOutcome, Purpose, Reply};
+pub(crate) use outcome::{Asker, PeerOutcome, Purpose};
 pub(crate) use output::PeerTransmit;
 pub(crate) use timeout::Renewal;
 
@@ -32,7 +31,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use self::calling::{Calling, Confirming, Repeat};
-use self::content::Content;
 use self::kept::{Epoch, Kept};
 use self::levels::Levels;
 use self::sessions::Sessions;
@@ -46,6 +44,7 @@ use crate::path::{Paths, Route};
 use crate::recovery::congestion::ControllerKind;
 use crate::recovery::{AckOutcome, ReceivedPackets, Recovery, TimeoutOutcome};
 use crate::rng::Rng;
+use crate::schedule::Content;
 use crate::session::{Initiator, Session};
 use crate::time::{Duration, Instant};
 

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::{Asker, Peer, Purpose, Reply};
+use super::{Asker, Peer, Purpose};
 use crate::api::{
     Answer, ApiMisuse, ChannelId, Event, MessageId, RequestId, RequestOutcome, StreamId, StreamRead,
 };
 use crate::level::datagram::Queued;
 use crate::level::request::RequestPayload;
 use crate::limits;
+use crate::schedule::Reply;
 use crate::time::{Duration, Instant};
 use crate::wire::control::ControlMessage;
 
@@ -106,11 +107,8 @@ impl Peer {
             status: answer.status,
             body: answer.body,
         };
-        if !levels.replies.on_reply(request.0, reply.clone(), now) {
-            return Err(ApiMisuse::UnknownRequest);
-        }
-        levels.queue_reply(request.0, reply);
-        Ok(())
+        let is_awaited = levels.replies.answer(request.0, reply, now);
+        is_awaited.then_some(()).ok_or(ApiMisuse::UnknownRequest)
     }
 
     /// Sends a control request whose answer comes back with `purpose`. `message` is made from the reference.

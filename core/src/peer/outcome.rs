@@ -1,7 +1,5 @@
 //! What a peer tells the node above it; the node translates and passes on.
 
-use bytes::Bytes;
-
 use crate::api::{DisconnectReason, Event, OperationId, PathChangeReason};
 use crate::id::AttemptId;
 use crate::time::Duration;
@@ -60,13 +58,4 @@ pub(crate) enum PeerOutcome {
     UnknownCommand,
     /// A packet broke the protocol and was dropped.
     Malformed,
-}
-
-/// A reply kept to be repeated.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    /// An ANSWER frame.
-    Application { status: u16, body: Bytes },
-    /// A CONTROL frame.
-    Control(Bytes),
 }

@@ -1,12 +1,12 @@
 //! What leaves for a peer, most urgent first: handshake datagrams, answers and probes on any path, a goodbye, what
 //! is relayed to the peer, and batches of data packets on the active path (protocol §7, §9).
 
-use super::content::{Content, SentFrame};
 use super::{Peer, PeerOutcome};
 use crate::api::DisconnectReason;
 use crate::limits;
 use crate::path::{PathKey, Route};
 use crate::recovery;
+use crate::schedule::{Content, SentFrame};
 use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::{

@@ -1,27 +1,18 @@
-//! One data packet: what goes in, in order of priority, sealed and noted (protocol §4, §7; the scheduler's four
-//! priorities: control and acknowledgements, datagrams, requests, messages and streams in turn).
+//! One data packet: what goes in, in order of priority, sealed and noted (protocol §4, §7, §8.6): acknowledgements and
+//! control first, then what the levels' schedule says.
 
 use smallvec::SmallVec;
 
 use super::Peer;
-use super::content::{Content, SentFrame};
-use super::levels::Levels;
-use super::outcome::Reply;
-use crate::level::message::{MessageControl, MessageSent};
-use crate::level::request::RequestPayload;
-use crate::level::stream::{StreamControl, StreamSent};
 use crate::level::window::Pace;
 use crate::limits;
 use crate::path::PathKey;
 use crate::recovery::{self, SentPacket};
+use crate::schedule::{Content, SentFrame};
 use crate::session::{RESET_TRIGGER_BYTES_MIN, TAG_BYTES};
 use crate::time::Instant;
-use crate::wire::frame::{
-    AnswerFrame, ControlFrame, DatagramFrame, Frame, MessageAbandonFrame, MessageCreditFrame,
-    MessageFrame, RequestFrame, StreamCreditFrame, StreamFrame, StreamResetFrame, StreamStopFrame,
-    StreamsCreditFrame, StreamsLimitFrame, ack, padding,
-};
-use crate::wire::{NoRoom, Writer};
+use crate::wire::Writer;
+use crate::wire::frame::{ControlFrame, Frame, ack, padding};
 
 /// A packet this much shorter than its place is padded to it, so that a batch goes on.
 const PAD_AT_MOST: usize = 64;
@@ -86,7 +77,7 @@ impl Peer {
                     content.extend(controls.pop_front().map(SentFrame::Control));
                 }
                 if let Some(levels) = &mut levels {
-                    used.is_data = write_levels(pace, w, levels, content);
+                    used.is_data = levels.fill(pace, w, content);
                 }
                 if confirm && content.iter().all(|f| matches!(f, SentFrame::Ack { .. })) {
                     let _ = Frame::Ping.encode(w);
@@ -209,187 +200,5 @@ fn pad(w: &mut Writer<'_>) {
     let left = w.remaining();
     if left <= PAD_AT_MOST && !w.is_empty() {
         let _ = padding::fill(w, left);
-    }
-}
-
-/// Says whether any of it is the application's: such sessions change their keys sooner (protocol §4.5).
-fn write_levels(
-    pace: Pace,
-    w: &mut Writer<'_>,
-    levels: &mut Levels,
-    content: &mut Content,
-) -> bool {
-    let (mut is_data, now) = (false, pace.now);
-    write_level_controls(pace, w, levels, content);
-    while let Some(queued) = levels.datagrams.poll(w.remaining(), now) {
-        let frame = DatagramFrame {
-            channel: queued.channel,
-            data: &queued.data,
-        };
-        if Frame::Datagram(frame).encode(w).is_err() {
-            return is_data;
-        }
-        is_data = true;
-    }
-    is_data |= write_requests(now, w, levels, content);
-    let order = [levels.streams_first, !levels.streams_first];
-    levels.streams_first = !levels.streams_first;
-    for streams in order {
-        if streams {
-            write_streams(w, levels, content);
-        } else {
-            write_messages(w, levels, content);
-        }
-    }
-    let of_level = |f: &SentFrame| matches!(f, SentFrame::Stream(_) | SentFrame::Message(_));
-    is_data || content.iter().any(of_level)
-}
-
-fn write_level_controls(
-    pace: Pace,
-    w: &mut Writer<'_>,
-    levels: &mut Levels,
-    content: &mut Content,
-) {
-    while let Some(control) = levels.streams.poll_control(w.remaining(), pace) {
-        if stream_control_frame(control).encode(w).is_err() {
-            levels.streams.on_lost(&StreamSent::Control(control));
-            break;
-        }
-        content.push(SentFrame::Stream(StreamSent::Control(control)));
-    }
-    while let Some(control) = levels.messages.poll_control(w.remaining(), pace) {
-        let frame = match control {
-            MessageControl::Credit {
-                total_bytes,
-                total_messages,
-            } => Frame::MessageCredit(MessageCreditFrame {
-                total_bytes,
-                total_messages,
-            }),
-            MessageControl::Abandon { wire_id } => {
-                Frame::MessageAbandon(MessageAbandonFrame { id: wire_id })
-            }
-        };
-        if frame.encode(w).is_err() {
-            levels.messages.on_lost(&MessageSent::Control(control));
-            break;
-        }
-        content.push(SentFrame::Message(MessageSent::Control(control)));
-    }
-}
-
-fn stream_control_frame(control: StreamControl) -> Frame<'static> {
-    match control {
-        StreamControl::Reset {
-            id,
-            code,
-            final_size_bytes,
-        } => Frame::StreamReset(StreamResetFrame {
-            id: id.0,
-            code,
-            final_size_bytes,
-        }),
-        StreamControl::Stop { id, code } => Frame::StreamStop(StreamStopFrame { id: id.0, code }),
-        StreamControl::StreamCredit { id, total_bytes } => Frame::StreamCredit(StreamCreditFrame {
-            id: id.0,
-            total_bytes,
-        }),
-        StreamControl::StreamsCredit { total_bytes } => {
-            Frame::StreamsCredit(StreamsCreditFrame { total_bytes })
-        }
-        StreamControl::StreamsLimit { streams } => {
-            Frame::StreamsLimit(StreamsLimitFrame { streams })
-        }
-    }
-}
-
-fn write_requests(
-    now: Instant,
-    w: &mut Writer<'_>,
-    levels: &mut Levels,
-    content: &mut Content,
-) -> bool {
-    let mut is_data = false;
-    while let Some((reference, reply)) = levels.reply_queue.front() {
-        let written = match reply {
-            Reply::Application { status, body } => {
-                let (reference, status) = (*reference, *status);
-                Frame::Answer(AnswerFrame {
-                    reference,
-                    status,
-                    body,
-                })
-                .encode(w)
-            }
-            Reply::Control(json) => Frame::Control(ControlFrame { json }).encode(w),
-        };
-        if written.is_err() {
-            break;
-        }
-        is_data |= matches!(reply, Reply::Application { .. });
-        if let Some((reference, _)) = levels.reply_queue.pop_front() {
-            let sending = levels.replies.on_reply_sent(reference);
-            content.push(SentFrame::Reply { reference, sending });
-        }
-    }
-    while let Some(request) = levels.requests.poll_send(w.remaining(), now) {
-        let written: Result<(), NoRoom> = match &request.payload {
-            RequestPayload::App { service, body } => {
-                let reference = request.reference;
-                Frame::Request(RequestFrame {
-                    reference,
-                    service,
-                    body,
-                })
-                .encode(w)
-            }
-            RequestPayload::Control(json) => Frame::Control(ControlFrame { json }).encode(w),
-        };
-        if written.is_err() {
-            break;
-        }
-        is_data |= matches!(request.payload, RequestPayload::App { .. });
-        content.push(SentFrame::Request {
-            reference: request.reference,
-            sending: request.sendings,
-        });
-    }
-    is_data
-}
-
-fn write_streams(w: &mut Writer<'_>, levels: &mut Levels, content: &mut Content) {
-    while let Some(piece) = levels.streams.poll_stream_frame(w.remaining()) {
-        let sent = piece.sent();
-        let frame = StreamFrame {
-            id: piece.id.0,
-            offset_bytes: piece.offset,
-            channel: piece.open,
-            fin: piece.fin,
-            data: &piece.data,
-        };
-        if Frame::Stream(frame).encode(w).is_err() {
-            levels.streams.on_lost(&sent);
-            break;
-        }
-        content.push(SentFrame::Stream(sent));
-    }
-}
-
-fn write_messages(w: &mut Writer<'_>, levels: &mut Levels, content: &mut Content) {
-    while let Some(piece) = levels.messages.poll_fragment(w.remaining()) {
-        let sent = piece.sent();
-        let frame = MessageFrame {
-            id: piece.id.0,
-            channel: piece.channel,
-            total_bytes: piece.total,
-            offset_bytes: piece.offset,
-            data: &piece.data,
-        };
-        if Frame::Message(frame).encode(w).is_err() {
-            levels.messages.on_lost(&sent);
-            break;
-        }
-        content.push(SentFrame::Message(sent));
     }
 }

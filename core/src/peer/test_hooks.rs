@@ -29,7 +29,7 @@ impl Peer {
 
     /// Lengths of everything that a peer could make grow: outcomes, controls, relayed, replies, kept bytes.
     pub(crate) fn queue_lengths(&self) -> [usize; 5] {
-        let replies = self.levels.as_ref().map_or(0, |l| l.reply_queue.len());
+        let replies = self.levels.as_ref().map_or(0, |l| l.replies.queued());
         [
             self.outcomes.len(),
             self.controls.len(),

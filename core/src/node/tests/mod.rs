@@ -7,6 +7,7 @@ mod handshake;
 mod hostile;
 mod introducers;
 mod operator;
+mod order;
 mod repeating;
 mod replay;
 mod rush;

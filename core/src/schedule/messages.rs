@@ -1,0 +1,83 @@
+//! Level 2 as a source.
+
+use super::{Acked, Content, LevelSent, SentFrame, Source, Wrote};
+use crate::level::message::{MessageControl, MessageSent, Messages};
+use crate::level::window::Pace;
+use crate::time::Instant;
+use crate::wire::Writer;
+use crate::wire::frame::{Frame, MessageAbandonFrame, MessageCreditFrame, MessageFrame};
+
+impl Source for Messages {
+    type Sent = MessageSent;
+
+    fn waits(&self) -> bool {
+        self.has_data_to_send()
+    }
+
+    fn poll(&mut self, w: &mut Writer<'_>, _now: Instant, content: &mut Content) -> Option<Wrote> {
+        let piece = self.poll_fragment(w.remaining())?;
+        let sent = piece.sent();
+        let frame = MessageFrame {
+            id: piece.id.0,
+            channel: piece.channel,
+            total_bytes: piece.total,
+            offset_bytes: piece.offset,
+            data: &piece.data,
+        };
+        self.note(frame.encode(w).is_ok(), sent, content)
+    }
+
+    fn control_waits(&self) -> bool {
+        self.has_control_to_send()
+    }
+
+    fn poll_control(
+        &mut self,
+        w: &mut Writer<'_>,
+        pace: Pace,
+        content: &mut Content,
+    ) -> Option<Wrote> {
+        let control = Messages::poll_control(self, w.remaining(), pace)?;
+        let frame = match control {
+            MessageControl::Credit {
+                total_bytes,
+                total_messages,
+            } => Frame::MessageCredit(MessageCreditFrame {
+                total_bytes,
+                total_messages,
+            }),
+            MessageControl::Abandon { wire_id } => {
+                Frame::MessageAbandon(MessageAbandonFrame { id: wire_id })
+            }
+        };
+        self.note(
+            frame.encode(w).is_ok(),
+            MessageSent::Control(control),
+            content,
+        )
+    }
+
+    fn on_delivered(&mut self, sent: &MessageSent, _acked: Acked) {
+        Messages::on_delivered(self, sent);
+    }
+
+    fn on_lost(&mut self, sent: &MessageSent) {
+        Messages::on_lost(self, sent);
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        Messages::next_timeout(self)
+    }
+}
+
+impl Messages {
+    /// Notes what was written; what found no room after all waits again.
+    fn note(&mut self, written: bool, sent: MessageSent, content: &mut Content) -> Option<Wrote> {
+        if !written {
+            Messages::on_lost(self, &sent);
+            return None;
+        }
+        content.push(SentFrame::Level(LevelSent::Message(sent)));
+        Some(Wrote::Application)
+    }
+}

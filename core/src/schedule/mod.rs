@@ -1,0 +1,24 @@
+//! Which frames leave for a peer, and in which order (protocol §8.6).
+//!
+//! Each thing that writes frames is a [`Source`]: it is asked for one frame at a time, and told what became of the
+//! packet that carried it. [`Schedule`] decides whose turn it is from a table of rows: a row goes before those below
+//! it, the sources within a row share it by weight ([`turns`]), and no row waits for ever. A new frame is its file in
+//! `wire` and its source here; packets and loss recovery know only [`SentFrame`].
+//!
+//! Acknowledgements, pings and what the levels need to keep going (credit, resets) go before all rows: they are few
+//! and small by construction.
+
+mod datagrams;
+mod messages;
+mod replies;
+mod requests;
+mod rows;
+mod sent;
+mod source;
+mod streams;
+mod turns;
+
+pub(crate) use replies::{Replies, Reply};
+pub(crate) use rows::{Name, Pool, Schedule};
+pub(crate) use sent::{Content, LevelSent, ReplySent, RequestSent, SentFrame};
+pub(crate) use source::{Acked, Source, Wrote};
