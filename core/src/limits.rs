@@ -155,6 +155,12 @@ pub const MESSAGES_IN_FLIGHT: usize = 1_024;
 pub const MESSAGE_PARTIAL_LIFE: Duration = Duration::from_secs(30);
 /// Datagrams waiting to be sent; the oldest goes first when one more comes.
 pub const DATAGRAM_QUEUE: usize = 1_024;
+/// Largest key of a latest value, bytes.
+pub const LATEST_KEY_BYTES: usize = 48;
+/// Largest latest value, bytes; with the largest key it fits the base datagram through a relay.
+pub const LATEST_VALUE_BYTES: usize = 1_024;
+/// Keys of latest values in each direction of an association; both sides remember one number for each.
+pub const LATEST_KEYS: usize = 256;
 /// Bytes of datagrams waiting to be sent.
 pub const DATAGRAM_QUEUE_BYTES: usize = 1 << 20;
 /// Control messages a second from one peer.

@@ -89,6 +89,28 @@ fn datagrams_arrive_in_the_inbox() {
 }
 
 #[test]
+fn the_latest_value_of_a_key_is_told_as_an_event() {
+    let mut world = World::connected();
+    let follower = world.send(BEN, ask("GET", "/v1/events?types=latest"));
+    world.run(second());
+    for (key, value) in [("cursor", "1"), ("cursor", "2"), ("presence", "away")] {
+        let target = format!("/v1/peers/ben/latest/{key}");
+        let set = world.get(ADA, ask("PUT", &target).body(value));
+        assert_eq!(set.status, 202, "{}", set.text());
+    }
+    world.run(second());
+    let told = world.response(BEN, follower).text();
+    let place = |what: &str| told.find(what);
+    assert!(place("\"key\":\"cursor\"").is_some(), "{told}");
+    let (newest, other) = (place("\"text\":\"2\""), place("\"text\":\"away\""));
+    assert!(newest.is_some() && other.is_some(), "{told}");
+    assert!(place("\"text\":\"1\"") < newest, "{told}");
+    let long = format!("/v1/peers/ben/latest/{}", "k".repeat(49));
+    let refused = world.get(ADA, ask("PUT", &long).body("x"));
+    assert_eq!(refused.code(), "invalid_parameter", "{}", refused.text());
+}
+
+#[test]
 fn requests_are_answered_by_the_node_or_by_the_application() {
     let mut world = World::connected();
     let request = |service: &str| {

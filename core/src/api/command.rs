@@ -58,6 +58,13 @@ pub enum Command {
         data: Bytes,
         expiry: Option<Duration>,
     },
+    /// Level "latest": replaces the value of a key with the peer. A value that is superseded before it arrived is
+    /// not sent again; the newest is, until it arrives or the connection ends.
+    SetLatest {
+        peer: NodeId,
+        key: String,
+        data: Bytes,
+    },
     /// Level 1: yields `Accepted::Request`; ends with one `Event::RequestDone`.
     SendRequest {
         peer: NodeId,

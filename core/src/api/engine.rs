@@ -183,6 +183,21 @@ pub trait EngineExt: Engine {
         done(self.handle_command(now, command)?)
     }
 
+    /// Replaces the value of a key with the peer: the newest value arrives, those before it may not, and never after
+    /// it.
+    ///
+    /// # Errors
+    /// `OwnId`, `UnknownPeer`, `NotConnected`, `TooLarge`, `InvalidArgument`, or `Limit`.
+    fn set_latest(
+        &mut self,
+        now: Instant,
+        peer: NodeId,
+        key: String,
+        data: Bytes,
+    ) -> Result<(), ApiMisuse> {
+        done(self.handle_command(now, Command::SetLatest { peer, key, data })?)
+    }
+
     /// Asks a peer's service; [`Event::RequestDone`] with the number given ends it, at the `deadline` from now at the
     /// latest.
     ///

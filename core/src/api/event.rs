@@ -167,6 +167,12 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
+    /// The peer replaced the value of a key; never an older value after a newer one of the same key.
+    LatestReceived {
+        peer: NodeId,
+        key: String,
+        data: Bytes,
+    },
     /// A request arrived; answer with `Command::Answer`.
     RequestReceived {
         peer: NodeId,

@@ -1,9 +1,10 @@
-//! The four levels of reliability (protocol §8 and §6.1), independent of how frames are spelled.
+//! The levels of reliability (protocol §8 and §6.1), independent of how frames are spelled.
 //!
 //! A parent decodes frames and hands their fields to `on_*`; it asks with `poll_*` for what is to be sent and
 //! encodes it. Each level holds the state of one peer in both directions and allocates when data first flows.
 //!
 //! - [`datagram`]: a queue that drops the oldest; nothing is repeated.
+//! - [`latest`]: of each key the newest value, repeated until it arrives or is superseded.
 //! - [`request`]: repeated by its own clock until answered; the other side executes a reference once.
 //! - [`message`]: fragments under credit, delivered exactly once and whole, or given up.
 //! - [`stream`]: ordered bytes under credit, both ways.
@@ -16,6 +17,7 @@
 pub mod assembler;
 pub(crate) mod budget;
 pub mod datagram;
+pub(crate) mod latest;
 pub mod message;
 mod ranges;
 pub mod request;

@@ -66,6 +66,9 @@ impl Node {
                 let expiry = expiry.map(|life| now + life);
                 self.with_peer(peer, |p| p.send_datagram(channel, data, expiry).map(done))
             }
+            Command::SetLatest { peer, key, data } => {
+                self.with_peer(peer, |p| p.set_latest(&key, data).map(done))
+            }
             Command::SendRequest {
                 peer,
                 service,

@@ -50,6 +50,7 @@ impl Node {
     fn act_on(&mut self, now: Instant, key: PeerKey, outcome: PeerOutcome) {
         match outcome {
             PeerOutcome::Event(event @ Event::DatagramReceived { .. }) => self.tell_if_room(event),
+            PeerOutcome::Event(event @ Event::LatestReceived { .. }) => self.tell_latest(event),
             PeerOutcome::Event(event) => self.events.push_back(event),
             PeerOutcome::Control(message) => self.serve(now, key, message),
             PeerOutcome::ControlAnswered { purpose, answer } => {
@@ -168,6 +169,33 @@ impl Node {
             self.events.push_back(event);
         } else {
             self.counters.dropped_throttled += 1;
+        }
+    }
+
+    /// Where the application does not fetch its news, a value takes the place of the older one of its key: so they
+    /// are bounded by the keys, and the newest is never lost.
+    pub(super) fn tell_latest(&mut self, event: Event) {
+        let is_older = |waiting: &&mut Event| match (&**waiting, &event) {
+            (
+                Event::LatestReceived {
+                    peer: a, key: k, ..
+                },
+                Event::LatestReceived {
+                    peer: b, key: l, ..
+                },
+            ) => a == b && k == l,
+            _ => false,
+        };
+        let is_full = self.events.len() >= limits::EVENTS_WAITING;
+        let older = self
+            .events
+            .iter_mut()
+            .rev()
+            .filter(|_| is_full)
+            .find(is_older);
+        match older {
+            Some(older) => *older = event,
+            None => self.events.push_back(event),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::schedule::Reply;
 use crate::session::OpenError;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Candidate, CandidateKind as Named, ControlMessage, ParsedControl};
-use crate::wire::frame::{self, AckFrame, Frame, RequestFrame};
+use crate::wire::frame::{self, AckFrame, Frame, LatestFrame, RequestFrame};
 
 /// What became of a data packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +179,7 @@ impl Peer {
                     data,
                 });
             }
+            Frame::Latest(f) => self.on_latest(&f)?,
             Frame::Request(request) => self.on_request(now, pn, &request),
             Frame::Answer(f) => {
                 let body = Bytes::copy_from_slice(f.body);
@@ -254,6 +255,18 @@ impl Peer {
         self.apply_acks(now, pn, &mut acks);
         self.acks = acks;
         result.map_err(|_| Halt::Misbehaved(PeerMisbehaved::AckOfUnsentPacket))
+    }
+
+    fn on_latest(&mut self, frame: &LatestFrame<'_>) -> Result<(), Halt> {
+        if self.levels().latest.on_value(frame.key, frame.version)? {
+            let event = Event::LatestReceived {
+                peer: self.id,
+                key: frame.key.to_owned(),
+                data: Bytes::copy_from_slice(frame.value),
+            };
+            self.event(event);
+        }
+        Ok(())
     }
 
     fn on_close(&mut self, code: u64) {
@@ -396,6 +409,7 @@ fn summarize(payload: &[u8]) -> Result<Summary, crate::error::DecodeError> {
         summary.is_data |= matches!(
             frame,
             Frame::Datagram(_)
+                | Frame::Latest(_)
                 | Frame::Request(_)
                 | Frame::Answer(_)
                 | Frame::Message(_)

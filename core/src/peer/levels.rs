@@ -4,6 +4,7 @@
 use super::outcome::Asker;
 use crate::level::budget::Budgets;
 use crate::level::datagram::Datagrams;
+use crate::level::latest::Latest;
 use crate::level::message::Messages;
 use crate::level::request::Requests;
 use crate::level::stream::Streams;
@@ -15,6 +16,7 @@ use crate::wire::Writer;
 /// All levels, both directions.
 pub(super) struct Levels {
     pub(super) datagrams: Datagrams,
+    pub(super) latest: Latest,
     pub(super) requests: Requests<Asker>,
     pub(super) replies: Replies,
     pub(super) messages: Messages,
@@ -26,6 +28,7 @@ impl Levels {
     pub(super) fn new(is_smaller: bool, budgets: &Budgets) -> Self {
         Self {
             datagrams: Datagrams::default(),
+            latest: Latest::default(),
             requests: Requests::default(),
             replies: Replies::default(),
             messages: Messages::new(budgets),
@@ -36,8 +39,9 @@ impl Levels {
 
     /// Whether any level wants to send.
     pub(super) fn has_data_to_send(&self) -> bool {
-        const ALL: [Name; 5] = [
+        const ALL: [Name; 6] = [
             Name::Datagrams,
+            Name::Latest,
             Name::Replies,
             Name::Requests,
             Name::Messages,
@@ -66,6 +70,7 @@ impl Levels {
     /// A packet with this in it was acknowledged.
     pub(super) fn on_delivered(&mut self, sent: &LevelSent, acked: Acked) {
         match sent {
+            LevelSent::Latest(sent) => Source::on_delivered(&mut self.latest, sent, acked),
             LevelSent::Request(sent) => Source::on_delivered(&mut self.requests, sent, acked),
             LevelSent::Reply(sent) => Source::on_delivered(&mut self.replies, sent, acked),
             LevelSent::Message(sent) => Source::on_delivered(&mut self.messages, sent, acked),
@@ -76,6 +81,7 @@ impl Levels {
     /// A packet with this in it is lost.
     pub(super) fn on_lost(&mut self, sent: &LevelSent) {
         match sent {
+            LevelSent::Latest(sent) => Source::on_lost(&mut self.latest, sent),
             LevelSent::Request(sent) => Source::on_lost(&mut self.requests, sent),
             LevelSent::Reply(sent) => Source::on_lost(&mut self.replies, sent),
             LevelSent::Message(sent) => Source::on_lost(&mut self.messages, sent),
@@ -86,6 +92,7 @@ impl Levels {
     /// A probe timeout fired while this was in the oldest packet under way.
     pub(super) fn on_probe(&mut self, sent: &LevelSent) {
         match sent {
+            LevelSent::Latest(sent) => Source::on_probe(&mut self.latest, sent),
             LevelSent::Request(sent) => Source::on_probe(&mut self.requests, sent),
             LevelSent::Reply(sent) => Source::on_probe(&mut self.replies, sent),
             LevelSent::Message(sent) => Source::on_probe(&mut self.messages, sent),
@@ -109,6 +116,7 @@ impl Pool for Levels {
     fn waits(&self, name: Name) -> bool {
         match name {
             Name::Datagrams => self.datagrams.waits(),
+            Name::Latest => self.latest.waits(),
             Name::Replies => self.replies.waits(),
             Name::Requests => self.requests.waits(),
             Name::Messages => self.messages.waits(),
@@ -125,10 +133,108 @@ impl Pool for Levels {
     ) -> Option<Wrote> {
         match name {
             Name::Datagrams => Source::poll(&mut self.datagrams, w, now, content),
+            Name::Latest => Source::poll(&mut self.latest, w, now, content),
             Name::Replies => Source::poll(&mut self.replies, w, now, content),
             Name::Requests => Source::poll(&mut self.requests, w, now, content),
             Name::Messages => Source::poll(&mut self.messages, w, now, content),
             Name::Streams => Source::poll(&mut self.streams, w, now, content),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::level::datagram::Queued;
+    use crate::level::request::RequestPayload;
+    use crate::time::Duration;
+    use crate::wire::frame::{self, Frame};
+
+    /// Bytes of each kind: datagrams, requests, messages, streams.
+    type Shares = [usize; 4];
+
+    /// Builds packets of 1,200 bytes while everything wants to send; `flood` refills what is small before each.
+    fn shares(packets: usize, mut flood: impl FnMut(&mut Levels)) -> Shares {
+        let mut levels = Levels::new(true);
+        let stream = levels.streams.open(1).unwrap();
+        let bulk = Bytes::from(vec![1; 400_000]);
+        levels.streams.write(stream, bulk.clone()).unwrap();
+        levels.messages.send(1, bulk, None).unwrap();
+        let (mut buffer, mut got) = ([0; 1_200], Shares::default());
+        for _ in 0..packets {
+            flood(&mut levels);
+            let (mut w, mut content) = (Writer::new(&mut buffer), Content::new());
+            assert!(levels.fill(Instant::EPOCH, &mut w, &mut content));
+            for frame in frame::iter(w.written()) {
+                match frame.unwrap() {
+                    Frame::Datagram(f) => got[0] += f.data.len(),
+                    Frame::Request(f) => got[1] += f.body.len(),
+                    Frame::Message(f) => got[2] += f.data.len(),
+                    Frame::Stream(f) => got[3] += f.data.len(),
+                    other => panic!("not asked for: {other:?}"),
+                }
+            }
+        }
+        got
+    }
+
+    fn datagram(levels: &mut Levels) {
+        let queued = Queued {
+            channel: 1,
+            data: Bytes::from(vec![0; 1_000]),
+            expiry: None,
+        };
+        levels.datagrams.push(queued).unwrap();
+    }
+
+    fn request(levels: &mut Levels, reference: u64) {
+        let payload = RequestPayload::App {
+            service: "s".to_owned(),
+            body: Bytes::from(vec![0; 1_000]),
+        };
+        let (owner, now) = (Asker::Application, Instant::EPOCH);
+        let deadline = now + Duration::from_secs(9);
+        let _ = levels
+            .requests
+            .start(reference, payload, owner, deadline, now);
+    }
+
+    #[test]
+    fn messages_and_a_stream_share_the_line_evenly() {
+        let [_, _, messages, streams] = shares(300, |_| {});
+        let ratio = messages as f64 / streams as f64;
+        assert!(
+            (0.95..1.05).contains(&ratio),
+            "{messages} to {streams} bytes"
+        );
+    }
+
+    #[test]
+    fn nothing_starves_under_a_flood_of_what_is_more_urgent() {
+        let mut reference = 0;
+        let got = shares(900, |levels| {
+            datagram(levels);
+            datagram(levels);
+            reference += 1;
+            request(levels, reference);
+        });
+        let total: usize = got.iter().sum();
+        assert!(got[0] > total / 2, "datagrams come first: {got:?}");
+        assert!(
+            got.iter().all(|bytes| *bytes > total / 25),
+            "of {total}: {got:?}"
+        );
+    }
+
+    #[test]
+    fn a_request_beside_bulk_leaves_with_the_next_packet() {
+        let mut reference = 0;
+        let [_, requests, ..] = shares(50, |levels| {
+            reference += 1;
+            request(levels, reference);
+        });
+        assert_eq!(requests, 50 * 1_000);
     }
 }

@@ -43,6 +43,11 @@ impl Peer {
         })
     }
 
+    /// Level "latest".
+    pub(crate) fn set_latest(&mut self, key: &str, data: Bytes) -> Result<(), ApiMisuse> {
+        self.connected_levels()?.latest.set(key, data)
+    }
+
     /// Level 1.
     pub(crate) fn send_request(
         &mut self,

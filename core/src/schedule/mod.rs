@@ -9,6 +9,7 @@
 //! and small by construction.
 
 mod datagrams;
+mod latest;
 mod messages;
 mod replies;
 mod requests;

@@ -12,6 +12,8 @@ use crate::wire::Writer;
 pub(crate) enum Name {
     /// Level 0.
     Datagrams,
+    /// Level "latest".
+    Latest,
     /// Answers of level 1.
     Replies,
     /// Questions of level 1.
@@ -34,7 +36,7 @@ struct Row {
 /// The most urgent first.
 const ROWS: [Row; 3] = [
     Row {
-        sources: &[Name::Datagrams],
+        sources: &[Name::Latest, Name::Datagrams],
         weights: [1, 1],
     },
     Row {
@@ -154,17 +156,17 @@ mod tests {
 
     /// Sources with frames of one size each and a fixed number of them.
     struct Fake {
-        frame_bytes: [usize; 5],
-        left: [u32; 5],
-        written: [usize; 5],
+        frame_bytes: [usize; 6],
+        left: [u32; 6],
+        written: [usize; 6],
     }
 
     impl Fake {
-        fn new(frame_bytes: [usize; 5], left: [u32; 5]) -> Self {
+        fn new(frame_bytes: [usize; 6], left: [u32; 6]) -> Self {
             Self {
                 frame_bytes,
                 left,
-                written: [0; 5],
+                written: [0; 6],
             }
         }
     }
@@ -207,7 +209,7 @@ mod tests {
     #[test]
     fn a_datagram_and_a_request_pass_what_saturates_the_line() {
         let mut schedule = Schedule::default();
-        let mut pool = Fake::new([200, 100, 300, 1_400, 1_400], [0, 0, 0, MANY, MANY]);
+        let mut pool = Fake::new([200, 100, 100, 300, 1_400, 1_400], [0, 0, 0, 0, MANY, MANY]);
         packets(&mut schedule, &mut pool, 100);
         pool.left[Name::Datagrams as usize] = 1;
         pool.left[Name::Requests as usize] = 1;
@@ -219,9 +221,9 @@ mod tests {
     #[test]
     fn messages_and_streams_share_evenly_though_their_frames_differ() {
         let mut schedule = Schedule::default();
-        let mut pool = Fake::new([0, 0, 0, 90, 1_400], [0, 0, 0, MANY, MANY]);
+        let mut pool = Fake::new([0, 0, 0, 0, 90, 1_400], [0, 0, 0, 0, MANY, MANY]);
         packets(&mut schedule, &mut pool, 4_000);
-        let (messages, streams) = (pool.written[3] as f64, pool.written[4] as f64);
+        let (messages, streams) = (pool.written[4] as f64, pool.written[5] as f64);
         assert!(
             (messages / streams - 1.0).abs() < 0.1,
             "{messages} {streams}"
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn no_row_starves_under_floods_of_those_above() {
         let mut schedule = Schedule::default();
-        let mut pool = Fake::new([1_000, 700, 700, 1_400, 1_400], [MANY; 5]);
+        let mut pool = Fake::new([1_000, 1_000, 700, 700, 1_400, 1_400], [MANY; 6]);
         packets(&mut schedule, &mut pool, 4_000);
         let total: usize = pool.written.iter().sum();
         for (at, written) in pool.written.iter().enumerate() {
@@ -241,14 +243,17 @@ mod tests {
                 pool.written
             );
         }
-        assert!(pool.written[0] > total / 2, "the urgent come first");
+        assert!(
+            pool.written[0] + pool.written[1] > total / 2,
+            "the urgent come first"
+        );
     }
 
     #[test]
     fn a_frame_that_fits_no_rest_gets_a_packet_of_its_own() {
         let mut schedule = Schedule::default();
         // What datagrams leave free is never enough for a request.
-        let mut pool = Fake::new([600, 0, 1_300, 0, 0], [MANY, 0, 1, 0, 0]);
+        let mut pool = Fake::new([600, 0, 0, 1_300, 0, 0], [MANY, 0, 0, 1, 0, 0]);
         packets(&mut schedule, &mut pool, PATIENCE as usize);
         assert_eq!(pool.left[Name::Requests as usize], 1);
         packets(&mut schedule, &mut pool, 1);

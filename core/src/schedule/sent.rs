@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::level::latest::LatestSent;
 use crate::level::message::MessageSent;
 use crate::level::stream::StreamSent;
 
@@ -25,6 +26,8 @@ pub(crate) enum SentFrame {
 /// A frame of one of the levels, by its source.
 #[derive(Clone, Debug)]
 pub(crate) enum LevelSent {
+    /// A value of a key.
+    Latest(LatestSent),
     /// A request of ours, or a control message with a reference.
     Request(RequestSent),
     /// The answer to a request.

@@ -120,6 +120,15 @@ pub fn send_datagram(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
     Ok(Full::json(202, &Queued { queued: true }).into())
 }
 
+/// `PUT /v1/peers/{peer}/latest/{key}`
+pub fn set_latest(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+    let peer = resolve::peer(turn, call.param(0))?;
+    let key = call.param(1).to_owned();
+    turn.node
+        .set_latest(turn.now, peer, key, call.body.clone())?;
+    Ok(Full::json(202, &Queued { queued: true }).into())
+}
+
 /// `limit=` of a list.
 pub fn page_size(call: &Call) -> usize {
     let limit = call.query.number("limit").unwrap_or(50);

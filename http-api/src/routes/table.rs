@@ -1,6 +1,8 @@
 //! Every route of the surface, one row each.
 
-use p2p_core::limits::{DATAGRAM_BODY_BYTES, MESSAGE_BYTES, REQUEST_BODY_BYTES};
+use p2p_core::limits::{
+    DATAGRAM_BODY_BYTES, LATEST_VALUE_BYTES, MESSAGE_BYTES, REQUEST_BODY_BYTES,
+};
 
 use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
@@ -142,6 +144,9 @@ pub static ROUTES: &[Route] = &[
     Route::new("POST", "/v1/peers/{peer}/datagrams", peers::send_datagram, json!(202, view::Queued),
         "Sends a datagram: at most once, in any order.")
         .query(DATAGRAM).body(Body::Bytes(DATAGRAM_BODY_BYTES)),
+    Route::new("PUT", "/v1/peers/{peer}/latest/{key}", peers::set_latest, json!(202, view::Queued),
+        "Replaces the value of a key with the peer: the newest arrives, never an older one after it.")
+        .body(Body::Bytes(LATEST_VALUE_BYTES)),
     Route::new("POST", "/v1/peers/{peer}/requests/{service}", requests::send, Bytes(200, OCTETS),
         "Asks a service of the peer; the answer's body is the peer's.")
         .query(REQUEST).body(Body::Bytes(REQUEST_BODY_BYTES)),

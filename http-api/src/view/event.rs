@@ -4,6 +4,7 @@ use p2p_core::api::{ConnectFailure, DisconnectReason, Event, PathChangeReason};
 use serde_json::{Value, json};
 
 use super::{PathView, introducer_state, ms};
+use crate::encode::base64;
 
 /// Kind and content of an event, without its time; `None` for what is not told.
 pub fn event(event: &Event) -> Option<(&'static str, Value)> {
@@ -33,6 +34,13 @@ pub fn event(event: &Event) -> Option<(&'static str, Value)> {
         Event::Disconnected { peer, reason } => {
             let data = json!({"peer": peer.to_string(), "reason": farewell(*reason)});
             ("disconnected", data)
+        }
+        Event::LatestReceived { peer, key, data } => {
+            let text = core::str::from_utf8(data).ok();
+            let bytes = text.is_none().then(|| base64(data));
+            let data =
+                json!({"peer": peer.to_string(), "key": key, "text": text, "data_base64": bytes});
+            ("latest", data)
         }
         Event::Pong { peer, rtt, path } => {
             let (rtt, path) = (rtt.map(ms), PathView::from(path));

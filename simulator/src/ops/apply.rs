@@ -123,6 +123,7 @@ impl Play {
             Op::Connect(..)
             | Op::Disconnect(..)
             | Op::Datagram(..)
+            | Op::Latest(..)
             | Op::Request(..)
             | Op::Message(..)
             | Op::Stream(..)
@@ -193,6 +194,7 @@ impl Play {
         let (Op::Connect(a, b)
         | Op::Disconnect(a, b)
         | Op::Datagram(a, b, _)
+        | Op::Latest(a, b, _)
         | Op::Request(a, b, _)
         | Op::Message(a, b, _)
         | Op::Stream(a, b, _)
@@ -216,6 +218,10 @@ impl Play {
             Op::Datagram(_, _, len) => {
                 let data = self.payload(len.into());
                 self.world.send_datagram(a, b, data).is_ok()
+            }
+            Op::Latest(_, _, key) => {
+                let data = self.payload(60);
+                self.world.set_latest(a, b, key, data).is_ok()
             }
             Op::Request(_, _, len) => {
                 let data = self.payload(len.into());
@@ -306,10 +312,16 @@ impl Play {
                 .run_until(|w| w.is_connected(a, b) && w.is_connected(b, a))
                 .or_after(secs(20));
             took.ok_or(format!("{names} do not connect at peace"))?;
+            for key in 0..3 {
+                let value = self.payload(40);
+                let set = self.world.set_latest(a, b, key, value);
+                set.map_err(|e| format!("{names} at peace: {e}"))?;
+            }
             let body = self.payload(40);
             let request = self.world.send_request(a, b, body, secs(10));
             let request = request.map_err(|e| format!("{names} at peace: {e}"))?;
             self.world.run_for(secs(5));
+            self.world.latest_arrived(a, b)?;
             match self.world.app(a).requests.get(&request) {
                 Some(RequestOutcome::Answered(_)) => {}
                 other => return Err(format!("{names}: no answer at peace, {other:?}")),

@@ -72,7 +72,8 @@ fn plot(rng: &mut Rng, nodes: usize, pairs: &mut Vec<(u8, u8)>) -> Op {
         }
         1 => Op::Connect(a, b),
         2 if rng.below(3) == 0 => Op::Disconnect(a, b),
-        2..=6 => Op::Datagram(a, b, size(rng, 1_080) as u16),
+        2..=4 => Op::Datagram(a, b, size(rng, 1_080) as u16),
+        5 | 6 => Op::Latest(a, b, rng.below(3) as u8),
         7..=11 => Op::Request(a, b, size(rng, 1_024) as u16),
         12..=14 => Op::Message(a, b, size(rng, 200_000) as u32),
         15..=18 => Op::Stream(a, b, size(rng, 200_000) as u32),

@@ -23,6 +23,8 @@ pub enum Op {
     Disconnect(u8, u8),
     /// A datagram with so many bytes.
     Datagram(u8, u8, u16),
+    /// A new value for one of a few keys.
+    Latest(u8, u8, u8),
     /// A request with so many bytes.
     Request(u8, u8, u16),
     /// A message with so many bytes.

@@ -27,6 +27,13 @@ struct Message {
     ended: bool,
 }
 
+/// All values of one key, and how many of them are older than the next that may come.
+#[derive(Default)]
+struct Latest {
+    values: Vec<Bytes>,
+    passed: usize,
+}
+
 /// A stream's number on the wire. Each end's engine puts the count of its connections above it, so
 /// that a number of an earlier connection is never taken for one of the present.
 fn on_wire(id: StreamId) -> StreamId {
@@ -64,6 +71,7 @@ pub struct Unsettled {
 #[derive(Default)]
 pub struct Ledger {
     datagrams: BTreeMap<(Pair, ChannelId, Bytes), u64>,
+    latest: BTreeMap<(Pair, String), Latest>,
     requests: BTreeMap<(Pair, RequestId), Request>,
     messages: BTreeMap<Pair, Vec<Message>>,
     streams: BTreeMap<(Pair, StreamId), Vec<Written>>,
@@ -92,6 +100,52 @@ impl Ledger {
                 *left -= 1;
                 Ok(())
             }
+        }
+    }
+
+    /// The value of a key was replaced.
+    pub fn latest_set(&mut self, pair: Pair, key: String, data: Bytes) {
+        self.latest
+            .entry((pair, key))
+            .or_default()
+            .values
+            .push(data);
+    }
+
+    /// A value came out.
+    ///
+    /// # Errors
+    /// Never set, or not newer than what came out before.
+    pub fn latest_received(
+        &mut self,
+        pair: Pair,
+        key: &str,
+        data: &Bytes,
+    ) -> Result<(), Violation> {
+        let latest = self.latest.entry((pair, key.to_owned())).or_default();
+        match latest.values.iter().rposition(|value| value == data) {
+            None => Err(format!("{pair:?}: {key} has an unknown value")),
+            Some(at) if at < latest.passed => Err(format!("{pair:?}: {key} went back in time")),
+            Some(at) => {
+                latest.passed = at + 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Of every key that this pair set last in peace the newest value must have come out; keys are told by
+    /// [`Self::latest_set`].
+    ///
+    /// # Errors
+    /// A newest value that is missing.
+    pub fn latest_arrived(&self, pair: Pair) -> Result<(), Violation> {
+        let missing = self
+            .latest
+            .iter()
+            .find(|((of, _), latest)| *of == pair && latest.passed < latest.values.len());
+        match missing {
+            Some(((_, key), _)) => Err(format!("{pair:?}: the newest value of {key} is missing")),
+            None => Ok(()),
         }
     }
 

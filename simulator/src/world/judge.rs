@@ -19,6 +19,10 @@ impl World {
                 let pair = (self.connected_peer(host, peer)?, host);
                 self.ledger.datagram_received(pair, *channel, data)
             }
+            Event::LatestReceived { peer, key, data } => {
+                let pair = (self.connected_peer(host, peer)?, host);
+                self.ledger.latest_received(pair, key, data)
+            }
             Event::RequestReceived {
                 peer,
                 request,

@@ -192,6 +192,37 @@ impl World {
         Ok(())
     }
 
+    /// Replaces the value of a key.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn set_latest(
+        &mut self,
+        from: Who,
+        to: Who,
+        key: u8,
+        data: impl Into<Bytes>,
+    ) -> Result<(), ApiMisuse> {
+        let (key, data) = (format!("key {key}"), data.into());
+        let command = Command::SetLatest {
+            peer: self.id(to),
+            key: key.clone(),
+            data: data.clone(),
+        };
+        self.hand_in(from, command)?;
+        self.ledger.latest_set((from.0, to.0), key, data);
+        self.drive(from.0);
+        Ok(())
+    }
+
+    /// Whether of every key the newest value that was set has arrived.
+    ///
+    /// # Errors
+    /// A key whose newest value is missing.
+    pub fn latest_arrived(&self, from: Who, to: Who) -> Result<(), Violation> {
+        self.ledger.latest_arrived((from.0, to.0))
+    }
+
     /// Sends a request to the echoing service that every host runs.
     ///
     /// # Errors

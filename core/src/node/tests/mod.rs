@@ -7,6 +7,7 @@ mod handshake;
 mod hostile;
 mod introducers;
 mod operator;
+mod latest;
 mod order;
 mod repeating;
 mod replay;

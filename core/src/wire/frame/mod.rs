@@ -12,6 +12,7 @@ pub mod close;
 pub mod control;
 pub mod datagram;
 pub mod keep_alive;
+pub mod latest;
 pub mod message;
 pub mod message_abandon;
 pub mod message_credit;
@@ -36,6 +37,7 @@ pub use answer::AnswerFrame;
 pub use close::CloseFrame;
 pub use control::ControlFrame;
 pub use datagram::DatagramFrame;
+pub use latest::LatestFrame;
 pub use message::MessageFrame;
 pub use message_abandon::MessageAbandonFrame;
 pub use message_credit::MessageCreditFrame;
@@ -75,6 +77,8 @@ pub enum Frame<'a> {
     Close(CloseFrame<'a>),
     /// Level 0.
     Datagram(DatagramFrame<'a>),
+    /// Level "latest".
+    Latest(LatestFrame<'a>),
     /// Level 1, question.
     Request(RequestFrame<'a>),
     /// Level 1, answer.
@@ -131,6 +135,7 @@ impl<'a> Frame<'a> {
             Self::PathResponse(f) => f.encoded_len(),
             Self::Close(f) => f.encoded_len(),
             Self::Datagram(f) => f.encoded_len(),
+            Self::Latest(f) => f.encoded_len(),
             Self::Request(f) => f.encoded_len(),
             Self::Answer(f) => f.encoded_len(),
             Self::Message(f) => f.encoded_len(),
@@ -161,6 +166,7 @@ impl<'a> Frame<'a> {
             Self::PathResponse(f) => f.encode(w),
             Self::Close(f) => f.encode(w),
             Self::Datagram(f) => f.encode(w),
+            Self::Latest(f) => f.encode(w),
             Self::Request(f) => f.encode(w),
             Self::Answer(f) => f.encode(w),
             Self::Message(f) => f.encode(w),
@@ -191,6 +197,7 @@ impl<'a> Frame<'a> {
             path_response::TYPE => Self::PathResponse(PathResponseFrame::decode(r)?),
             close::TYPE => Self::Close(CloseFrame::decode(r)?),
             datagram::TYPE => Self::Datagram(DatagramFrame::decode(r)?),
+            latest::TYPE => Self::Latest(LatestFrame::decode(r)?),
             request::TYPE => Self::Request(RequestFrame::decode(r)?),
             answer::TYPE => Self::Answer(AnswerFrame::decode(r)?),
             message::TYPE => Self::Message(MessageFrame::decode(r)?),

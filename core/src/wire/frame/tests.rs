@@ -89,7 +89,12 @@ fn any_small(g: &mut Gen) -> AnyFrame {
 
 fn any_level_0_or_1(g: &mut Gen) -> AnyFrame {
     let (channel, reference) = (u32::arbitrary(g), u64::arbitrary(g));
-    match u8::arbitrary(g) % 3 {
+    match u8::arbitrary(g) % 4 {
+        3 => write(Frame::Latest(LatestFrame {
+            version: varint(g),
+            key: &format!("k{}", text(g, limits::LATEST_KEY_BYTES - 1)),
+            value: &bytes(g, limits::LATEST_VALUE_BYTES),
+        })),
         0 => write(Frame::Datagram(DatagramFrame {
             channel,
             data: &bytes(g, limits::DATAGRAM_BODY_BYTES),
