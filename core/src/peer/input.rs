@@ -220,6 +220,7 @@ impl Peer {
                     .on_fragment(piece, total, offset, f.data, now)?;
                 accepted(received)?;
             }
+            Frame::MessageDeadline(f) => levels.messages.on_deadline(f.id, f.life_ms, now),
             Frame::MessageAbandon(f) => levels.messages.on_abandon(f.id)?,
             Frame::MessageCredit(f) => levels.messages.on_credit(f.total_bytes, f.total_messages),
             Frame::Stream(f) => {

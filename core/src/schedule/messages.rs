@@ -5,7 +5,9 @@ use crate::level::message::{MessageControl, MessageSent, Messages};
 use crate::level::window::Pace;
 use crate::time::Instant;
 use crate::wire::Writer;
-use crate::wire::frame::{Frame, MessageAbandonFrame, MessageCreditFrame, MessageFrame};
+use crate::wire::frame::{
+    Frame, MessageAbandonFrame, MessageCreditFrame, MessageDeadlineFrame, MessageFrame,
+};
 
 impl Source for Messages {
     type Sent = MessageSent;
@@ -14,17 +16,21 @@ impl Source for Messages {
         self.has_data_to_send()
     }
 
-    fn poll(&mut self, w: &mut Writer<'_>, _now: Instant, content: &mut Content) -> Option<Wrote> {
-        let piece = self.poll_fragment(w.remaining())?;
-        let sent = piece.sent();
+    fn poll(&mut self, w: &mut Writer<'_>, now: Instant, content: &mut Content) -> Option<Wrote> {
+        let piece = self.poll_fragment(w.remaining(), now)?;
+        let (sent, id) = (piece.sent(), piece.id.0);
         let frame = MessageFrame {
-            id: piece.id.0,
+            id,
             channel: piece.channel,
             total_bytes: piece.total,
             offset_bytes: piece.offset,
             data: &piece.data,
         };
-        self.note(frame.encode(w).is_ok(), sent, content)
+        let deadline = piece
+            .life_ms
+            .map(|life_ms| MessageDeadlineFrame { id, life_ms });
+        let told = deadline.is_none_or(|deadline| deadline.encode(w).is_ok());
+        self.note(told && frame.encode(w).is_ok(), sent, content)
     }
 
     fn control_waits(&self) -> bool {

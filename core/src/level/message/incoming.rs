@@ -14,11 +14,14 @@ use crate::level::ranges::RangeSet;
 use crate::level::window::{Pace, Window};
 use crate::level::{Received, Violation};
 use crate::limits;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Most separate ranges of finished identifiers: an honest sender leaves at most one unfinished identifier
 /// between two of them, and holds no more than `MESSAGES_IN_FLIGHT` in all.
 const FINISHED_RANGES: usize = 2 * limits::MESSAGES_IN_FLIGHT;
+
+/// Longest time that a sender may name; more means the same.
+const LIFE_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 #[derive(Debug)]
 struct Partial {
@@ -28,7 +31,17 @@ struct Partial {
     /// End of the bytes that arrived, holes included: what the budget is charged.
     highest: u64,
     progress_at: Instant,
+    /// When its sender no longer wants it delivered.
+    expires_at: Option<Instant>,
     check_at: Instant,
+}
+
+impl Partial {
+    /// When it is given up, as things stand.
+    fn ends_at(&self) -> Instant {
+        let idle_at = self.progress_at + limits::MESSAGE_PARTIAL_LIFE;
+        self.expires_at.map_or(idle_at, |at| at.min(idle_at))
+    }
 }
 
 #[derive(Debug)]
@@ -42,6 +55,8 @@ pub(super) struct Incoming {
     abandons: BTreeSet<u64>,
     /// When to look at each partial message; may be earlier than it needs, so that progress costs nothing.
     checks: BTreeSet<(Instant, u64)>,
+    /// What MESSAGE_DEADLINE said of the message whose fragment comes next.
+    announced: Option<(u64, Instant)>,
     events: VecDeque<MessageEvent>,
     begun_bytes: u64,
     begun_messages: u64,
@@ -63,6 +78,7 @@ impl Incoming {
             abandoned: BTreeMap::new(),
             abandons: BTreeSet::new(),
             checks: BTreeSet::new(),
+            announced: None,
             events: VecDeque::new(),
             begun_bytes: 0,
             begun_messages: 0,
@@ -74,6 +90,11 @@ impl Incoming {
             held: budget.share(),
             credit_needed: false,
         }
+    }
+
+    pub(super) fn on_deadline(&mut self, id: u64, life_ms: u64, now: Instant) {
+        let life = Duration::from_millis(life_ms).min(LIFE_MAX);
+        self.announced = Some((id, now + life));
     }
 
     pub(super) fn on_fragment(
@@ -100,11 +121,16 @@ impl Incoming {
         if !self.partial.contains_key(&id) {
             self.begin(id, channel, total, now)?;
         }
+        self.apply_deadline(id);
         let Some(partial) = self.partial.get_mut(&id) else {
             return Ok(Received::Refused);
         };
         if partial.total != total || partial.channel != channel {
             return Err(Violation::InconsistentData);
+        }
+        if partial.expires_at.is_some_and(|at| at <= now) {
+            self.give_up(id);
+            return Ok(Received::Refused);
         }
         let growth = end.saturating_sub(partial.highest);
         if !self.held.has_room(growth) {
@@ -143,11 +169,36 @@ impl Incoming {
             assembler: Assembler::whole(),
             highest: 0,
             progress_at: now,
+            expires_at: None,
             check_at,
         };
         self.partial.insert(id, partial);
         self.checks.insert((check_at, id));
         Ok(())
+    }
+
+    /// Takes over what MESSAGE_DEADLINE said; the earliest holds, because the others spent longer on their way.
+    fn apply_deadline(&mut self, id: u64) {
+        let announced = self.announced.take().filter(|(of, _)| *of == id);
+        let (Some((_, at)), Some(partial)) = (announced, self.partial.get_mut(&id)) else {
+            return;
+        };
+        partial.expires_at = Some(partial.expires_at.map_or(at, |known| known.min(at)));
+        if at < partial.check_at {
+            self.checks.remove(&(partial.check_at, id));
+            partial.check_at = at;
+            self.checks.insert((at, id));
+        }
+    }
+
+    /// Frees what has arrived of a message and refuses the rest of it; its sender is told.
+    fn give_up(&mut self, id: u64) {
+        if let Some(partial) = self.remove_partial(id) {
+            self.held.release(partial.highest);
+            self.abandoned.insert(id, partial.total);
+            self.finished.insert(id, id.saturating_add(1));
+            self.abandons.insert(id);
+        }
     }
 
     fn remove_partial(&mut self, id: u64) -> Option<Partial> {
@@ -225,17 +276,13 @@ impl Incoming {
             let Some(partial) = self.partial.get_mut(&id) else {
                 continue;
             };
-            let ends_at = partial.progress_at + limits::MESSAGE_PARTIAL_LIFE;
+            let ends_at = partial.ends_at();
             if ends_at > now {
                 partial.check_at = ends_at;
                 self.checks.insert((ends_at, id));
                 continue;
             }
-            self.held.release(partial.highest);
-            self.abandoned.insert(id, partial.total);
-            self.partial.remove(&id);
-            self.finished.insert(id, id.saturating_add(1));
-            self.abandons.insert(id);
+            self.give_up(id);
         }
     }
 

@@ -10,7 +10,10 @@
 //! - *An abandon names its side.* The wire's id is `id << 1 | side`; side 0: the frame's sender gives up its own
 //!   message, side 1: it gives up one of the other's.
 //!
-//! A message whose deadline passed may have arrived all the same; "timed out" says only that nobody knows.
+//! A message with a deadline is dropped on both sides once it has passed: the sender sends nothing of it any more, and
+//! the receiver, who is told with each fragment what is left of its time, frees what has arrived and refuses the rest,
+//! even where it hears nothing of the sender again. A message that arrived whole in the last moments may not be known
+//! to have; "timed out" says only that nobody knows.
 
 mod incoming;
 mod outgoing;
@@ -44,6 +47,8 @@ pub struct MessagePiece {
     pub offset: u64,
     /// The bytes; may be empty.
     pub data: Bytes,
+    /// What is left of its time, where it has a deadline; goes before the fragment as MESSAGE_DEADLINE.
+    pub life_ms: Option<u64>,
 }
 
 impl MessagePiece {
@@ -161,6 +166,11 @@ impl Messages {
             .on_fragment(id.0, channel, total, offset, data, now)
     }
 
+    /// A MESSAGE_DEADLINE frame came in; it concerns the MESSAGE frame behind it.
+    pub fn on_deadline(&mut self, id: u64, life_ms: u64, now: Instant) {
+        self.incoming.on_deadline(id, life_ms, now);
+    }
+
     /// A MESSAGE_CREDIT frame came in; an older one than known changes nothing.
     pub fn on_credit(&mut self, total_bytes: u64, total_messages: u64) {
         self.outgoing.on_credit(total_bytes, total_messages);
@@ -178,9 +188,9 @@ impl Messages {
         }
     }
 
-    /// The next MESSAGE frame of at most `room_bytes` in all.
-    pub fn poll_fragment(&mut self, room_bytes: usize) -> Option<MessagePiece> {
-        self.outgoing.poll_fragment(room_bytes)
+    /// The next MESSAGE frame of at most `room_bytes` in all, its MESSAGE_DEADLINE included.
+    pub fn poll_fragment(&mut self, room_bytes: usize, now: Instant) -> Option<MessagePiece> {
+        self.outgoing.poll_fragment(room_bytes, now)
     }
 
     /// Whether [`Self::poll_fragment`] has something, given room.

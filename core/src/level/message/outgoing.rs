@@ -43,6 +43,12 @@ struct Entry {
     queued: bool,
 }
 
+/// Milliseconds from `now` to a deadline, rounded up: a message never dies at the receiver before it does here.
+fn life_ms(deadline: Instant, now: Instant) -> u64 {
+    let nanos = deadline.saturating_since(now).as_nanos();
+    u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX >> 2)
+}
+
 impl Entry {
     fn is_sendable(&self) -> bool {
         self.empty_needed
@@ -179,7 +185,15 @@ impl Outgoing {
         !self.turns.is_empty()
     }
 
-    pub(super) fn poll_fragment(&mut self, room_bytes: usize) -> Option<MessagePiece> {
+    pub(super) fn poll_fragment(
+        &mut self,
+        room_bytes: usize,
+        now: Instant,
+    ) -> Option<MessagePiece> {
+        // Nothing of a message leaves behind its deadline.
+        if self.deadlines.first().is_some_and(|(at, _)| *at <= now) {
+            self.on_timeout(now);
+        }
         while let Some(id) = self.turns.front().copied() {
             let Some(entry) = self.entries.get_mut(&id).filter(|e| e.is_sendable()) else {
                 self.leave_turns(id);
@@ -191,7 +205,10 @@ impl Outgoing {
                 entry.buffer.next_offset(u64::MAX)?
             };
             let (channel, total) = (entry.channel, entry.total);
-            let fixed = 1
+            let life_ms = entry.deadline.map(|at| life_ms(at, now));
+            let deadline_len = life_ms.map_or(0, |life| 1 + varint_len(id) + varint_len(life));
+            let fixed = deadline_len
+                + 1
                 + varint_len(id)
                 + varint_len(u64::from(channel))
                 + varint_len(total)
@@ -218,6 +235,7 @@ impl Outgoing {
                 total,
                 offset,
                 data,
+                life_ms,
             });
         }
         None

@@ -35,6 +35,9 @@ fn apply(to: &mut Messages, frame: &Frame, now: Instant) -> bool {
     match frame {
         Frame::Piece(p) => {
             let id = (p.id, p.channel);
+            if let Some(life_ms) = p.life_ms {
+                to.on_deadline(p.id.0, life_ms, now);
+            }
             let got = to.on_fragment(id, p.total, p.offset, &p.data, now);
             return got.unwrap() == Received::Accepted;
         }
@@ -57,9 +60,9 @@ const PACE: Pace = Pace {
     rtt: Duration::from_millis(50),
 };
 
-fn poll(from: &mut Messages, room: usize) -> Option<Frame> {
+fn poll(from: &mut Messages, room: usize, now: Instant) -> Option<Frame> {
     let control = from.poll_control(room, PACE).map(Frame::Control);
-    control.or_else(|| from.poll_fragment(room).map(Frame::Piece))
+    control.or_else(|| from.poll_fragment(room, now).map(Frame::Piece))
 }
 
 /// Both sides with what they saw.
@@ -102,7 +105,7 @@ impl World {
             self.sides[side].on_timeout(now);
             for _ in 0..12 {
                 let room = 100 + self.pipe.rng.below(1_100) as usize;
-                let Some(frame) = poll(&mut self.sides[side], room) else {
+                let Some(frame) = poll(&mut self.sides[side], room, now) else {
                     break;
                 };
                 self.pipe.send(side, vec![frame]);
@@ -223,7 +226,7 @@ fn exchange(a: &mut Messages, b: &mut Messages, now: Instant) {
                 (&mut *b, &mut *a)
             };
             // In turns, because a refused fragment is offered again at once.
-            if let Some(frame) = poll(from, 1_200) {
+            if let Some(frame) = poll(from, 1_200, now) {
                 quiet = false;
                 if apply(to, &frame, now) {
                     from.on_delivered(&frame.sent());
@@ -272,9 +275,9 @@ fn what_is_not_taken_holds_the_sender_back() {
 fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
     let (mut a, mut b) = (messages(), messages());
     let id = a.send(1, Bytes::from(vec![1; 2_000]), None).unwrap();
-    let first = a.poll_fragment(1_200).unwrap();
-    let second = a.poll_fragment(1_200).unwrap();
     let now = Instant::EPOCH;
+    let first = a.poll_fragment(1_200, now).unwrap();
+    let second = a.poll_fragment(1_200, now).unwrap();
     assert!(apply(&mut b, &Frame::Piece(first.clone()), now));
     a.on_delivered(&first.sent());
     let later = now + limits::MESSAGE_PARTIAL_LIFE;
@@ -290,6 +293,96 @@ fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
     assert_eq!(a.poll_event(), Some(MessageEvent::Failed { id, reason }));
     assert_eq!((a.poll_event(), b.poll_event()), (None, None));
     assert!(a.outgoing.is_settled());
+}
+
+/// A message of two fragments with a deadline after half a second, the first of which has arrived at `b`. Gives the
+/// second.
+fn half_arrived(a: &mut Messages, b: &mut Messages) -> (MessageId, MessagePiece, Instant) {
+    let now = Instant::EPOCH;
+    let deadline = now + Duration::from_millis(500);
+    let data = Bytes::from(vec![1; 2_000]);
+    let id = a.send(1, data, Some(deadline)).unwrap();
+    let first = a.poll_fragment(1_200, now).unwrap();
+    let second = a.poll_fragment(1_200, now).unwrap();
+    assert_eq!((first.life_ms, second.life_ms), (Some(500), Some(500)));
+    assert!(apply(b, &Frame::Piece(first.clone()), now));
+    a.on_delivered(&first.sent());
+    (id, second, deadline)
+}
+
+#[test]
+fn both_sides_drop_a_message_at_its_deadline_and_its_credit_comes_back() {
+    let (mut a, mut b) = (messages(), messages());
+    let (id, second, deadline) = half_arrived(&mut a, &mut b);
+    assert!(b.incoming.held_capacity_bytes() > 0);
+    // The receiver needs no word of its sender for it.
+    assert_eq!(b.next_timeout(), Some(deadline));
+    b.on_timeout(deadline);
+    assert_eq!(b.incoming.held_capacity_bytes(), 0);
+    assert!(!apply(&mut b, &Frame::Piece(second.clone()), deadline));
+    a.on_lost(&second.sent());
+    a.on_timeout(deadline);
+    exchange(&mut a, &mut b, deadline);
+    let reason = MessageFailure::TimedOut;
+    assert_eq!(a.poll_event(), Some(MessageEvent::Failed { id, reason }));
+    assert_eq!((a.poll_event(), b.poll_event()), (None, None));
+    assert!(a.outgoing.is_settled() && b.incoming.held() == 0);
+    // All of the credit is there again: the largest message goes through at once.
+    for _ in 0..2 {
+        let data = Bytes::from(vec![9; limits::MESSAGE_BYTES]);
+        let id = a.send(1, data, None).unwrap();
+        exchange(&mut a, &mut b, deadline);
+        assert!(b.take(id).is_some());
+    }
+}
+
+#[test]
+fn a_fragment_that_completes_a_message_too_late_delivers_nothing() {
+    let (mut a, mut b) = (messages(), messages());
+    let (id, second, deadline) = half_arrived(&mut a, &mut b);
+    let mut late = second.clone();
+    // Copied long ago, and told so: the earliest deadline holds.
+    late.life_ms = Some(900);
+    assert!(!apply(&mut b, &Frame::Piece(late), deadline));
+    assert_eq!(b.poll_event(), None);
+    assert!(b.take(id).is_none());
+    assert_eq!(b.incoming.held_capacity_bytes(), 0);
+}
+
+#[test]
+fn nothing_of_a_message_leaves_behind_its_deadline_and_all_of_it_before_is_delivered() {
+    let (mut a, mut b) = (messages(), messages());
+    let (id, second, deadline) = half_arrived(&mut a, &mut b);
+    a.on_lost(&second.sent());
+    let just_before = deadline - Duration::from_millis(1);
+    let again = a.poll_fragment(1_200, just_before).unwrap();
+    assert_eq!(again.life_ms, Some(1));
+    a.on_lost(&again.sent());
+    assert_eq!(a.poll_fragment(1_200, deadline), None);
+    assert!(apply(&mut b, &Frame::Piece(again), just_before));
+    assert_eq!(b.take(id).unwrap().len(), 2_000);
+}
+
+#[test]
+fn a_deadline_concerns_only_the_message_that_it_names() {
+    let mut b = messages();
+    let now = Instant::EPOCH;
+    b.on_deadline(7, 0, now);
+    let piece = |id: u64| (MessageId(id), 1);
+    assert_eq!(
+        b.on_fragment(piece(1), 2, 0, b"x", now),
+        Ok(Received::Accepted)
+    );
+    assert_eq!(
+        b.on_fragment(piece(7), 2, 0, b"x", now),
+        Ok(Received::Accepted)
+    );
+    b.on_deadline(1, u64::MAX, now);
+    assert_eq!(
+        b.on_fragment(piece(1), 2, 1, b"x", now),
+        Ok(Received::Accepted)
+    );
+    assert!(b.take(MessageId(1)).is_some());
 }
 
 #[test]

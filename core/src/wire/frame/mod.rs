@@ -16,6 +16,7 @@ pub mod latest;
 pub mod message;
 pub mod message_abandon;
 pub mod message_credit;
+pub mod message_deadline;
 pub mod padding;
 pub mod path_challenge;
 pub mod path_response;
@@ -41,6 +42,7 @@ pub use latest::LatestFrame;
 pub use message::MessageFrame;
 pub use message_abandon::MessageAbandonFrame;
 pub use message_credit::MessageCreditFrame;
+pub use message_deadline::MessageDeadlineFrame;
 pub use padding::PaddingFrame;
 pub use path_challenge::PathChallengeFrame;
 pub use path_response::PathResponseFrame;
@@ -89,6 +91,8 @@ pub enum Frame<'a> {
     MessageAbandon(MessageAbandonFrame),
     /// Level 2, credit.
     MessageCredit(MessageCreditFrame),
+    /// Level 2, what is left of a message's time.
+    MessageDeadline(MessageDeadlineFrame),
     /// Level 3, bytes.
     Stream(StreamFrame<'a>),
     /// Level 3, the sender gives up.
@@ -141,6 +145,7 @@ impl<'a> Frame<'a> {
             Self::Message(f) => f.encoded_len(),
             Self::MessageAbandon(f) => f.encoded_len(),
             Self::MessageCredit(f) => f.encoded_len(),
+            Self::MessageDeadline(f) => f.encoded_len(),
             Self::Stream(f) => f.encoded_len(),
             Self::StreamReset(f) => f.encoded_len(),
             Self::StreamStop(f) => f.encoded_len(),
@@ -172,6 +177,7 @@ impl<'a> Frame<'a> {
             Self::Message(f) => f.encode(w),
             Self::MessageAbandon(f) => f.encode(w),
             Self::MessageCredit(f) => f.encode(w),
+            Self::MessageDeadline(f) => f.encode(w),
             Self::Stream(f) => f.encode(w),
             Self::StreamReset(f) => f.encode(w),
             Self::StreamStop(f) => f.encode(w),
@@ -203,6 +209,7 @@ impl<'a> Frame<'a> {
             message::TYPE => Self::Message(MessageFrame::decode(r)?),
             message_abandon::TYPE => Self::MessageAbandon(MessageAbandonFrame::decode(r)?),
             message_credit::TYPE => Self::MessageCredit(MessageCreditFrame::decode(r)?),
+            message_deadline::TYPE => Self::MessageDeadline(MessageDeadlineFrame::decode(r)?),
             stream::TYPE => Self::Stream(StreamFrame::decode(r)?),
             stream_reset::TYPE => Self::StreamReset(StreamResetFrame::decode(r)?),
             stream_stop::TYPE => Self::StreamStop(StreamStopFrame::decode(r)?),

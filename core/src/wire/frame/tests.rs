@@ -68,6 +68,7 @@ fn any_small(g: &mut Gen) -> AnyFrame {
         Frame::PathChallenge(PathChallengeFrame { data }),
         Frame::PathResponse(PathResponseFrame { data }),
         Frame::MessageAbandon(MessageAbandonFrame { id }),
+        Frame::MessageDeadline(MessageDeadlineFrame { id, life_ms: code }),
         Frame::MessageCredit(MessageCreditFrame {
             total_bytes,
             total_messages,
