@@ -63,6 +63,7 @@ pub enum Command {
     SetLatest {
         peer: NodeId,
         key: String,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// Level 1: yields `Accepted::Request`; ends with one `Event::RequestDone`.

@@ -171,6 +171,7 @@ pub enum Event {
     LatestReceived {
         peer: NodeId,
         key: String,
+        #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// A request arrived; answer with `Command::Answer`.

@@ -157,7 +157,7 @@ mod tests {
 
     /// Builds packets of 1,200 bytes while everything wants to send; `flood` refills what is small before each.
     fn shares(packets: usize, mut flood: impl FnMut(&mut Levels)) -> Shares {
-        let mut levels = Levels::new(true);
+        let mut levels = Levels::new(true, &Budgets::default());
         let stream = levels.streams.open(1).unwrap();
         let bulk = Bytes::from(vec![1; 400_000]);
         levels.streams.write(stream, bulk.clone()).unwrap();
@@ -166,7 +166,8 @@ mod tests {
         for _ in 0..packets {
             flood(&mut levels);
             let (mut w, mut content) = (Writer::new(&mut buffer), Content::new());
-            assert!(levels.fill(Instant::EPOCH, &mut w, &mut content));
+            let (now, rtt) = (Instant::EPOCH, Duration::from_millis(50));
+            assert!(levels.fill(Pace { now, rtt }, &mut w, &mut content));
             for frame in frame::iter(w.written()) {
                 match frame.unwrap() {
                     Frame::Datagram(f) => got[0] += f.data.len(),
