@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use p2p_core::api::{IntroducerAddress, Roles};
+use p2p_core::api::{ControllerKind, IntroducerAddress, Roles};
 
 /// How to run a node; everything has a default.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct NodeOptions {
     pub direct_paths: bool,
     /// Write down everything that the engine is told, secrets included, into this new file (docs/drivers.md §6).
     pub record: Option<PathBuf>,
+    /// Congestion control of every path.
+    pub congestion: ControllerKind,
     /// Version of the program, as the surface tells it.
     pub version: String,
 }
@@ -48,6 +50,7 @@ impl Default for NodeOptions {
             network: None,
             direct_paths: true,
             record: None,
+            congestion: ControllerKind::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -124,6 +124,7 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     config.introducers.clone_from(&options.introducers);
     config.accept_strangers = options.accept_strangers;
     config.direct_paths = options.direct_paths;
+    config.congestion = options.congestion;
     let known = |peer: &PeerRecord| KnownPeer {
         record: peer.record.clone(),
         name: peer.name.clone(),

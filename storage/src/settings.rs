@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use p2p_core::api::{IntroducerAddress, Roles};
+use p2p_core::api::{ControllerKind, IntroducerAddress, Roles};
 use serde::Deserialize;
 
 use crate::error::{StateError, StateErrorKind};
@@ -22,6 +22,7 @@ const KEYS: &[&str] = &[
     "accept_strangers",
     "network",
     "direct_paths",
+    "congestion",
 ];
 
 /// What the file says; `None` where it is silent.
@@ -45,6 +46,8 @@ pub struct Settings {
     pub network: Option<String>,
     /// Whether direct paths are tried at all.
     pub direct_paths: Option<bool>,
+    /// Congestion control of every path.
+    pub congestion: Option<ControllerKind>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +61,7 @@ struct SettingsFile {
     accept_strangers: Option<bool>,
     network: Option<String>,
     direct_paths: Option<bool>,
+    congestion: Option<String>,
 }
 
 impl Settings {
@@ -105,6 +109,10 @@ impl Settings {
         let roles = file.roles.map(|names| {
             parse_roles(names.iter().map(String::as_str)).map_err(|why| (why, mend()))
         });
+        let congestion = file.congestion.map(|name| {
+            name.parse()
+                .map_err(|e| (format!("congestion: \"{name}\": {e}"), mend()))
+        });
         Ok(Self {
             name: file.name,
             listen: file.listen,
@@ -115,6 +123,7 @@ impl Settings {
             accept_strangers: file.accept_strangers,
             network: file.network,
             direct_paths: file.direct_paths,
+            congestion: congestion.transpose()?,
         })
     }
 }
@@ -177,13 +186,15 @@ mod tests {
         let id = NodeIdText::get();
         let text = format!(
             "name = \"ada\"\nlisten = \"0.0.0.0:6660\"\nhttp = \"127.0.0.1:8080\"\n\
-             introducers = [\"p2p://{id}@example.org:6660\"]\nroles = [\"relay\"]\nlisted = false\n"
+             introducers = [\"p2p://{id}@example.org:6660\"]\nroles = [\"relay\"]\nlisted = false\n\
+             congestion = \"newreno\"\n"
         );
         let settings = Settings::parse(&text).expect("valid");
         assert_eq!(settings.name.as_deref(), Some("ada"));
         assert_eq!(settings.introducers.map(|i| i.len()), Some(1));
         assert!(settings.roles.is_some_and(|r| r.relay && !r.stun));
         assert_eq!(settings.direct_paths, None);
+        assert_eq!(settings.congestion, Some(ControllerKind::NewReno));
     }
 
     #[test]
@@ -200,6 +211,7 @@ mod tests {
         for text in [
             "listen = 5",
             "roles = [\"king\"]",
+            "congestion = \"haste\"",
             "introducers = [\"x\"]",
             "name = ",
         ] {

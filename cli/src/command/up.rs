@@ -94,6 +94,7 @@ fn options(
         network: file.network,
         direct_paths: file.direct_paths.unwrap_or(true),
         record: node.record,
+        congestion: file.congestion.unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -114,6 +114,59 @@ pub struct KnownPeer {
     pub name: Option<String>,
 }
 
+/// Which congestion controller the paths of a node get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum ControllerKind {
+    /// CUBIC (RFC 9438) with HyStart++ (RFC 9406): `cubic`.
+    #[default]
+    Cubic,
+    /// NewReno (RFC 9002 §7): `newreno`.
+    NewReno,
+}
+
+impl ControllerKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Cubic, Self::NewReno];
+
+    /// Its name in settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cubic => "cubic",
+            Self::NewReno => "newreno",
+        }
+    }
+}
+
+impl fmt::Display for ControllerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no congestion controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownController;
+
+impl fmt::Display for UnknownController {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected cubic or newreno")
+    }
+}
+
+impl core::error::Error for UnknownController {}
+
+impl FromStr for ControllerKind {
+    type Err = UnknownController;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|kind| kind.name() == text);
+        named.ok_or(UnknownController)
+    }
+}
+
 /// Everything a node is told when it is made.
 #[derive(Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -147,6 +200,8 @@ pub struct NodeConfig {
     pub direct_paths: bool,
     /// What others are granted (roles introducer and relay).
     pub operator: OperatorLimits,
+    /// Congestion control of every path.
+    pub congestion: ControllerKind,
     /// Bytes received and not taken by the application, over all peers; at most
     /// [`limits::RECEIVE_BUDGET_BYTES`].
     pub receive_budget_bytes: u64,
@@ -175,6 +230,7 @@ impl NodeConfig {
             accept_strangers: true,
             direct_paths: true,
             operator: OperatorLimits::default(),
+            congestion: ControllerKind::default(),
             receive_budget_bytes: limits::RECEIVE_BUDGET_BYTES,
             send_budget_bytes: limits::SEND_BUDGET_BYTES,
             shard: 0,

@@ -11,7 +11,9 @@ mod status;
 mod transmit;
 
 pub use command::{Accepted, Command, ConnectTarget};
-pub use config::{IntroducerAddress, KnownPeer, NodeConfig, Roles};
+pub use config::{
+    ControllerKind, IntroducerAddress, KnownPeer, NodeConfig, Roles, UnknownController,
+};
 pub use engine::{Engine, EngineExt};
 pub use error::{ApiMisuse, LimitReached};
 pub use event::{

@@ -52,6 +52,7 @@ impl Settings {
 /// What the configuration says to all peers.
 pub(super) fn common(config: &NodeConfig) -> Common {
     Common {
+        congestion: config.congestion,
         budgets: Budgets::new(config.receive_budget_bytes, config.send_budget_bytes),
         direct_paths: config.direct_paths,
     }

@@ -34,14 +34,13 @@ use self::calling::{Calling, Confirming, Repeat};
 use self::kept::{Epoch, Kept};
 use self::levels::Levels;
 use self::sessions::Sessions;
-use crate::api::{DisconnectReason, Event};
+use crate::api::{ControllerKind, DisconnectReason, Event};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
 use crate::level::budget::Budgets;
 use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::path::{Paths, Route};
-use crate::recovery::congestion::ControllerKind;
 use crate::recovery::{AckOutcome, ReceivedPackets, Recovery, TimeoutOutcome};
 use crate::rng::Rng;
 use crate::schedule::Content;
@@ -51,6 +50,8 @@ use crate::time::{Duration, Instant};
 /// What all peers of a node have in common.
 #[derive(Debug, Default)]
 pub(crate) struct Common {
+    /// Congestion controller of every path.
+    pub(crate) congestion: ControllerKind,
     /// Bytes that all peers together may hold.
     pub(crate) budgets: Budgets,
     /// Whether direct paths are tried at all.
@@ -120,7 +121,7 @@ impl Peer {
             calling: None,
             confirming: None,
             paths: Paths::new(rng.fork("paths"), common.direct_paths, now),
-            recovery: Recovery::new(ControllerKind::Cubic),
+            recovery: Recovery::new(common.congestion),
             received: ReceivedPackets::new(),
             acks: AckOutcome::new(),
             timeouts: TimeoutOutcome::new(),
@@ -339,7 +340,7 @@ impl Peer {
             .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
         self.confirming = None;
         self.paths.on_ended();
-        self.recovery = Recovery::new(ControllerKind::Cubic);
+        self.recovery = Recovery::new(self.common.congestion);
         self.received = ReceivedPackets::new();
         self.controls.clear();
         self.paced_until = None;

@@ -201,10 +201,15 @@ impl Peer {
 
     fn poll_batch(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
         self.paced_until = None;
-        if !self.sessions.is_up() || !self.has_output(now) {
+        if !self.sessions.is_up() {
             return None;
         }
         let (path, route) = self.paths.active()?;
+        if !self.has_output(now) {
+            // What will leave next shows the rate of the application, not of the path.
+            self.recovery.on_app_limited(recovery::PathKey(path.0));
+            return None;
+        }
         let mut room_bytes = self.paths.max_datagram_bytes(path);
         let budget = self.recovery.may_send(recovery::PathKey(path.0), now);
         let mut budget_bytes = budget.bytes;

@@ -1,6 +1,7 @@
 //! What only tests may do: make a peer that breaks the rules, and look at what another could make grow.
 
 use super::Peer;
+use crate::api::ControllerKind;
 use crate::path::Route;
 use crate::time::Instant;
 use crate::wire::frame::padding;
@@ -25,6 +26,11 @@ impl Peer {
         let (session, _) = self.sessions.sealing()?;
         session.wear(forgeries);
         Some(session.local_index)
+    }
+
+    /// The congestion controller of its paths.
+    pub(crate) fn controller_kind(&self) -> ControllerKind {
+        self.recovery.kind()
     }
 
     /// Lengths of everything that a peer could make grow: outcomes, controls, relayed, replies, kept bytes.

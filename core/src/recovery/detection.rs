@@ -90,16 +90,16 @@ impl<F> Recovery<F> {
             largest = largest.max(Some(end));
             let (paths, delivered) = (&mut self.paths, &mut outcome.delivered);
             self.ledger.settle_range(start, end, |meta, frames| {
-                if is_first && meta.pn == end {
-                    sample = Some((meta.path, now.saturating_since(meta.sent_at)));
+                if is_first && meta.sent.pn == end {
+                    sample = Some((meta.path, now.saturating_since(meta.sent.sent_at)));
                 }
                 if let Some(path) = find(paths, meta.path) {
                     path.on_delivered(meta);
                 }
                 delivered.push(Delivered {
-                    pn: meta.pn,
+                    pn: meta.sent.pn,
                     path: meta.path,
-                    bytes: meta.bytes,
+                    bytes: meta.sent.bytes,
                     frames,
                 });
             });
@@ -175,6 +175,23 @@ impl<F> Recovery<F> {
         )
     }
 
+    /// Tells that there is nothing to send on a path now. Unless its window is full, what leaves until all that is
+    /// under way has arrived shows less than the path can do.
+    pub fn on_app_limited(&mut self, path: PathKey) {
+        if let Some(path) = find(&mut self.paths, path) {
+            path.on_app_limited();
+        }
+    }
+
+    /// Tells that the acknowledgement just applied counts more packets marked "congestion experienced" on a path than
+    /// any before (RFC 9002 §7.1).
+    #[allow(dead_code)] // for whoever reads ECN counts out of acknowledgements
+    pub fn on_ecn_ce(&mut self, path: PathKey, now: Instant) {
+        if let Some(path) = find(&mut self.paths, path) {
+            path.on_ecn_ce(now);
+        }
+    }
+
     /// What the packets under way on a path carry, oldest first: a probe best repeats the oldest.
     pub fn outstanding_on(&self, path: PathKey) -> impl Iterator<Item = &F> + '_ {
         self.ledger.outstanding_on(path)
@@ -207,9 +224,9 @@ impl<F> Recovery<F> {
                     path.on_abandoned(&meta);
                 }
                 lost.push(Lost {
-                    pn: meta.pn,
+                    pn: meta.sent.pn,
                     path: meta.path,
-                    bytes: meta.bytes,
+                    bytes: meta.sent.bytes,
                     frames,
                 });
             },
@@ -261,6 +278,18 @@ impl<F> Recovery<F> {
         self.ledger.is_empty()
     }
 
+    /// The controller that paths get.
+    #[cfg(test)]
+    pub(crate) fn kind(&self) -> ControllerKind {
+        self.kind
+    }
+
+    /// Takes a path that a test made.
+    #[cfg(test)]
+    pub(super) fn insert_path(&mut self, path: PathRecovery) {
+        self.paths.push(path);
+    }
+
     fn path(&self, key: PathKey) -> Option<&PathRecovery> {
         self.paths.iter().find(|p| p.key == key)
     }
@@ -288,9 +317,9 @@ impl<F> Recovery<F> {
             |meta, frames| {
                 metas.push(meta);
                 lost.push(Lost {
-                    pn: meta.pn,
+                    pn: meta.sent.pn,
                     path: meta.path,
-                    bytes: meta.bytes,
+                    bytes: meta.sent.bytes,
                     frames,
                 });
             },

@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
+use super::congestion::SentState;
 use super::outcome::PathKey;
-use crate::time::Instant;
 
 /// Entries below which empty ones in the middle are not worth sweeping.
 const SWEEP_FROM: usize = 256;
@@ -14,16 +14,11 @@ const SWEEP_FROM: usize = 256;
 /// Facts of a packet under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meta {
-    pub(super) pn: u64,
+    /// What was true when it left.
+    pub(super) sent: SentState,
     /// Number among the recorded packets of its path.
     pub(super) sequence: u64,
-    pub(super) sent_at: Instant,
-    pub(super) bytes: u32,
     pub(super) path: PathKey,
-    /// Bytes that had been delivered on the path when the packet left, and when the last of them
-    /// were.
-    pub(super) delivered_before: u64,
-    pub(super) delivered_before_at: Instant,
 }
 
 #[derive(Debug)]
@@ -58,19 +53,25 @@ impl<F> Ledger<F> {
             frames: Some(frames),
         };
         self.outstanding += 1;
-        if self.entries.back().is_none_or(|e| e.meta.pn < meta.pn) {
+        if self
+            .entries
+            .back()
+            .is_none_or(|e| e.meta.sent.pn < meta.sent.pn)
+        {
             self.entries.push_back(entry);
         } else {
-            let index = self.entries.partition_point(|e| e.meta.pn < meta.pn);
+            let index = self
+                .entries
+                .partition_point(|e| e.meta.sent.pn < meta.sent.pn);
             self.entries.insert(index, entry);
         }
     }
 
     /// Settles the packets from `start` to `end` that are under way, ascending.
     pub(super) fn settle_range(&mut self, start: u64, end: u64, mut each: impl FnMut(Meta, F)) {
-        let from = self.entries.partition_point(|e| e.meta.pn < start);
+        let from = self.entries.partition_point(|e| e.meta.sent.pn < start);
         for entry in self.entries.range_mut(from..) {
-            if entry.meta.pn > end {
+            if entry.meta.sent.pn > end {
                 break;
             }
             if let Some(frames) = entry.frames.take() {
@@ -89,7 +90,7 @@ impl<F> Ledger<F> {
         mut each: impl FnMut(Meta, F),
     ) {
         for entry in &mut self.entries {
-            if entry.meta.pn >= below {
+            if entry.meta.sent.pn >= below {
                 break;
             }
             if entry.frames.is_none() || !which(&entry.meta) {

@@ -21,6 +21,8 @@ const NANOS_PER_S: u128 = 1_000_000_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Pacer {
     rate_bytes_per_s: u64,
+    /// What may leave at once, where the congestion controller says so.
+    quantum_bytes: Option<u64>,
     capacity_bytes: i64,
     /// Negative after more left than the bucket held, such as probes.
     tokens_bytes: i64,
@@ -33,6 +35,7 @@ impl Pacer {
     pub fn new(window_bytes: u64, rtt: Duration, mtu: u64, slow_start: bool, now: Instant) -> Self {
         let mut pacer = Self {
             rate_bytes_per_s: 1,
+            quantum_bytes: None,
             capacity_bytes: 0,
             tokens_bytes: 0,
             filled_at: now,
@@ -57,12 +60,20 @@ impl Pacer {
         self.on_rate(rate, mtu, now);
     }
 
+    /// Takes over what the congestion controller wants to leave at once; counts from the next rate on.
+    pub fn set_quantum(&mut self, quantum_bytes: Option<u64>) {
+        self.quantum_bytes = quantum_bytes;
+    }
+
     /// Takes over a rate that the congestion controller chose itself.
     pub fn on_rate(&mut self, rate_bytes_per_s: u64, mtu: u64, now: Instant) {
         self.tokens_bytes = self.tokens_at(now);
         self.filled_at = max(self.filled_at, now);
         self.rate_bytes_per_s = rate_bytes_per_s.clamp(1, RATE_MAX_BYTES_PER_S);
-        let capacity = max(self.bytes_in(BURST), BURST_DATAGRAMS * mtu);
+        let capacity = match self.quantum_bytes {
+            Some(quantum) => max(quantum, mtu),
+            None => max(self.bytes_in(BURST), BURST_DATAGRAMS * mtu),
+        };
         self.capacity_bytes = i64::try_from(capacity).unwrap_or(i64::MAX);
     }
 
@@ -91,6 +102,9 @@ impl Pacer {
     /// datagram.
     #[must_use]
     pub fn batch(&self, mtu: u64) -> u64 {
+        if let Some(quantum) = self.quantum_bytes {
+            return quantum.clamp(mtu, max(mtu, limits::BATCH_BYTES as u64));
+        }
         let half = u64::try_from(self.capacity_bytes / 2).unwrap_or(0);
         if half > BURST_DATAGRAMS * mtu {
             min(half, limits::BATCH_BYTES as u64)
@@ -180,6 +194,21 @@ mod tests {
             pacer.next_release(now, MTU),
             now + Duration::from_micros(2_400)
         );
+    }
+
+    #[test]
+    fn no_more_than_a_quantum_leaves_at_once() {
+        let now = Instant::EPOCH;
+        let mut pacer = Pacer::new(100 * MTU, ms(100), MTU, false, now);
+        pacer.set_quantum(Some(2 * MTU));
+        pacer.on_rate(2_500_000, MTU, now);
+        assert_eq!((pacer.budget(now), pacer.batch(MTU)), (2 * MTU, 2 * MTU));
+        pacer.on_sent(2 * MTU, now);
+        let release = pacer.next_release(now, pacer.batch(MTU));
+        assert_eq!(release, now + Duration::from_micros(960));
+        pacer.set_quantum(Some(1));
+        pacer.on_rate(2_500_000, MTU, release);
+        assert_eq!(pacer.budget(release), MTU, "a datagram always fits");
     }
 
     #[test]

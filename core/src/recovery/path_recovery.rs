@@ -5,7 +5,9 @@
 
 use core::cmp::{max, min};
 
-use super::congestion::{AckSample, Controller, ControllerKind};
+use super::congestion::{
+    self, AckSample, AckedPacket, Controller, ControllerKind, LostPacket, SentState,
+};
 use super::ledger::Meta;
 use super::outcome::{PathKey, SendBudget};
 use super::pacer::Pacer;
@@ -65,9 +67,9 @@ struct AckBatch {
 /// What one round of loss detection finds on this path.
 #[derive(Clone, Copy, Debug, Default)]
 struct LossBatch {
-    bytes: u64,
     packets: u64,
-    newest_sent_at: Instant,
+    /// One of them began a congestion event.
+    is_new_event: bool,
     /// First packet, and last number, of the current run without a delivered packet in between.
     run: Option<(Instant, u64)>,
     longest_run: Duration,
@@ -101,6 +103,11 @@ pub(super) struct PathRecovery {
     packet_threshold: u64,
     time_threshold_eighths: u32,
     delivered_at: Instant,
+    first_sent_at: Instant,
+    /// While fewer bytes than this are delivered, what leaves does not show what the path can carry; 0: it does.
+    app_limited_until_bytes: u64,
+    /// When the newest packet known to have arrived was sent.
+    newest_acked_sent_at: Instant,
     peak: Peak,
     acks: AckBatch,
     losses: LossBatch,
@@ -117,7 +124,16 @@ impl PathRecovery {
         rtt: Rtt,
         now: Instant,
     ) -> Self {
-        let controller = kind.build(mtu);
+        Self::with_controller(key, congestion::build(kind, mtu), mtu, rtt, now)
+    }
+
+    pub(super) fn with_controller(
+        key: PathKey,
+        controller: Box<dyn Controller>,
+        mtu: u64,
+        rtt: Rtt,
+        now: Instant,
+    ) -> Self {
         let pacer = Pacer::new(controller.window(), rtt.smoothed(), mtu, true, now);
         Self {
             key,
@@ -137,6 +153,9 @@ impl PathRecovery {
             packet_threshold: PACKET_THRESHOLD,
             time_threshold_eighths: TIME_THRESHOLD_EIGHTHS,
             delivered_at: now,
+            first_sent_at: now,
+            app_limited_until_bytes: 0,
+            newest_acked_sent_at: now,
             peak: Peak::default(),
             acks: AckBatch::default(),
             losses: LossBatch::default(),
@@ -189,24 +208,32 @@ impl PathRecovery {
         if self.outstanding == 0 {
             // After a pause the delivery rate is measured from here, not over the pause.
             self.delivered_at = now;
+            self.first_sent_at = now;
         }
         self.in_flight_bytes += size;
         self.outstanding += 1;
         self.last_pn = max(self.last_pn, pn);
         self.peak.current_bytes = max(self.peak.current_bytes, self.in_flight_bytes);
         self.pto_from = max(self.pto_from, now);
-        self.controller.on_sent(now, pn, size);
+        let sent = SentState {
+            pn,
+            bytes,
+            is_app_limited: self.app_limited_until_bytes > 0,
+            sent_at: now,
+            first_sent_at: self.first_sent_at,
+            delivered_bytes: self.stats.delivered_bytes,
+            delivered_at: self.delivered_at,
+            lost_bytes: self.stats.lost_bytes,
+            in_flight_bytes: self.in_flight_bytes,
+        };
+        self.controller.on_packet_sent(&sent);
         self.pacer.on_sent(size, now);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         Meta {
-            pn,
+            sent,
             sequence,
-            sent_at: now,
-            bytes,
             path: self.key,
-            delivered_before: self.stats.delivered_bytes,
-            delivered_before_at: self.delivered_at,
         }
     }
 
@@ -215,12 +242,20 @@ impl PathRecovery {
         if self.acks.newest.is_none() {
             self.acks.in_flight_before_bytes = self.in_flight_bytes;
         }
-        let size = u64::from(meta.bytes);
+        let size = u64::from(meta.sent.bytes);
         self.leave(size);
         self.acks.bytes += size;
         self.stats.delivered_packets += 1;
         self.stats.delivered_bytes += size;
-        if self.acks.newest.is_none_or(|newest| newest.pn < meta.pn) {
+        self.controller.on_packet_acked(&AckedPacket {
+            sent: &meta.sent,
+            is_cwnd_limited: self.window_was_used(),
+        });
+        if self
+            .acks
+            .newest
+            .is_none_or(|newest| newest.sent.pn < meta.sent.pn)
+        {
             self.acks.newest = Some(meta);
         }
     }
@@ -240,7 +275,7 @@ impl PathRecovery {
             self.first_sample_at.get_or_insert(now);
             self.acks.rtt_sampled = true;
         }
-        self.largest_acked = max(self.largest_acked, Some((newest.pn, newest.sequence)));
+        self.largest_acked = max(self.largest_acked, Some((newest.sent.pn, newest.sequence)));
         self.pto_count = 0;
         Some(self.acks.bytes)
     }
@@ -250,20 +285,27 @@ impl PathRecovery {
     pub(super) fn finish_acks(&mut self, now: Instant) {
         let batch = core::mem::take(&mut self.acks);
         let Some(newest) = batch.newest else { return };
+        let sent = newest.sent;
+        let sending = sent.sent_at.saturating_since(sent.first_sent_at);
         let sample = AckSample {
             now,
-            sent_at: newest.sent_at,
-            pn: newest.pn,
+            newest: &sent,
             bytes: batch.bytes,
             in_flight_before_bytes: batch.in_flight_before_bytes,
-            app_limited: !self.window_was_used(),
+            is_cwnd_limited: self.window_was_used(),
             rtt_sampled: batch.rtt_sampled,
-            delivered_bytes: self.stats.delivered_bytes - newest.delivered_before,
-            delivered_in: now.saturating_since(newest.delivered_before_at),
+            delivered_bytes: self.stats.delivered_bytes - sent.delivered_bytes,
+            delivered_in: max(sending, now.saturating_since(sent.delivered_at)),
+            lost_bytes: self.stats.lost_bytes - sent.lost_bytes,
         };
         self.delivered_at = now;
+        self.first_sent_at = max(self.first_sent_at, sent.sent_at);
+        self.newest_acked_sent_at = max(self.newest_acked_sent_at, sent.sent_at);
+        if self.stats.delivered_bytes > self.app_limited_until_bytes {
+            self.app_limited_until_bytes = 0;
+        }
         self.controller.on_ack(&sample, &self.rtt);
-        if newest.pn >= self.peak.round_end {
+        if sent.pn >= self.peak.round_end {
             self.peak.previous_bytes = self.peak.current_bytes;
             self.peak.current_bytes = self.in_flight_bytes;
             self.peak.round_end = self.last_pn.saturating_add(1);
@@ -299,9 +341,9 @@ impl PathRecovery {
         if meta.sequence >= newest {
             return false;
         }
-        let at = meta.sent_at + self.loss_delay();
+        let at = meta.sent.sent_at + self.loss_delay();
         if newest - meta.sequence >= self.packet_threshold || at <= now {
-            self.on_lost(meta);
+            self.on_lost(meta, now);
             return true;
         }
         self.loss_at = Some(self.loss_at.map_or(at, |earlier| min(earlier, at)));
@@ -313,23 +355,31 @@ impl PathRecovery {
         max(rtt * self.time_threshold_eighths / 8, GRANULARITY)
     }
 
-    fn on_lost(&mut self, meta: &Meta) {
-        let size = u64::from(meta.bytes);
+    fn on_lost(&mut self, meta: &Meta, now: Instant) {
+        let size = u64::from(meta.sent.bytes);
         self.leave(size);
         self.stats.lost_packets += 1;
         self.stats.lost_bytes += size;
+        // What is lost is never delivered: the mark must not wait for it.
+        self.app_limited_until_bytes = self.app_limited_until_bytes.saturating_sub(size);
+        let is_new_event = self.controller.on_packet_lost(&LostPacket {
+            now,
+            sent: &meta.sent,
+            lost_since_bytes: self.stats.lost_bytes - meta.sent.lost_bytes,
+        });
         let batch = &mut self.losses;
-        batch.bytes += size;
         batch.packets += 1;
-        batch.newest_sent_at = max(batch.newest_sent_at, meta.sent_at);
-        let measured_before = self.first_sample_at.is_some_and(|at| at < meta.sent_at);
+        batch.is_new_event |= is_new_event;
+        let measured_before = self
+            .first_sample_at
+            .is_some_and(|at| at < meta.sent.sent_at);
         let begun = match batch.run {
             Some((begun, last)) if last + 1 == meta.sequence => Some(begun),
-            _ => measured_before.then_some(meta.sent_at),
+            _ => measured_before.then_some(meta.sent.sent_at),
         };
         batch.run = begun.map(|begun| (begun, meta.sequence));
         if let Some(begun) = begun {
-            let length = meta.sent_at.saturating_since(begun);
+            let length = meta.sent.sent_at.saturating_since(begun);
             batch.longest_run = max(batch.longest_run, length);
         }
     }
@@ -342,14 +392,10 @@ impl PathRecovery {
             return None;
         }
         let duration = self.rtt.pto_base() * PERSISTENT_CONGESTION_THRESHOLD;
-        let is_persistent = batch.longest_run > duration;
-        let is_new = self.controller.on_congestion_event(
-            now,
-            batch.newest_sent_at,
-            is_persistent,
-            batch.bytes,
-        );
-        if is_new {
+        if batch.longest_run > duration {
+            self.controller.on_persistent_congestion(now);
+        }
+        if batch.is_new_event {
             self.stats.congestion_events += 1;
             self.event_losses = 0;
         }
@@ -361,13 +407,30 @@ impl PathRecovery {
     /// Notes a packet that leaves the record without a congestion signal, because its path was
     /// given up.
     pub(super) fn on_abandoned(&mut self, meta: &Meta) {
-        self.leave(u64::from(meta.bytes));
+        self.leave(u64::from(meta.sent.bytes));
         self.stats.lost_packets += 1;
-        self.stats.lost_bytes += u64::from(meta.bytes);
+        self.stats.lost_bytes += u64::from(meta.sent.bytes);
         if self.outstanding == 0 {
             self.loss_at = None;
             self.pto_count = 0;
         }
+    }
+
+    /// Notes that there is nothing to send; where the window would not let it leave, that limits no rate.
+    pub(super) fn on_app_limited(&mut self) {
+        if self.in_flight_bytes + self.mtu > self.controller.window() {
+            return;
+        }
+        self.app_limited_until_bytes = max(self.stats.delivered_bytes + self.in_flight_bytes, 1);
+    }
+
+    /// Notes that the newest acknowledgement told of marked packets.
+    pub(super) fn on_ecn_ce(&mut self, now: Instant) {
+        if self.controller.on_ecn_ce(now, self.newest_acked_sent_at) {
+            self.stats.congestion_events += 1;
+            self.event_losses = 0;
+        }
+        self.refresh_pacer(now);
     }
 
     /// Notes that a packet declared lost arrived: widens the thresholds and takes back an unfounded
@@ -461,6 +524,7 @@ impl PathRecovery {
     }
 
     fn refresh_pacer(&mut self, now: Instant) {
+        self.pacer.set_quantum(self.controller.send_quantum());
         if let Some(rate) = self.controller.pacing_rate() {
             self.pacer.on_rate(rate, self.mtu, now);
             return;

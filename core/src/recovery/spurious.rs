@@ -36,12 +36,12 @@ impl LossNotes {
             self.notes.pop_front();
         }
         let note = LossNote {
-            pn: meta.pn,
+            pn: meta.sent.pn,
             path: meta.path,
             sequence: meta.sequence,
             event,
         };
-        let index = self.notes.partition_point(|n| n.pn < meta.pn);
+        let index = self.notes.partition_point(|n| n.pn < meta.sent.pn);
         self.notes.insert(index, note);
     }
 

@@ -12,6 +12,7 @@ mod order;
 mod repeating;
 mod replay;
 mod rush;
+mod sharing;
 mod strangers;
 mod time;
 mod wiring;

@@ -159,7 +159,7 @@ fn all_four_levels_carry_data() {
     assert_eq!(ours.iter().filter(|e| answered(e)).count(), 1);
 }
 
-fn read_all(net: &mut Net, n: u8, peer: NodeId, stream: StreamId) -> (Vec<u8>, bool) {
+pub(super) fn read_all(net: &mut Net, n: u8, peer: NodeId, stream: StreamId) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let now = net.now;
     loop {

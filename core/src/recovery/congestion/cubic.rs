@@ -3,14 +3,19 @@
 //! Windows are in bytes; the cubic's constant is in segments, as in the RFC. An event whose losses
 //! were all spurious is taken back (§4.9.2).
 
-use super::{AckSample, Controller, HyStart, initial_window, minimum_window};
+use super::{
+    AckSample, Controller, HyStart, LostPacket, SentState, initial_window, minimum_window,
+    window_for_mtu,
+};
 use crate::recovery::rtt::Rtt;
 use crate::time::{Duration, Instant};
 
 /// Segments per cubed second (RFC 9438 §5).
 const C: f64 = 0.4;
-/// What is left of the window after a congestion event (RFC 9438 §4.6).
+/// What is left of the window after losses (RFC 9438 §4.6).
 const BETA: f64 = 0.7;
+/// What is left of the window after a mark of ECN (RFC 8511 §3.1).
+const BETA_MARKED: f64 = 0.85;
 /// Additive increase that makes the Reno-friendly window fair to Reno at this BETA (RFC 9438 §4.3).
 const ALPHA: f64 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 
@@ -66,16 +71,16 @@ impl Cubic {
         }
     }
 
-    fn slow_start(&mut self, sample: &AckSample, rtt: &Rtt) {
+    fn slow_start(&mut self, sample: &AckSample<'_>, rtt: &Rtt) {
         let measured = sample.rtt_sampled.then(|| rtt.latest());
-        let over = self.hystart.on_ack(sample.pn, measured);
+        let over = self.hystart.on_ack(sample.newest.pn, measured);
         self.shape.window_bytes += float(self.hystart.growth(sample.bytes));
         if over {
             self.shape.threshold_bytes = self.shape.window_bytes;
         }
     }
 
-    fn avoid_congestion(&mut self, sample: &AckSample, rtt: &Rtt) {
+    fn avoid_congestion(&mut self, sample: &AckSample<'_>, rtt: &Rtt) {
         let segment = float(self.mtu);
         let shape = &mut self.shape;
         let window = shape.window_bytes;
@@ -118,59 +123,70 @@ impl Cubic {
             epoch.last_ack = now;
         }
     }
+
+    /// Shrinks the window once for all packets of a round trip; says whether this was the first.
+    fn on_congestion_event(&mut self, now: Instant, sent_at: Instant, beta: f64) -> bool {
+        if self.recovery_start.is_some_and(|at| sent_at <= at) {
+            return false;
+        }
+        self.before_event = Some(self.shape);
+        self.recovery_start = Some(now);
+        let shape = &mut self.shape;
+        let window = shape.window_bytes;
+        // Fast convergence: a window that shrinks from event to event leaves room to others
+        // (RFC 9438 §4.7).
+        shape.max_bytes = if window < shape.max_bytes {
+            window * (1.0 + BETA) / 2.0
+        } else {
+            window
+        };
+        shape.prior_bytes = window;
+        shape.threshold_bytes = (window * beta).max(float(minimum_window(self.mtu)));
+        shape.window_bytes = shape.threshold_bytes;
+        shape.epoch = None;
+        true
+    }
 }
 
 impl Controller for Cubic {
-    fn on_sent(&mut self, _now: Instant, pn: u64, _bytes: u64) {
-        self.hystart.on_sent(pn);
+    fn on_packet_sent(&mut self, sent: &SentState) {
+        self.hystart.on_sent(sent.pn);
     }
 
-    fn on_ack(&mut self, sample: &AckSample, rtt: &Rtt) {
-        if self.recovery_start.is_some_and(|at| sample.sent_at <= at) {
+    fn on_packet_lost(&mut self, lost: &LostPacket<'_>) -> bool {
+        self.on_congestion_event(lost.now, lost.sent.sent_at, BETA)
+    }
+
+    fn on_ecn_ce(&mut self, now: Instant, sent_at: Instant) -> bool {
+        let is_new = self.on_congestion_event(now, sent_at, BETA_MARKED);
+        if is_new {
+            // A mark is never spurious.
+            self.before_event = None;
+        }
+        is_new
+    }
+
+    fn on_persistent_congestion(&mut self, now: Instant) {
+        self.before_event = None;
+        self.recovery_start = Some(now);
+        self.shape.window_bytes = float(minimum_window(self.mtu));
+        self.shape.epoch = None;
+    }
+
+    fn on_ack(&mut self, sample: &AckSample<'_>, rtt: &Rtt) {
+        if self
+            .recovery_start
+            .is_some_and(|at| sample.newest.sent_at <= at)
+        {
             return;
         }
-        if sample.app_limited {
+        if !sample.is_cwnd_limited {
             self.stand_still(sample.now);
         } else if self.in_slow_start() {
             self.slow_start(sample, rtt);
         } else {
             self.avoid_congestion(sample, rtt);
         }
-    }
-
-    fn on_congestion_event(
-        &mut self,
-        now: Instant,
-        sent_at: Instant,
-        is_persistent: bool,
-        _lost_bytes: u64,
-    ) -> bool {
-        let floor = float(minimum_window(self.mtu));
-        let is_new = self.recovery_start.is_none_or(|at| sent_at > at);
-        if is_new {
-            self.before_event = Some(self.shape);
-            self.recovery_start = Some(now);
-            let shape = &mut self.shape;
-            let window = shape.window_bytes;
-            // Fast convergence: a window that shrinks from event to event leaves room to others
-            // (RFC 9438 §4.7).
-            shape.max_bytes = if window < shape.max_bytes {
-                window * (1.0 + BETA) / 2.0
-            } else {
-                window
-            };
-            shape.prior_bytes = window;
-            shape.threshold_bytes = (window * BETA).max(floor);
-            shape.window_bytes = shape.threshold_bytes;
-            shape.epoch = None;
-        }
-        if is_persistent {
-            self.before_event = None;
-            self.recovery_start = Some(now);
-            self.shape.window_bytes = floor;
-            self.shape.epoch = None;
-        }
-        is_new
     }
 
     fn on_spurious_congestion_event(&mut self) {
@@ -184,14 +200,12 @@ impl Controller for Cubic {
     }
 
     fn on_mtu(&mut self, mtu: u64) {
-        let untouched = self.shape.window_bytes == float(initial_window(self.mtu));
+        let window = self.window();
+        let wanted = window_for_mtu(window, self.mtu, mtu, self.in_slow_start());
+        if wanted > window {
+            self.shape.window_bytes = float(wanted);
+        }
         self.mtu = mtu;
-        let least = if untouched && self.in_slow_start() {
-            initial_window(mtu)
-        } else {
-            minimum_window(mtu)
-        };
-        self.shape.window_bytes = self.shape.window_bytes.max(float(least));
     }
 
     fn window(&self) -> u64 {

@@ -1,64 +1,119 @@
-//! Congestion control behind one trait. A controller is told what was sent, acknowledged and lost
-//! on its path and answers with a window, and if it wants with a pacing rate. CUBIC with HyStart++
-//! is the default (protocol §7).
+//! Congestion control behind one trait. A controller is told what happens to each packet of its path, and once an
+//! acknowledgement what it says as a whole; it answers with a window, and if it wants with a pacing rate and a
+//! quantum to release at once. Which one a node uses is [`ControllerKind`] in its configuration (protocol §7).
 //!
-//! An acknowledgement is told as one sample, however many packets it settles. The sample carries
-//! what a model-based controller needs as well: bytes delivered and over which time (a delivery
-//! rate), bytes in flight, and whether the sender used its window.
+//! The facts are what a controller that models the path needs as well (draft-ietf-ccwg-bbr, delivery-rate samples of
+//! draft-cheng-iccrg-delivery-rate-estimation): every packet hands back what had been delivered and lost when it
+//! left, when the flight that it belongs to began, how much was in flight, and whether the sender had more to send.
+//! Counters are bytes since the path began.
+//!
+//! Order within one acknowledgement: [`Controller::on_packet_acked`] for each packet, [`Controller::on_packet_lost`]
+//! for each loss that it shows, then [`Controller::on_ack`]. Losses found by a timer come without the rest.
 
 mod cubic;
 mod hystart;
+mod new_reno;
 
 pub use cubic::Cubic;
 pub use hystart::HyStart;
+pub use new_reno::NewReno;
 
 use core::fmt;
 
 use super::rtt::Rtt;
+pub use crate::api::ControllerKind;
 use crate::time::{Duration, Instant};
+
+/// What was true of a packet when it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentState {
+    /// Its packet number.
+    pub pn: u64,
+    /// Its size in bytes.
+    pub bytes: u32,
+    /// Whether the sender had run out of data, so that what is delivered shows no more than it sent.
+    pub is_app_limited: bool,
+    /// When it left.
+    pub sent_at: Instant,
+    /// When the first packet of its flight left: the newest that had been acknowledged, or the first after a pause.
+    pub first_sent_at: Instant,
+    /// Bytes delivered on the path before it.
+    pub delivered_bytes: u64,
+    /// When the last of them were, or when sending began after a pause.
+    pub delivered_at: Instant,
+    /// Bytes lost on the path before it.
+    pub lost_bytes: u64,
+    /// Bytes in flight with it.
+    pub in_flight_bytes: u64,
+}
+
+/// A packet that was acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub struct AckedPacket<'a> {
+    /// What was true when it left.
+    pub sent: &'a SentState,
+    /// Whether the window was what limited the sender lately (RFC 9002 §7.8).
+    pub is_cwnd_limited: bool,
+}
+
+/// A packet that counts as lost.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code)] // read by model-based algorithms
+pub struct LostPacket<'a> {
+    /// When that was found.
+    pub now: Instant,
+    /// What was true when it left.
+    pub sent: &'a SentState,
+    /// Bytes lost on the path since it left, itself included.
+    pub lost_since_bytes: u64,
+}
 
 /// What one acknowledgement says about a path.
 #[derive(Clone, Copy, Debug)]
 #[allow(dead_code)] // read by model-based algorithms
-pub struct AckSample {
+pub struct AckSample<'a> {
     /// When it arrived.
     pub now: Instant,
-    /// When the newest packet that it newly acknowledges was sent.
-    pub sent_at: Instant,
-    /// That packet's number.
-    pub pn: u64,
+    /// The newest packet that it newly acknowledges, as it left.
+    pub newest: &'a SentState,
     /// Newly acknowledged bytes.
     pub bytes: u64,
     /// Bytes in flight before it arrived.
     pub in_flight_before_bytes: u64,
-    /// Whether the window was not what limited the sender; such acknowledgements do not make it
+    /// Whether the window was what limited the sender lately (RFC 9002 §7.8); other acknowledgements do not make it
     /// grow.
-    pub app_limited: bool,
+    pub is_cwnd_limited: bool,
     /// Whether it measured the round-trip time.
     pub rtt_sampled: bool,
     /// Bytes delivered on the path since the newest packet left, these included.
     pub delivered_bytes: u64,
-    /// The time in which they were.
+    /// The time in which they were: the longer of sending and acknowledging them, so that acknowledgements that were
+    /// held up and come together show no rate that the path does not have.
     pub delivered_in: Duration,
+    /// Bytes lost on the path since the newest packet left.
+    pub lost_bytes: u64,
 }
 
 /// A congestion controller of one path.
 pub trait Controller: fmt::Debug + Send {
     /// A packet left.
-    fn on_sent(&mut self, now: Instant, pn: u64, bytes: u64);
+    fn on_packet_sent(&mut self, sent: &SentState);
 
-    /// Packets were acknowledged.
-    fn on_ack(&mut self, sample: &AckSample, rtt: &Rtt);
+    /// A packet was acknowledged.
+    fn on_packet_acked(&mut self, _acked: &AckedPacket<'_>) {}
 
-    /// Packets were lost, the newest of them sent at `sent_at`; says whether this begins a new
-    /// congestion event.
-    fn on_congestion_event(
-        &mut self,
-        now: Instant,
-        sent_at: Instant,
-        is_persistent: bool,
-        lost_bytes: u64,
-    ) -> bool;
+    /// A packet was lost; says whether this begins a new congestion event.
+    fn on_packet_lost(&mut self, lost: &LostPacket<'_>) -> bool;
+
+    /// The path marked packets with "congestion experienced" (RFC 9002 §7.1), the newest of them sent at `sent_at`;
+    /// says whether this begins a new congestion event.
+    fn on_ecn_ce(&mut self, now: Instant, sent_at: Instant) -> bool;
+
+    /// Nothing was delivered for so long that the window starts anew (RFC 9002 §7.6); follows the losses.
+    fn on_persistent_congestion(&mut self, now: Instant);
+
+    /// An acknowledgement was applied, losses and all.
+    fn on_ack(&mut self, sample: &AckSample<'_>, rtt: &Rtt);
 
     /// All losses of the last congestion event arrived after all.
     fn on_spurious_congestion_event(&mut self);
@@ -77,24 +132,19 @@ pub trait Controller: fmt::Debug + Send {
     fn pacing_rate(&self) -> Option<u64> {
         None
     }
+
+    /// Bytes that may leave at once when paced, where the controller wants other than the pacer's choice.
+    fn send_quantum(&self) -> Option<u64> {
+        None
+    }
 }
 
-/// Which controller new paths get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum ControllerKind {
-    /// CUBIC (RFC 9438) with HyStart++ (RFC 9406).
-    #[default]
-    Cubic,
-}
-
-impl ControllerKind {
-    /// Makes a controller for a path that carries datagrams of `mtu` bytes.
-    #[must_use]
-    pub fn build(self, mtu: u64) -> Box<dyn Controller> {
-        match self {
-            Self::Cubic => Box::new(Cubic::new(mtu)),
-        }
+/// Makes a controller for a path that carries datagrams of `mtu` bytes.
+#[must_use]
+pub fn build(kind: ControllerKind, mtu: u64) -> Box<dyn Controller> {
+    match kind {
+        ControllerKind::Cubic => Box::new(Cubic::new(mtu)),
+        ControllerKind::NewReno => Box::new(NewReno::new(mtu)),
     }
 }
 
@@ -108,4 +158,15 @@ pub fn initial_window(mtu: u64) -> u64 {
 #[must_use]
 pub const fn minimum_window(mtu: u64) -> u64 {
     2 * mtu
+}
+
+/// The window for datagrams of another size: never below the least, and the initial one where it was not touched.
+fn window_for_mtu(window: u64, old_mtu: u64, mtu: u64, in_slow_start: bool) -> u64 {
+    let is_untouched = in_slow_start && window == initial_window(old_mtu);
+    let least = if is_untouched {
+        initial_window(mtu)
+    } else {
+        minimum_window(mtu)
+    };
+    window.max(least)
 }

@@ -61,11 +61,15 @@ struct World {
 
 impl World {
     fn new(link: Link, seed: u8) -> Self {
+        Self::with(link, seed, ControllerKind::default())
+    }
+
+    fn with(link: Link, seed: u8, kind: ControllerKind) -> Self {
         Self {
             link,
             now: at(0),
             rng: Rng::from_seed([seed; 32]),
-            bench: Bench::new(),
+            bench: Bench::with(kind),
             received: ReceivedPackets::new(),
             arrivals: BTreeMap::new(),
             created: 0,
@@ -200,6 +204,22 @@ fn cubic_fills_a_clean_link() {
         "{goodput} of {totals:?}"
     );
     assert!(totals.lost * 100 < totals.sent, "{totals:?}");
+}
+
+#[test]
+fn new_reno_halves_and_goes_on() {
+    let totals = World::with(CABLE, 1, ControllerKind::NewReno).run(20);
+    let goodput = goodput_bytes_per_s(&totals, 5..20);
+    // The queue holds a round trip's worth: half of the window still fills the link.
+    assert!(
+        goodput * 10 >= CABLE.rate_bytes_per_s * 8,
+        "{goodput} of {totals:?}"
+    );
+    assert!(
+        totals.lost > 0 && totals.lost * 50 < totals.sent,
+        "{totals:?}"
+    );
+    assert_ne!(totals, World::new(CABLE, 1).run(20));
 }
 
 #[test]

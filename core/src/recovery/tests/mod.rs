@@ -3,8 +3,9 @@
 
 mod link;
 mod properties;
+mod samples;
 
-use super::congestion::initial_window;
+use super::congestion::{ControllerKind, initial_window};
 use super::outcome::{AckOfUnsent, SendBudget};
 use super::*;
 use crate::rng::Rng;
@@ -32,8 +33,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(ControllerKind::default())
+    }
+
+    fn with(kind: ControllerKind) -> Self {
         Self {
-            recovery: Recovery::default(),
+            recovery: Recovery::new(kind),
             rng: Rng::from_seed([1; 32]),
             outcome: AckOutcome::new(),
             timeouts: TimeoutOutcome::new(),
