@@ -1,6 +1,7 @@
 //! Node identities: an Ed25519 public key, written in z-base-32 (protocol §2.1).
 
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 
 const ALPHABET: &[u8; 32] = b"ybndrfg8ejkmcpqxot1uwisza345h769";
@@ -24,6 +25,28 @@ impl NodeId {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// Ids whose text begins with `prefix`, as the first and the last that may; `None` where no id begins so.
+#[must_use]
+pub fn ids_with_prefix(prefix: &str) -> Option<RangeInclusive<NodeId>> {
+    let (mut first, mut last) = ([0u8; 32], [0xFF; 32]);
+    for (letter, place) in prefix.bytes().zip((0usize..).step_by(5)) {
+        let value = ALPHABET.iter().position(|a| *a == letter)?;
+        for bit in 0..5 {
+            let is_set = value >> (4 - bit) & 1 == 1;
+            let mask = 0x80 >> ((place + bit) % 8);
+            let at = (place + bit) / 8;
+            match (first.get_mut(at), last.get_mut(at)) {
+                (Some(first), _) if is_set => *first |= mask,
+                (_, Some(last)) => *last &= !mask,
+                // Behind the last byte only zeros may stand.
+                _ if is_set => return None,
+                _ => {}
+            }
+        }
+    }
+    (prefix.len() <= NODE_ID_TEXT_LEN).then_some(NodeId(first)..=NodeId(last))
 }
 
 /// Slot number that the node gives to one remote with an authenticated session; opaque to components.
@@ -156,6 +179,35 @@ pub fn decode_z_base_32(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use quickcheck::quickcheck;
+
+    #[test]
+    fn a_prefix_covers_the_ids_that_begin_with_it_and_no_others() {
+        let mut state = 7u64;
+        let mut ids = Vec::new();
+        for _ in 0..2_000 {
+            let mut bytes = [0; 32];
+            for byte in &mut bytes {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                *byte = (state >> 56) as u8;
+            }
+            ids.push(NodeId::from_bytes(bytes));
+        }
+        let text = ids[5].to_string();
+        for length in [0, 1, 2, 8, 13, 51, 52] {
+            let prefix = &text[..length];
+            let range = ids_with_prefix(prefix).unwrap();
+            for id in &ids {
+                let begins = id.to_string().starts_with(prefix);
+                assert_eq!(range.contains(id), begins, "{prefix} and {id}");
+            }
+        }
+        assert_eq!(ids_with_prefix("lv"), None, "no letters of the alphabet");
+        assert_eq!(ids_with_prefix(&format!("{text}y")), None);
+        let spare = format!("{}9", &text[..51]);
+        assert_eq!(ids_with_prefix(&spare), None, "bits behind the last byte");
+    }
 
     quickcheck! {
         fn z_base_32_has_one_spelling(bytes: Vec<u8>) -> bool {

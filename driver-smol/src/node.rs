@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_lite::future;
 use p2p_host::{NodeError, NodeOptions, Place, Ready, page_url, ticket_request};
-use p2p_http_api::{HttpInput, Request, ResponsePart};
+use p2p_http_api::{GivenBody, HttpInput, Request, ResponsePart};
 use smol::Executor;
 
 use crate::engine::EngineLoop;
@@ -57,7 +57,7 @@ async fn ask(connections: &Connections, request: Request) -> Option<ResponsePart
         id: connections.next_id(),
         request,
         client,
-        has_body: false,
+        body: GivenBody::None,
     });
     parts.recv().await.ok()
 }

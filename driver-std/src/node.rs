@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use p2p_host::{NodeError, NodeOptions, Place, Ready, page_url, ticket_request};
-use p2p_http_api::{Exchanges, HttpInput, Request, ResponsePart};
+use p2p_http_api::{Exchanges, GivenBody, HttpInput, Request, ResponsePart};
 use p2p_storage::StateDirectory;
 
 use crate::client::{ThreadClient, Word};
@@ -115,7 +115,7 @@ fn ask(inputs: &Inputs, numbers: &Numbers, request: Request) -> Option<ResponseP
         id: numbers.next(),
         request,
         client: ThreadClient::new(sender),
-        has_body: false,
+        body: GivenBody::None,
     };
     inputs.send(Input::Http(asked)).ok()?;
     match words.recv_timeout(TICKET_TIME) {

@@ -20,6 +20,16 @@ pub trait Client {
     fn on_room(&mut self);
 }
 
+/// The body of a request, as far as it is known when the head is handed over.
+pub enum GivenBody {
+    /// There is none.
+    None,
+    /// All of it: see [`crate::takes_whole_body`].
+    Whole(Bytes),
+    /// It follows as [`HttpInput::Body`], as room is given.
+    Follows,
+}
+
 /// What a client does.
 pub enum HttpInput<C> {
     /// It sent a request head.
@@ -30,8 +40,8 @@ pub enum HttpInput<C> {
         request: Request,
         /// The way back.
         client: C,
-        /// Whether a body follows.
-        has_body: bool,
+        /// What comes with it.
+        body: GivenBody,
     },
     /// It sent a piece of the body, after room was given.
     Body(HttpId, Bytes),
@@ -102,8 +112,8 @@ impl<C: Client> Exchanges<C> {
                 id,
                 request,
                 client,
-                has_body,
-            } => self.open(now, node, (id, request, client, has_body)),
+                body,
+            } => self.open(now, node, (id, request, client, body)),
             HttpInput::Body(id, piece) => {
                 if let Some(exchange) = self.clients.get_mut(&id) {
                     exchange.body = RequestBody::Waiting(piece);
@@ -127,13 +137,19 @@ impl<C: Client> Exchanges<C> {
         }
     }
 
-    fn open(&mut self, now: Instant, node: &mut dyn Engine, opened: (HttpId, Request, C, bool)) {
-        let (id, request, client, has_body) = opened;
-        let body = if has_body {
-            self.stalled.insert(id);
-            RequestBody::Idle
-        } else {
-            RequestBody::Ended
+    fn open(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        opened: (HttpId, Request, C, GivenBody),
+    ) {
+        let (id, request, client, given) = opened;
+        let body = match &given {
+            GivenBody::Follows => {
+                self.stalled.insert(id);
+                RequestBody::Idle
+            }
+            GivenBody::None | GivenBody::Whole(_) => RequestBody::Ended,
         };
         let exchange = Exchange {
             client,
@@ -142,9 +158,13 @@ impl<C: Client> Exchanges<C> {
         };
         self.clients.insert(id, exchange);
         self.surface.handle_request(now, node, id, request);
-        if !has_body {
-            self.surface.handle_body_end(now, node, id);
+        match given {
+            GivenBody::Follows => return,
+            // One that is longer than the route allows is refused there.
+            GivenBody::Whole(bytes) => self.surface.handle_body(now, node, id, bytes),
+            GivenBody::None => {}
         }
+        self.surface.handle_body_end(now, node, id);
     }
 
     /// The engine tells something.

@@ -1,6 +1,7 @@
 //! The newest events, numbered, as server-sent events (WHATWG HTML §9.2). A follower is a position in here, not a
 //! queue of its own: who falls behind by more than the journal holds is told of the gap and goes on.
 
+use core::cell::OnceCell;
 use std::collections::VecDeque;
 
 use serde_json::Value;
@@ -13,7 +14,15 @@ pub const JOURNAL_EVENTS: usize = 1_024;
 struct Entry {
     kind: &'static str,
     channel: Option<u32>,
-    data: String,
+    encode: Box<dyn Fn() -> Value + Send>,
+    /// Made when the first follower wants it.
+    text: OnceCell<String>,
+}
+
+impl Entry {
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| (self.encode)().to_string())
+    }
 }
 
 /// Which events a follower wants.
@@ -60,8 +69,13 @@ impl Journal {
         }
     }
 
-    /// Adds an event.
-    pub fn push(&mut self, kind: &'static str, channel: Option<u32>, data: &Value) {
+    /// Adds an event; `encode` is called when somebody follows, and once at most.
+    pub fn push(
+        &mut self,
+        kind: &'static str,
+        channel: Option<u32>,
+        encode: impl Fn() -> Value + Send + 'static,
+    ) {
         if self.entries.len() >= JOURNAL_EVENTS {
             self.entries.pop_front();
             self.first += 1;
@@ -69,7 +83,8 @@ impl Journal {
         self.entries.push_back(Entry {
             kind,
             channel,
-            data: data.to_string(),
+            encode: Box::new(encode),
+            text: OnceCell::new(),
         });
     }
 
@@ -140,7 +155,8 @@ impl Journal {
             let entry = self.entries.get(at)?;
             if interest.covers(entry) {
                 let id = self.run.encode(number);
-                let frame = format!("id: {id}\nevent: {}\ndata: {}\n\n", entry.kind, entry.data);
+                let (kind, text) = (entry.kind, entry.text());
+                let frame = format!("id: {id}\nevent: {kind}\ndata: {text}\n\n");
                 let next = Position {
                     next: number + 1,
                     gap: None,
@@ -156,13 +172,15 @@ impl Journal {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     const RUN: RunMark = RunMark(0xAB);
 
     fn journal(events: u64) -> Journal {
         let mut journal = Journal::new(RUN);
         for i in 1..=events {
-            journal.push("datagram", Some(1), &json!({ "i": i }));
+            journal.push("datagram", Some(1), move || json!({ "i": i }));
         }
         journal
     }
@@ -181,7 +199,7 @@ mod tests {
         let mut journal = journal(5);
         let position = journal.position(None);
         assert!(follow(&journal, position.clone()).is_empty());
-        journal.push("message", None, &json!({"text": "a\nb"}));
+        journal.push("message", None, move || json!({"text": "a\nb"}));
         let frames = follow(&journal, position);
         let expected = "id: 000000ab-6\nevent: message\ndata: {\"text\":\"a\\nb\"}\n\n";
         assert_eq!(frames, [expected]);
@@ -227,7 +245,7 @@ mod tests {
         let mut journal = journal(1);
         let position = journal.position(Some(&RUN.encode(1)));
         for _ in 0..JOURNAL_EVENTS + 5 {
-            journal.push("datagram", None, &json!({}));
+            journal.push("datagram", None, move || json!({}));
         }
         let frames = follow(&journal, position);
         assert!(frames[0].contains("overflow"));
@@ -235,11 +253,40 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_follows_is_not_encoded_and_the_rest_once() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let mut journal = Journal::new(RUN);
+        for kind in ["datagram", "message"].repeat(500) {
+            let count = count.clone();
+            journal.push(kind, None, move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                json!({})
+            });
+        }
+        assert_eq!(count.load(Ordering::Relaxed), 0, "nobody follows");
+        let interest = Interest {
+            kinds: vec!["message".to_owned()],
+            channel: None,
+        };
+        for _ in 0..3 {
+            let mut position = Position { next: 1, gap: None };
+            while let Some((_, next)) = journal.frame(&position, &interest) {
+                position = next;
+            }
+        }
+        assert_eq!(
+            count.load(Ordering::Relaxed),
+            500,
+            "once for three followers"
+        );
+    }
+
+    #[test]
     fn interest_narrows() {
         let mut journal = Journal::new(RUN);
-        journal.push("datagram", Some(1), &json!({}));
-        journal.push("message", Some(2), &json!({}));
-        journal.push("connected", None, &json!({}));
+        journal.push("datagram", Some(1), move || json!({}));
+        journal.push("message", Some(2), move || json!({}));
+        journal.push("connected", None, move || json!({}));
         let start = Position { next: 1, gap: None };
         let interest = Interest {
             kinds: vec!["connected".to_owned()],

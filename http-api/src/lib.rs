@@ -31,6 +31,7 @@ mod words;
 
 pub use config::{InvalidToken, SurfaceConfig, Token};
 pub use exchange::{BodyKind, HttpId, Request, ResponsePart};
-pub use exchanges::{Client, Exchanges, HttpInput};
+pub use exchanges::{Client, Exchanges, GivenBody, HttpInput};
+pub use routes::takes_whole_body;
 pub use surface::Surface;
 pub use words::fingerprint;

@@ -2,6 +2,7 @@
 //! it, be it [`crate::Node`], a wrapper, or a scripted stand-in.
 
 use core::net::SocketAddr;
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -93,6 +94,14 @@ pub trait Engine {
     /// All peers known in this run, by id.
     #[must_use]
     fn peers(&self, now: Instant) -> Vec<PeerStatus>;
+
+    /// Ids of known peers with this name, `most` at most; found without looking at all peers.
+    #[must_use]
+    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId>;
+
+    /// Known peers whose ids lie in a range, in order, `most` at most; see [`crate::id::ids_with_prefix`].
+    #[must_use]
+    fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId>;
 
     /// One peer.
     #[must_use]

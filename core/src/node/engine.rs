@@ -1,6 +1,7 @@
 //! The node behind the engine's contract: every call is passed on.
 
 use core::net::SocketAddr;
+use core::ops::RangeInclusive;
 
 use bytes::Bytes;
 
@@ -65,6 +66,14 @@ impl Engine for Node {
     }
     fn peers(&self, now: Instant) -> Vec<PeerStatus> {
         Self::peers(self, now)
+    }
+    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId> {
+        let known = self.table.named(name).filter(|entry| entry.is_known);
+        known.map(|entry| entry.peer.id()).take(most).collect()
+    }
+    fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId> {
+        let known = self.table.between(ids).filter(|entry| entry.is_known);
+        known.map(|entry| entry.peer.id()).take(most).collect()
     }
     fn peer(&self, now: Instant, id: &NodeId) -> Option<PeerStatus> {
         Self::peer(self, now, id)

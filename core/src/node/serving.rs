@@ -196,11 +196,11 @@ impl Node {
         if let Some(entry) = self.table.get_mut(key) {
             entry.is_known = true;
             entry.peer.learn_record(record);
-            if name.is_some() {
-                entry.peer.name = name;
-            }
             let paths = &mut entry.peer.paths;
             paths.on_local_addresses(&reflexive, self.addresses.interfaces());
+        }
+        if let Some(name) = name {
+            self.table.set_name(key, name);
         }
         self.agenda.on_touched(key);
         if self.table.get(key).is_some_and(|e| !e.peer.is_connected()) {

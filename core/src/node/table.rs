@@ -1,6 +1,7 @@
 //! The table of peers: by key, by identity, by receiver index and by reset token. Keys are used again only after
 //! everything that named them is gone.
 
+use core::ops::RangeInclusive;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ pub(super) struct Table {
     by_id: BTreeMap<NodeId, PeerKey>,
     by_index: BTreeMap<u32, Owner>,
     by_token: BTreeMap<[u8; 16], PeerKey>,
+    by_name: BTreeSet<(String, PeerKey)>,
     idle: BTreeSet<(u64, PeerKey)>,
     idle_serial: u64,
     shard: u8,
@@ -56,6 +58,7 @@ impl Table {
             by_id: BTreeMap::new(),
             by_index: BTreeMap::new(),
             by_token: BTreeMap::new(),
+            by_name: BTreeSet::new(),
             idle: BTreeSet::new(),
             idle_serial: 0,
             shard,
@@ -112,12 +115,43 @@ impl Table {
         key
     }
 
+    /// A peer's name was learnt.
+    pub(super) fn set_name(&mut self, key: PeerKey, name: String) {
+        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+            return;
+        };
+        let before = entry.peer.name.replace(name.clone());
+        if let Some(before) = before {
+            self.by_name.remove(&(before, key));
+        }
+        self.by_name.insert((name, key));
+    }
+
+    /// Peers of this name.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Entry> {
+        let start = (name.to_owned(), PeerKey(0));
+        let same = self
+            .by_name
+            .range(start..)
+            .take_while(move |(n, _)| n == name);
+        same.filter_map(|(_, key)| self.get(*key))
+    }
+
+    /// Peers whose ids lie in a range.
+    pub(super) fn between(&self, ids: RangeInclusive<NodeId>) -> impl Iterator<Item = &Entry> {
+        let keys = self.by_id.range(ids);
+        keys.filter_map(|(_, key)| self.get(*key))
+    }
+
     /// Forgets a peer; its indices are retired by its own outcomes before.
     pub(super) fn remove(&mut self, key: PeerKey) {
         self.forget_tokens(key);
         self.set_idle(key, false);
         if let Some(entry) = self.entries.try_remove(key.0 as usize) {
             self.by_id.remove(&entry.peer.id());
+            if let Some(name) = entry.peer.name {
+                self.by_name.remove(&(name, key));
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The wrapper that writes down what an engine is told.
 
 use core::net::SocketAddr;
+use core::ops::RangeInclusive;
 use std::borrow::Cow;
 use std::io::Write;
 
@@ -242,6 +243,14 @@ impl<E: Engine, W: Write> Engine for Recorder<E, W> {
 
     fn peers(&self, now: Instant) -> Vec<PeerStatus> {
         self.engine.peers(now)
+    }
+
+    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId> {
+        self.engine.peers_named(name, most)
+    }
+
+    fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId> {
+        self.engine.peers_between(ids, most)
     }
 
     fn peer(&self, now: Instant, id: &NodeId) -> Option<PeerStatus> {

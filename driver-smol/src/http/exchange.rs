@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_channel::Receiver;
+use bytes::{Bytes, BytesMut};
 use futures_lite::future;
 use hyper::body::{Body, Incoming};
 use hyper::{Response, http};
-use p2p_http_api::{BodyKind, HttpId, HttpInput, Request, ResponsePart};
+use p2p_http_api::{
+    BodyKind, GivenBody, HttpId, HttpInput, Request, ResponsePart, takes_whole_body,
+};
 use smol::Executor;
 
 use super::application::HttpClient;
@@ -38,20 +41,28 @@ pub(crate) async fn serve(
 ) -> io::Result<Response<ReplyBody>> {
     let handle = &shared.handle;
     let (client, parts, room) = HttpClient::new();
-    let (head, body) = request.into_parts();
-    let has_body = !body.is_end_stream();
+    let (head, mut body) = request.into_parts();
+    let request = head_of(&head, shared.peer_is_loopback);
+    let given = if body.is_end_stream() {
+        GivenBody::None
+    } else if takes_whole_body(&request) {
+        GivenBody::Whole(collect(&mut body, &shared.broken).await?)
+    } else {
+        GivenBody::Follows
+    };
+    let follows = matches!(given, GivenBody::Follows);
     handle.send(HttpInput::Request {
         id,
-        request: head_of(&head, shared.peer_is_loopback),
+        request,
         client,
-        has_body,
+        body: given,
     });
     let watch = Watch {
         id,
         handle: handle.clone(),
         complete: false,
     };
-    if has_body {
+    if follows {
         let pump = pump(handle.clone(), id, body, room, shared.broken.clone());
         shared.executor.spawn(pump).detach();
     }
@@ -104,6 +115,22 @@ fn reply(
         })
         .body(body)
         .map_err(io::Error::other)
+}
+
+/// Reads a small body to its end.
+async fn collect(body: &mut Incoming, broken: &AtomicBool) -> io::Result<Bytes> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+        if let Ok(bytes) = frame.map_err(io::Error::other)?.into_data() {
+            collected.extend_from_slice(&bytes);
+        }
+    }
+    // Lets the connection's task say that it ended in trouble.
+    future::yield_now().await;
+    if broken.load(Ordering::Acquire) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(collected.freeze())
 }
 
 /// Hands the request body to the surface, one piece for each permit.

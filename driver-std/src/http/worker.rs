@@ -9,7 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use p2p_http_api::{BodyKind, HttpId, HttpInput, Request, ResponsePart};
+use p2p_http_api::{
+    BodyKind, GivenBody, HttpId, HttpInput, Request, ResponsePart, takes_whole_body,
+};
 use tiny_http::HTTPVersion;
 
 use super::writer::Writer;
@@ -59,11 +61,21 @@ pub(crate) fn serve(request: tiny_http::Request, id: HttpId, inputs: &Inputs) {
     };
     let mut body = RequestBody::of(&request);
     let (sender, words) = mpsc::channel();
+    let head = head_of(&request);
+    let given = match body.state {
+        BodyState::Open if takes_whole_body(&head) => match body.collect(&mut request) {
+            Some(bytes) => GivenBody::Whole(bytes),
+            // The client went away in the middle.
+            None => return,
+        },
+        BodyState::Open => GivenBody::Follows,
+        _ => GivenBody::None,
+    };
     let opened = HttpInput::Request {
         id,
-        request: head_of(&request),
+        request: head,
         client: ThreadClient::new(sender),
-        has_body: body.state == BodyState::Open,
+        body: given,
     };
     let mut worker = Worker {
         id,
@@ -157,6 +169,19 @@ impl RequestBody {
                 0
             }
         }
+    }
+
+    /// Reads a small body to its end; `None` where it breaks off. Afterwards nothing of it is left to be told.
+    fn collect(&mut self, request: &mut tiny_http::Request) -> Option<Bytes> {
+        let mut collected = Vec::new();
+        let mut piece = vec![0; PIECE_BYTES];
+        while self.state == BodyState::Open {
+            let length = self.read(request, &mut piece);
+            collected.extend_from_slice(piece.get(..length).unwrap_or_default());
+        }
+        let is_whole = self.state == BodyState::Read;
+        self.state = BodyState::Absent;
+        is_whole.then(|| collected.into())
     }
 
     /// Reads on so that the next request on the connection is found.

@@ -2,13 +2,15 @@
 //! `name@introducer`, where the introducer is given by id, first characters, or host.
 
 use p2p_core::api::{ConnectTarget, Engine, IntroducerStatus};
-use p2p_core::id::{NODE_ID_TEXT_LEN, NodeId};
+use p2p_core::id::{NODE_ID_TEXT_LEN, NodeId, ids_with_prefix};
 
 use crate::problem::{Code, Problem};
 use crate::state::Turn;
 
 /// Fewest characters of an id that may stand for it.
 const PREFIX_CHARACTERS_MIN: usize = 8;
+/// Most peers named where a text fits several.
+const CANDIDATES: usize = 10;
 
 /// The peer that a text means; it must be known.
 pub fn peer(turn: &Turn<'_>, text: &str) -> Result<NodeId, Problem> {
@@ -83,30 +85,29 @@ fn lookup(turn: &Turn<'_>, text: &str) -> Result<Option<NodeId>, Problem> {
         if let Some(id) = turn.state.found(name, introducer.id) {
             return Ok(Some(id));
         }
-        return among(turn, |_, known| known == Some(name));
+        return only(turn.node.peers_named(name, CANDIDATES));
     }
-    let prefix = (PREFIX_CHARACTERS_MIN..NODE_ID_TEXT_LEN).contains(&text.len());
-    among(turn, |id, known| {
-        known == Some(text) || prefix && id.to_string().starts_with(text)
-    })
+    let mut found = turn.node.peers_named(text, CANDIDATES);
+    if (PREFIX_CHARACTERS_MIN..NODE_ID_TEXT_LEN).contains(&text.len())
+        && let Some(ids) = ids_with_prefix(text)
+    {
+        found.extend(turn.node.peers_between(ids, CANDIDATES));
+        found.sort_unstable();
+        found.dedup();
+    }
+    only(found)
 }
 
-fn among(
-    turn: &Turn<'_>,
-    fits: impl Fn(&NodeId, Option<&str>) -> bool,
-) -> Result<Option<NodeId>, Problem> {
-    let mut found = Vec::new();
-    for peer in turn.node.peers(turn.now) {
-        let known = peer.name.as_deref().or_else(|| turn.state.name(&peer.id));
-        if fits(&peer.id, known) {
-            found.push(peer.id);
-        }
-    }
+fn only(found: Vec<NodeId>) -> Result<Option<NodeId>, Problem> {
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(*one)),
         many => {
-            let ids: Vec<String> = many.iter().take(10).map(ToString::to_string).collect();
+            let ids: Vec<String> = many
+                .iter()
+                .take(CANDIDATES)
+                .map(ToString::to_string)
+                .collect();
             let detail = "More than one peer has those first characters or that name.";
             Err(Problem::new(Code::PeerAmbiguous, detail).with_member("candidates", ids))
         }

@@ -5,6 +5,7 @@ mod table;
 
 use crate::call::{Call, Param};
 use crate::encode::percent_decode;
+use crate::exchange::Request;
 use crate::locks::Scope;
 use crate::openapi::SchemaOf;
 use crate::problem::Problem;
@@ -12,6 +13,26 @@ use crate::reply::Reply;
 use crate::state::Turn;
 
 pub use table::ROUTES;
+
+/// Longest body that a driver may collect before it hands the head over, bytes.
+const COLLECTED_BYTES: usize = 64 << 10;
+
+/// Whether a driver may collect the request's body and hand it over with the head, so that a small request costs one
+/// round trip to the thread that owns the engine: its length is announced and small, the client does not wait for
+/// leave to send it, and the route takes bodies as a whole.
+#[must_use]
+pub fn takes_whole_body(request: &Request) -> bool {
+    let length = request.header("content-length").map(str::parse::<usize>);
+    let is_small = matches!(length, Some(Ok(1..=COLLECTED_BYTES)));
+    if !is_small || request.has_header("expect") || request.has_header("transfer-encoding") {
+        return false;
+    }
+    let path = request.target.split('?').next().unwrap_or_default();
+    match find(&request.method, path) {
+        Some(Found::Route(route, _)) => matches!(route.body, Body::Json(..) | Body::Bytes(_)),
+        _ => false,
+    }
+}
 
 /// Turns a call into an answer.
 pub type Handler = fn(&mut Turn<'_>, &Call) -> Result<Reply, Problem>;

@@ -29,8 +29,9 @@ const NO_ROOM: u64 = 1;
 
 impl Surface {
     pub(super) fn on_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
-        if let Some((kind, data)) = view::event(&event) {
-            self.tell(now, kind, None, data);
+        if let Some(kind) = view::event_kind(&event) {
+            let event = event.clone();
+            self.tell(now, kind, None, move || view::event(&event));
         }
         match event {
             Event::DatagramReceived {
@@ -292,8 +293,8 @@ impl Surface {
         };
         let sent = view::MessageView::new(number, sent, self.state.run, self.state.clock);
         let channel = sent.channel;
-        let data = serde_json::to_value(&sent).unwrap_or_default();
-        self.tell(now, "message_state", Some(channel), data);
+        let encode = move || serde_json::to_value(&sent).unwrap_or_default();
+        self.tell(now, "message_state", Some(channel), encode);
         let full = messages::created(&self.state, number);
         self.resolve(&WaitFor::Message(number), &full);
     }
@@ -322,23 +323,42 @@ impl Surface {
     fn admit_item(&mut self, now: Instant, item: Item) -> Option<u64> {
         let (kind, channel) = (item.kind, item.channel);
         let number = self.state.inbox.push(item)?;
-        let state = &self.state;
-        let view = state
-            .inbox
-            .item(number)
-            .map(|item| view::InboxItem::new(number, item, state.run, state.clock, INLINE_BYTES));
-        let data = serde_json::to_value(view).unwrap_or_default();
-        self.tell(now, kind.text(), channel, data);
+        let (run, clock) = (self.state.run, self.state.clock);
+        if let Some(item) = self.state.inbox.item(number) {
+            let mut item = item.clone();
+            let size_bytes = item.data.len();
+            if size_bytes > INLINE_BYTES {
+                // What is not told must not be kept in memory by the journal.
+                item.data = Bytes::new();
+            }
+            self.tell(now, kind.text(), channel, move || {
+                let mut view = view::InboxItem::new(number, &item, run, clock, INLINE_BYTES);
+                if size_bytes > INLINE_BYTES {
+                    (view.size_bytes, view.text) = (size_bytes, None);
+                }
+                serde_json::to_value(view).unwrap_or_default()
+            });
+        }
         self.wake_pollers();
         Some(number)
     }
 
-    /// Writes an event into the journal.
-    fn tell(&mut self, now: Instant, kind: &'static str, channel: Option<u32>, mut data: Value) {
-        if let Some(members) = data.as_object_mut() {
-            members.insert("type".to_owned(), kind.into());
-            members.insert("at".to_owned(), self.state.clock.rfc3339(now).into());
-        }
-        self.state.journal.push(kind, channel, &data);
+    /// Writes an event into the journal; its JSON is made when somebody follows.
+    fn tell(
+        &mut self,
+        now: Instant,
+        kind: &'static str,
+        channel: Option<u32>,
+        encode: impl Fn() -> Value + Send + 'static,
+    ) {
+        let clock = self.state.clock;
+        self.state.journal.push(kind, channel, move || {
+            let mut data = encode();
+            if let Some(members) = data.as_object_mut() {
+                members.insert("type".to_owned(), kind.into());
+                members.insert("at".to_owned(), clock.rfc3339(now).into());
+            }
+            data
+        });
     }
 }

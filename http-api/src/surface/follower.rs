@@ -87,7 +87,8 @@ mod tests {
         let long = "x".repeat(1_000);
         let mut sent = 0;
         for _ in 0..5_000 {
-            journal.push("datagram", None, &json!({ "text": long }));
+            let long = long.clone();
+            journal.push("datagram", None, move || json!({ "text": long }));
             while let Some(bytes) = follower.poll(Instant::EPOCH, &journal) {
                 sent += bytes.len();
             }

@@ -6,54 +6,56 @@ use serde_json::{Value, json};
 use super::{PathView, introducer_state, ms};
 use crate::encode::base64;
 
-/// Kind and content of an event, without its time; `None` for what is not told.
-pub fn event(event: &Event) -> Option<(&'static str, Value)> {
+/// Kind of an event; `None` for what is not told.
+pub const fn event_kind(event: &Event) -> Option<&'static str> {
     Some(match event {
+        Event::Introducer { .. } => "introducer",
+        Event::Connected { .. } => "connected",
+        Event::ConnectFailed { .. } => "connect_failed",
+        Event::PathChanged { .. } => "path_changed",
+        Event::Disconnected { .. } => "disconnected",
+        Event::LatestReceived { .. } => "latest",
+        Event::Pong { .. } => "pong",
+        Event::StreamReset { .. } => "stream_reset",
+        _ => return None,
+    })
+}
+
+/// Content of an event that has a kind, without its time.
+pub fn event(event: &Event) -> Value {
+    match event {
         Event::Introducer { id, state } => {
             let (state, reason) = introducer_state(*state);
-            let data = json!({"introducer": id.to_string(), "state": state, "reason": reason});
-            ("introducer", data)
+            json!({"introducer": id.to_string(), "state": state, "reason": reason})
         }
         Event::Connected {
             peer, name, path, ..
-        } => {
-            let path = PathView::from(path);
-            let data = json!({"peer": peer.to_string(), "name": name, "path": path});
-            ("connected", data)
-        }
+        } => json!({"peer": peer.to_string(), "name": name, "path": PathView::from(path)}),
         Event::ConnectFailed { peer, reason, .. } => {
             let peer = peer.map(|p| p.to_string());
-            let data = json!({"peer": peer, "reason": failure(*reason)});
-            ("connect_failed", data)
+            json!({"peer": peer, "reason": failure(*reason)})
         }
         Event::PathChanged { peer, path, reason } => {
             let path = PathView::from(path);
-            let data = json!({"peer": peer.to_string(), "path": path, "reason": change(*reason)});
-            ("path_changed", data)
+            json!({"peer": peer.to_string(), "path": path, "reason": change(*reason)})
         }
         Event::Disconnected { peer, reason } => {
-            let data = json!({"peer": peer.to_string(), "reason": farewell(*reason)});
-            ("disconnected", data)
+            json!({"peer": peer.to_string(), "reason": farewell(*reason)})
         }
         Event::LatestReceived { peer, key, data } => {
             let text = core::str::from_utf8(data).ok();
             let bytes = text.is_none().then(|| base64(data));
-            let data =
-                json!({"peer": peer.to_string(), "key": key, "text": text, "data_base64": bytes});
-            ("latest", data)
+            json!({"peer": peer.to_string(), "key": key, "text": text, "data_base64": bytes})
         }
         Event::Pong { peer, rtt, path } => {
             let (rtt, path) = (rtt.map(ms), PathView::from(path));
-            let data = json!({"peer": peer.to_string(), "rtt_ms": rtt, "path": path});
-            ("pong", data)
+            json!({"peer": peer.to_string(), "rtt_ms": rtt, "path": path})
         }
         Event::StreamReset { peer, stream, code } => {
-            let stream = stream.0.to_string();
-            let data = json!({"peer": peer.to_string(), "stream": stream, "code": code});
-            ("stream_reset", data)
+            json!({"peer": peer.to_string(), "stream": stream.0.to_string(), "code": code})
         }
-        _ => return None,
-    })
+        _ => Value::Null,
+    }
 }
 
 fn failure(reason: ConnectFailure) -> &'static str {

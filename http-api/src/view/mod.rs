@@ -9,7 +9,7 @@ mod peer;
 
 use core::time::Duration;
 
-pub use event::event;
+pub use event::{event, event_kind};
 pub use item::{InboxItem, InboxList, MessageView, ServiceView, Services};
 pub use node::{InboxState, Introducer, Introducers, NodeView, Settings, introducer_state};
 pub use path::{PathView, WhyView};

@@ -44,6 +44,12 @@ impl Engine for Fixed {
     fn peers(&self, _: Instant) -> Vec<PeerStatus> {
         Vec::new()
     }
+    fn peers_named(&self, _: &str, _: usize) -> Vec<NodeId> {
+        Vec::new()
+    }
+    fn peers_between(&self, _: RangeInclusive<NodeId>, _: usize) -> Vec<NodeId> {
+        Vec::new()
+    }
     fn peer(&self, _: Instant, _: &NodeId) -> Option<PeerStatus> {
         None
     }

@@ -120,12 +120,10 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             }
             Some(name) => {
                 let (name, value) = match name.split_once('=') {
-                    Some((name, value)) => (name, value.to_owned()),
-                    None => {
-                        let value = arguments.next();
-                        (name, value.ok_or(format!("--{name} needs a value"))?)
-                    }
+                    Some((name, value)) => (name, Some(value.to_owned())),
+                    None => (name, arguments.next()),
                 };
+                let value = value.ok_or(format!("--{name} needs a value"))?;
                 if options.insert(name.to_owned(), value).is_some() {
                     return Err(format!("--{name} is given twice"));
                 }
@@ -174,7 +172,6 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
         }
         ["goodput"] => Command::Goodput,
         ["replay", file] => Command::Replay { file: file.into() },
-        ["replay"] => return Err("replay needs the file that a node recorded".to_owned()),
         other => return Err(format!("there is no command {:?}", other.join(" "))),
     };
     match options.0.keys().next() {

@@ -166,6 +166,14 @@ impl Engine for Parrot {
         Vec::new()
     }
 
+    fn peers_named(&self, _: &str, _: usize) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    fn peers_between(&self, _: core::ops::RangeInclusive<NodeId>, _: usize) -> Vec<NodeId> {
+        Vec::new()
+    }
+
     fn peer(&self, _now: Instant, _id: &NodeId) -> Option<PeerStatus> {
         None
     }
