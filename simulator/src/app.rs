@@ -4,6 +4,7 @@
 //! out.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -44,6 +45,8 @@ pub(crate) struct Incoming {
     pub consumed: usize,
     pub ended: bool,
     pub readable: bool,
+    /// Reset by the other side, or gone with the connection.
+    pub void: bool,
 }
 
 /// The sending half of a stream.
@@ -57,6 +60,8 @@ pub(crate) struct Outgoing {
 #[derive(Debug)]
 pub(crate) enum Reaction {
     Echo(NodeId, RequestId, Bytes),
+    EchoLater(NodeId, RequestId, Bytes, Duration),
+    Leave,
     Take(NodeId, MessageId, ChannelId),
     Read(NodeId, StreamId),
     Write(NodeId, StreamId),
@@ -91,8 +96,12 @@ pub struct Application {
     pub introducers: BTreeMap<NodeId, IntroducerState>,
     /// Whether streams are left unread and messages untaken.
     pub lazy: bool,
+    /// How long its service takes for an answer.
+    pub answers_after: Duration,
     /// Datagrams that a host without an engine received: when, from where, what.
     pub raw: Vec<(Instant, SocketAddr, Vec<u8>)>,
+    /// Announced messages that a lazy application has not taken.
+    pub(crate) untaken: Vec<(NodeId, MessageId, ChannelId)>,
     pub(crate) opened: Vec<(NodeId, StreamId)>,
     pub(crate) incoming: BTreeMap<(NodeId, StreamId), Incoming>,
     pub(crate) outgoing: BTreeMap<(NodeId, StreamId), Outgoing>,
@@ -182,7 +191,11 @@ impl Application {
                 ..
             } => {
                 self.executed.push((*peer, body.clone()));
-                return Some(Reaction::Echo(*peer, *request, body.clone()));
+                let (after, body) = (self.answers_after, body.clone());
+                return Some(match after.is_zero() {
+                    true => Reaction::Echo(*peer, *request, body),
+                    false => Reaction::EchoLater(*peer, *request, body, after),
+                });
             }
             Event::RequestDone {
                 request, outcome, ..
@@ -194,7 +207,13 @@ impl Application {
                 message,
                 channel,
                 ..
-            } if !self.lazy => return Some(Reaction::Take(*peer, *message, *channel)),
+            } => {
+                if self.lazy {
+                    self.untaken.push((*peer, *message, *channel));
+                    return Some(Reaction::Leave);
+                }
+                return Some(Reaction::Take(*peer, *message, *channel));
+            }
             Event::MessageDelivered { peer, message } => {
                 self.sent_messages.insert((*peer, *message), Ok(()));
             }
@@ -215,8 +234,14 @@ impl Application {
             Event::StreamReadable { peer, stream } => {
                 let incoming = self.incoming.entry((*peer, *stream)).or_default();
                 incoming.readable = true;
-                if !self.lazy {
-                    return Some(Reaction::Read(*peer, *stream));
+                return Some(match self.lazy {
+                    true => Reaction::Leave,
+                    false => Reaction::Read(*peer, *stream),
+                });
+            }
+            Event::StreamReset { peer, stream, .. } => {
+                if let Some(incoming) = self.incoming.get_mut(&(*peer, *stream)) {
+                    incoming.void = true;
                 }
             }
             Event::StreamWritable { peer, stream } => {
@@ -232,5 +257,8 @@ impl Application {
         self.disconnects.push((peer, reason));
         *self.epochs.entry(peer).or_default() += 1;
         self.outgoing.retain(|(p, _), _| *p != peer);
+        let of_peer = self.incoming.iter_mut().filter(|((p, _), _)| *p == peer);
+        of_peer.for_each(|(_, incoming)| incoming.void = true);
+        self.untaken.retain(|(p, ..)| *p != peer);
     }
 }

@@ -7,10 +7,12 @@
 
 mod app;
 mod engine;
+mod fired;
 pub mod link;
 pub mod nat;
 pub mod ops;
 pub mod oracle;
+mod pulse;
 pub mod scenarios;
 mod trace;
 mod world;
@@ -19,8 +21,10 @@ use core::time::Duration;
 
 pub use app::{Application, ConnectOutcome, ReceivedMessage};
 pub use engine::{Engine, Factory};
+pub use fired::{Fault, Fired};
 pub use link::{Burst, Link, percent};
 pub use nat::Nat;
+pub use pulse::Pulse;
 pub use trace::TraceHash;
 pub use world::{LanId, NodeBuilder, StreamHandle, Traffic, Who, Within, World};
 

@@ -1,5 +1,5 @@
 //! One direction of a host's access link: delay, jitter, loss alone and in bursts, duplication,
-//! reordering, a rate with a drop-tail queue, a largest datagram, bit corruption and truncation.
+//! reordering, swaps, a rate with a drop-tail queue, a largest datagram, bit corruption and truncation.
 //! Told: a datagram and when it is offered. Returns: when, how often and how mangled it comes out.
 //! Every decision is drawn from the direction's own fork of the world's generator.
 
@@ -49,6 +49,8 @@ pub struct Link {
     pub duplicate: Ppm,
     /// Chance that a datagram is held back and overtaken.
     pub reorder: Ppm,
+    /// Chance that a datagram overtakes the one before it, where that is still on its way.
+    pub swap: Ppm,
     /// Longest time for which a datagram is held back.
     pub reorder_by: Duration,
     /// Bytes a second; none for unlimited.
@@ -73,6 +75,7 @@ impl Default for Link {
             burst: None,
             duplicate: 0,
             reorder: 0,
+            swap: 0,
             reorder_by: Duration::from_millis(50),
             rate_bytes_per_s: None,
             queue_bytes: 256 << 10,
@@ -105,6 +108,10 @@ pub struct LinkCounters {
     pub duplicated: u64,
     /// Held back.
     pub reordered: u64,
+    /// Overtook the one before.
+    pub swapped: u64,
+    /// Took longer than the link's first latency: by jitter, or by another latency.
+    pub delayed: u64,
     /// Dropped because the queue was full.
     pub overflowed: u64,
     /// Dropped because they were too large.
@@ -127,6 +134,7 @@ pub struct Direction {
     /// How often it did it.
     pub counters: LinkCounters,
     rng: Rng,
+    usual_latency: Duration,
     in_burst: bool,
     idle_at: Instant,
     newest_arrival: Instant,
@@ -137,6 +145,7 @@ impl Direction {
     #[must_use]
     pub fn new(link: Link, rng: Rng) -> Self {
         Self {
+            usual_latency: link.latency,
             link,
             counters: LinkCounters::default(),
             rng,
@@ -222,6 +231,11 @@ impl Direction {
         let mut at = departure + self.link.latency;
         if jitter_nanos > 0 {
             at += Duration::from_nanos(self.rng.below(jitter_nanos));
+        }
+        self.counters.delayed += u64::from(at > departure + self.usual_latency);
+        if self.chance(self.link.swap) && self.newest_arrival > departure {
+            self.counters.swapped += 1;
+            return self.newest_arrival - Duration::from_nanos(1);
         }
         if self.chance(self.link.reorder) {
             self.counters.reordered += 1;

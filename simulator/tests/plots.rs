@@ -1,6 +1,7 @@
 //! Random plots keep all promises, and plots that once broke one are kept here.
 
 use p2p_simulator::ops::{Faults, Op, check, generate};
+use p2p_simulator::scenarios::{Campaign, Totals};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 
 /// A plot that quickcheck makes and shortens.
@@ -74,5 +75,32 @@ fn ten_nodes_with_mixed_faults_break_no_promise() {
     for seed in 200..203 {
         let ops = generate(seed, 10, 30, Faults::Mixed);
         check(seed, 10, &ops).unwrap_or_else(|f| panic!("{f}"));
+    }
+}
+
+/// A plot that asks for a fault proves nothing where the fault meets nothing.
+#[test]
+fn every_fault_that_plots_ask_for_happens() {
+    for (faults, seeds) in [(Faults::Links, 0..40), (Faults::Mixed, 0..40)] {
+        let campaign = Campaign {
+            nodes: 10,
+            seconds: 30,
+            faults,
+        };
+        let mut totals = Totals::default();
+        for seed in seeds {
+            let outcome = campaign.play(seed).unwrap_or_else(|f| panic!("{f}"));
+            totals.add(&outcome);
+        }
+        assert_eq!(totals.fired.missing(faults), [], "{}", totals.fired);
+    }
+}
+
+/// Sessions are renewed every 120 s: these plots last longer than two of them.
+#[test]
+fn keys_are_renewed_while_everything_breaks() {
+    for seed in 300..303 {
+        let ops = generate(seed, 4, 300, Faults::Mixed);
+        check(seed, 4, &ops).unwrap_or_else(|f| panic!("{f}"));
     }
 }

@@ -2,6 +2,7 @@
 //! more round of talk. Commands that the engine refuses (nobody connected, limits) are no fault.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use p2p_core::api::{Command, RequestOutcome};
 use p2p_core::limits;
@@ -9,14 +10,16 @@ use p2p_core::rng::Rng;
 
 use super::cast::Cast;
 use super::{Failure, Op};
+use crate::fired::Fired;
 use crate::link::{Burst, Link, percent};
-use crate::oracle::{MARKER, Violation, liveness};
+use crate::oracle::{Asked, MARKER, Violation, availability, liveness};
+use crate::pulse::Pulse;
 use crate::trace::TraceHash;
 use crate::world::{Who, World};
 use crate::{ms, secs};
 
 /// What came of a plot that kept all promises.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Hash of everything that happened.
     pub hash: Option<TraceHash>,
@@ -34,6 +37,8 @@ pub struct Outcome {
     pub connections: u64,
     /// Of those, direct ones.
     pub direct: u64,
+    /// Which faults happened, and how often.
+    pub fired: Fired,
 }
 
 /// Captured datagrams kept for replays.
@@ -56,6 +61,19 @@ struct Play {
 /// # Errors
 /// The first broken promise, with everything needed to see it again.
 pub fn check(seed: u64, nodes: usize, ops: &[Op]) -> Result<Outcome, Failure> {
+    check_watched(seed, nodes, ops, &Pulse::default())
+}
+
+/// The same, while `pulse` beats with everything that happens.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_watched(
+    seed: u64,
+    nodes: usize,
+    ops: &[Op],
+    pulse: &Pulse,
+) -> Result<Outcome, Failure> {
     let failure = |at: usize, violation: Violation| Failure {
         seed,
         nodes,
@@ -63,7 +81,7 @@ pub fn check(seed: u64, nodes: usize, ops: &[Op]) -> Result<Outcome, Failure> {
         at,
         violation,
     };
-    let mut world = World::seeded(seed).latency(ms(40));
+    let mut world = World::seeded(seed).latency(ms(40)).watched_by(pulse);
     world.lenient = true;
     world.watch_markers = true;
     world.capture();
@@ -83,8 +101,12 @@ pub fn check(seed: u64, nodes: usize, ops: &[Op]) -> Result<Outcome, Failure> {
         play.safety().map_err(|v| failure(at, v))?;
     }
     play.apply(Op::Heal);
+    let is_calm = !ops.iter().any(Op::is_misfortune);
     let end = |play: &mut Play| {
-        liveness(&mut play.world)?;
+        let report = liveness(&mut play.world)?;
+        if is_calm {
+            availability(&play.world, &play.asked(ops), report.settled_after)?;
+        }
         play.talk()
     };
     end(&mut play).map_err(|v| failure(ops.len(), v))?;
@@ -152,6 +174,24 @@ impl Play {
                 let (a, b) = (self.cast.anybody(a), self.cast.anybody(b));
                 self.world.rejoin(a, b);
             }
+            Op::Lazy(n, true) => {
+                let who = self.cast.peer(n);
+                self.world.app_mut(who).lazy = true;
+            }
+            Op::Lazy(n, false) => {
+                let who = self.cast.peer(n);
+                if !self.world.is_paused(who) {
+                    self.world.read_eagerly(who);
+                }
+            }
+            Op::AnswerAfter(n, millis) => {
+                let who = self.cast.peer(n);
+                self.world.app_mut(who).answers_after = ms(millis.into());
+            }
+            Op::LossOneWay(n, p, up) => {
+                let [upward, downward] = self.world.links_mut(self.cast.anybody(n));
+                if up { upward } else { downward }.loss = percent(p.into());
+            }
             Op::Garbage(n, count) => self.garbage(self.cast.anybody(n), count),
             Op::Replay(n) => self.replay(n),
             Op::Heal => self.world.heal(),
@@ -165,13 +205,19 @@ impl Play {
             Op::Burst(n) => (n, Box::new(|l| l.burst = Some(BURST))),
             Op::Duplicate(n, p) => (n, Box::new(move |l| l.duplicate = percent(p.into()))),
             Op::Reorder(n, p) => (n, Box::new(move |l| l.reorder = percent(p.into()))),
+            Op::Swap(n, p) => (n, Box::new(move |l| l.swap = percent(p.into()))),
             Op::Corrupt(n, p) => (n, Box::new(move |l| l.corrupt = percent(p.into()))),
             Op::Truncate(n, p) => (n, Box::new(move |l| l.truncate = percent(p.into()))),
             Op::Delay(n, t) => (n, Box::new(move |l| l.latency = ms(t.into()))),
             Op::Jitter(n, t) => (n, Box::new(move |l| l.jitter = ms(t.into()))),
             Op::Rate(n, r) => {
                 let rate = u64::from(r.max(8)) << 10;
-                (n, Box::new(move |l| l.rate_bytes_per_s = Some(rate)))
+                let change = move |l: &mut Link| {
+                    l.rate_bytes_per_s = Some(rate);
+                    // A quarter of a second: a queue that holds everything overflows never.
+                    l.queue_bytes = (rate / 4).max(8 << 10);
+                };
+                (n, Box::new(change))
             }
             Op::Mtu(n, mtu) => {
                 let mtu = usize::from(mtu).max(limits::BASE_DATAGRAM_BYTES);
@@ -255,6 +301,23 @@ impl Play {
             self.world.finish(a, stream);
         }
         true
+    }
+
+    /// What a plot asked for that must have come.
+    fn asked(&self, ops: &[Op]) -> Asked {
+        let mut asked = Asked::default();
+        let mut bytes: BTreeMap<Who, u64> = BTreeMap::new();
+        for op in ops {
+            match op {
+                Op::Disconnect(a, b) => asked.parted.extend(self.cast.pair(*a, *b)),
+                Op::Message(a, _, len) | Op::Stream(a, _, len) => {
+                    *bytes.entry(self.cast.peer(*a)).or_default() += u64::from(*len);
+                }
+                _ => {}
+            }
+        }
+        asked.most_bytes = bytes.into_values().max().unwrap_or(0);
+        asked
     }
 
     /// Unique content of `len` bytes, the marker and a number at least.
@@ -350,6 +413,7 @@ impl Play {
             commands: self.commands,
             connections: links.len() as u64,
             direct: direct as u64,
+            fired: world.fired(),
         }
     }
 }

@@ -7,6 +7,11 @@ use crate::nat::{Filtering, Hairpin, Mapping, Nat, PortAllocation, Refresh};
 use crate::world::{Who, World};
 use crate::{ms, secs};
 
+/// How many of so many nodes are introducers.
+pub(super) const fn introducers_among(nodes: usize) -> usize {
+    if nodes >= 8 { 2 } else { 1 }
+}
+
 /// The players of a plot.
 pub(super) struct Cast {
     pub introducers: Vec<Who>,
@@ -18,7 +23,7 @@ impl Cast {
     pub(super) fn enter(world: &mut World, nodes: usize) -> Self {
         let mut rng = world.rng("cast");
         let nodes = nodes.max(3);
-        let count = if nodes >= 8 { 2 } else { 1 };
+        let count = introducers_among(nodes);
         let introducers: Vec<Who> = (0..count)
             .map(|i| world.public_node(&format!("introducer-{i}")))
             .collect();

@@ -4,6 +4,7 @@
 use p2p_core::rng::Rng;
 
 use super::Op;
+use super::cast::introducers_among;
 
 /// What may break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,9 @@ pub enum Faults {
     Mixed,
 }
 
+/// Bytes of a stream that no window holds, nor the buffer of its writer.
+const BEYOND_WINDOWS: u32 = 20_000_000;
+
 /// A plot of about `seconds` virtual seconds for `nodes` nodes.
 #[must_use]
 pub fn generate(seed: u64, nodes: usize, seconds: u64, faults: Faults) -> Vec<Op> {
@@ -25,7 +29,7 @@ pub fn generate(seed: u64, nodes: usize, seconds: u64, faults: Faults) -> Vec<Op
     let mut ops = Vec::new();
     let mut pairs = Vec::new();
     for _ in 0..nodes.div_ceil(2).max(2) {
-        let pair = (number(&mut rng, nodes), number(&mut rng, nodes));
+        let pair = pair(&mut rng, nodes);
         pairs.push(pair);
         ops.push(Op::Connect(pair.0, pair.1));
     }
@@ -49,6 +53,14 @@ fn number(rng: &mut Rng, nodes: usize) -> u8 {
     rng.below(nodes as u64) as u8
 }
 
+/// Two different peers.
+fn pair(rng: &mut Rng, nodes: usize) -> (u8, u8) {
+    let peers = (nodes - introducers_among(nodes)).max(2);
+    let a = number(rng, peers);
+    let b = number(rng, peers - 1);
+    (a, if b >= a { b + 1 } else { b })
+}
+
 fn percentage(rng: &mut Rng, most: u64) -> u8 {
     1 + rng.below(most) as u8
 }
@@ -66,7 +78,7 @@ fn plot(rng: &mut Rng, nodes: usize, pairs: &mut Vec<(u8, u8)>) -> Op {
     }
     match rng.below(20) {
         0 => {
-            let pair = (number(rng, nodes), number(rng, nodes));
+            let pair = pair(rng, nodes);
             pairs.push(pair);
             Op::Connect(pair.0, pair.1)
         }
@@ -75,6 +87,9 @@ fn plot(rng: &mut Rng, nodes: usize, pairs: &mut Vec<(u8, u8)>) -> Op {
         2..=4 => Op::Datagram(a, b, size(rng, 1_080) as u16),
         5 | 6 => Op::Latest(a, b, rng.below(3) as u8),
         7..=11 => Op::Request(a, b, size(rng, 1_024) as u16),
+        12 if rng.below(40) == 0 => Op::Message(a, b, BEYOND_WINDOWS / 2),
+        15 if rng.below(40) == 0 => Op::Stream(a, b, BEYOND_WINDOWS),
+        16 if rng.below(4) == 0 => Op::Stream(a, b, size(rng, 4_000_000) as u32),
         12..=14 => Op::Message(a, b, size(rng, 200_000) as u32),
         15..=18 => Op::Stream(a, b, size(rng, 200_000) as u32),
         _ => Op::ResetStream(a, b, size(rng, 20_000) as u32),
@@ -85,8 +100,8 @@ fn misfortune(rng: &mut Rng, nodes: usize, faults: Faults) -> Op {
     let who = number(rng, nodes);
     let other = number(rng, nodes);
     let kinds = match faults {
-        Faults::Mixed => 26,
-        _ => 15,
+        Faults::Mixed => 33,
+        _ => 21,
     };
     match rng.below(kinds) {
         0 | 1 => Op::Loss(who, percentage(rng, 30)),
@@ -100,17 +115,23 @@ fn misfortune(rng: &mut Rng, nodes: usize, faults: Faults) -> Op {
         9 => Op::Rate(who, 16 + rng.below(1_000) as u16),
         10 => Op::Mtu(who, 1_200 + rng.below(272) as u16),
         11 => Op::Mute(who, rng.below(2) == 0),
-        12..=14 => Op::Calm(who),
-        15 => Op::Partition(who, other),
-        16 => Op::Block(who, other),
-        17 => Op::Rejoin(who, other),
-        18 => Op::Crash(who),
-        19 => Op::Restart(who),
-        20 => Op::Pause(who, rng.below(5_000) as u16),
-        21 => Op::RebootNat(who),
-        22 => Op::RenumberNat(who),
-        23 => Op::Roam(who, rng.below(2) == 0),
-        24 => Op::Garbage(who, rng.below(100) as u8),
+        12 => Op::LossOneWay(who, percentage(rng, 40), rng.below(2) == 0),
+        13 => Op::Swap(who, percentage(rng, 50)),
+        14 | 15 => Op::Lazy(who, rng.below(3) > 0),
+        16 => Op::AnswerAfter(who, rng.below(15_000) as u16),
+        17..=20 => Op::Calm(who),
+        21 => Op::Partition(who, other),
+        22 => Op::Block(who, other),
+        23 => Op::Rejoin(who, other),
+        24 => Op::Crash(who),
+        25 => Op::Restart(who),
+        26 => Op::Pause(who, rng.below(5_000) as u16),
+        // A suspended machine.
+        27 => Op::Pause(who, 5_000 + rng.below(60_000) as u16),
+        28 => Op::RebootNat(who),
+        29 => Op::RenumberNat(who),
+        30 => Op::Roam(who, rng.below(2) == 0),
+        31 => Op::Garbage(who, rng.below(100) as u8),
         _ => match rng.below(3) {
             0 => Op::Heal,
             _ => Op::Replay(who),

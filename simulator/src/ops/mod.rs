@@ -9,7 +9,7 @@ mod shrink;
 
 use core::fmt;
 
-pub use apply::{Outcome, check};
+pub use apply::{Outcome, check, check_watched};
 pub use generate::{Faults, generate};
 pub use shrink::shrink;
 
@@ -37,6 +37,14 @@ pub enum Op {
     Advance(u32),
     /// Independent loss on a node's link, percent.
     Loss(u8, u8),
+    /// Independent loss in one direction only, percent: up (true) or down.
+    LossOneWay(u8, u8, bool),
+    /// Datagrams that overtake the one before them, percent.
+    Swap(u8, u8),
+    /// A node's application reads no streams and takes no messages (true), or does again.
+    Lazy(u8, bool),
+    /// A node's service answers after so many milliseconds.
+    AnswerAfter(u8, u16),
     /// Burst loss on a node's link.
     Burst(u8),
     /// Duplication, percent.
@@ -83,6 +91,26 @@ pub enum Op {
     Replay(u8),
     /// All faults end.
     Heal,
+}
+
+impl Op {
+    /// Whether it makes something break, stall or forget. A plot without such operations must
+    /// succeed in everything.
+    #[must_use]
+    pub const fn is_misfortune(&self) -> bool {
+        !matches!(
+            self,
+            Self::Connect(..)
+                | Self::Disconnect(..)
+                | Self::Datagram(..)
+                | Self::Request(..)
+                | Self::Message(..)
+                | Self::Stream(..)
+                | Self::ResetStream(..)
+                | Self::Advance(..)
+                | Self::Heal
+        )
+    }
 }
 
 /// A list of operations after which a world broke a promise.

@@ -23,6 +23,7 @@ struct Message {
     id: MessageId,
     channel: ChannelId,
     data: Bytes,
+    announced: bool,
     received: bool,
     ended: bool,
 }
@@ -229,6 +230,7 @@ impl Ledger {
             id,
             channel,
             data,
+            announced: false,
             received: false,
             ended: false,
         });
@@ -259,6 +261,17 @@ impl Ledger {
         }
     }
 
+    /// A whole message was announced; its receiver may take it when it likes.
+    pub fn message_announced(&mut self, pair: Pair, channel: ChannelId, len: usize) {
+        let messages = self.messages.entry(pair).or_default();
+        let announced = messages
+            .iter_mut()
+            .find(|m| !m.announced && !m.received && m.channel == channel && m.data.len() == len);
+        if let Some(message) = announced {
+            message.announced = true;
+        }
+    }
+
     /// A message ended at its sender.
     ///
     /// # Errors
@@ -274,7 +287,7 @@ impl Ledger {
             return Err(format!("{pair:?}: message {id:?} ended twice or never was"));
         };
         message.ended = true;
-        if outcome.is_ok() && !message.received {
+        if outcome.is_ok() && !message.received && !message.announced {
             return Err(format!("{pair:?}: message {id:?} delivered to nobody"));
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use crate::fired::Fired;
 use crate::ops::{Failure, Faults, Outcome, check, generate};
 
 /// What to play.
@@ -17,7 +18,7 @@ pub struct Campaign {
 }
 
 /// Sums over worlds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Worlds played.
     pub worlds: u64,
@@ -33,6 +34,8 @@ pub struct Totals {
     pub commands: [u64; 2],
     /// Connections at the end, and direct ones among them.
     pub connections: [u64; 2],
+    /// Which faults happened, and how often.
+    pub fired: Fired,
 }
 
 impl Campaign {
@@ -59,5 +62,6 @@ impl Totals {
         }
         self.connections[0] += outcome.connections;
         self.connections[1] += outcome.direct;
+        self.fired.add(&outcome.fired);
     }
 }

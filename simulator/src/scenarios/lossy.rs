@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::{meet, trio};
 use crate::link::{Link, Ppm, percent};
 use crate::nat::Nat;
+use crate::pulse::Pulse;
 use crate::world::World;
 use crate::{ms, secs};
 
@@ -24,13 +25,18 @@ pub struct LossyReport {
 }
 
 /// Sends a stream of `stream_bytes` one way and a message of `message_bytes` the other way at
-/// `loss`.
+/// `loss`; `pulse` beats with everything that happens.
 ///
 /// # Panics
 /// When a promise is broken or the content differs.
 #[must_use]
-pub fn lossy(seed: u64, loss: Ppm, stream_bytes: usize, message_bytes: usize) -> LossyReport {
-    let world = World::seeded(seed).latency(ms(20));
+pub fn lossy(
+    seed: u64,
+    loss: Ppm,
+    [stream_bytes, message_bytes]: [usize; 2],
+    pulse: &Pulse,
+) -> LossyReport {
+    let world = World::seeded(seed).latency(ms(20)).watched_by(pulse);
     let nat = [Nat::port_restricted()];
     let (mut world, [_, alice, bob]) = trio(world, &nat, &nat);
     meet(&mut world, alice, bob);

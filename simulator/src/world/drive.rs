@@ -5,7 +5,9 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use p2p_core::api::{Accepted, Answer, ApiMisuse, Command, Effect, Event, StreamId, StreamRead};
+use p2p_core::api::{
+    Accepted, Answer, ApiMisuse, ChannelId, Command, Effect, Event, MessageId, StreamId, StreamRead,
+};
 use p2p_core::id::NodeId;
 use p2p_core::limits;
 
@@ -13,6 +15,7 @@ use super::host::Waiting;
 use super::{Occurrence, World};
 use crate::app::Reaction;
 use crate::engine::Engine;
+use crate::fired::Fault;
 use crate::oracle::{Violation, shows_marker};
 use crate::trace::Sighting;
 
@@ -37,6 +40,7 @@ impl World {
             return;
         }
         if receiver.paused {
+            self.fired.note(Fault::Pause);
             let held: usize = receiver.backlog.iter().map(|w| w.bytes.len()).sum();
             if held + bytes.len() <= SOCKET_BUFFER_BYTES {
                 receiver.backlog.push_back(Waiting {
@@ -73,6 +77,7 @@ impl World {
         let receiver = &mut self.hosts[host];
         receiver.timer = None;
         if receiver.paused {
+            self.fired.note(Fault::Pause);
             return;
         }
         let now = receiver.clock.local(self.now);
@@ -214,6 +219,18 @@ impl World {
     ) -> Result<(), Violation> {
         let now = self.hosts[host].clock.local(self.now);
         match reaction {
+            Reaction::EchoLater(peer, request, body, after) => {
+                self.fired.note(Fault::LateAnswer);
+                let answer = Occurrence::Answer {
+                    host,
+                    incarnation: self.hosts[host].incarnation,
+                    peer,
+                    request,
+                    body,
+                };
+                self.schedule(self.now + after, answer);
+            }
+            Reaction::Leave => self.fired.note(Fault::SlowReader),
             Reaction::Echo(peer, request, body) => {
                 let command = Command::Answer {
                     peer,
@@ -224,16 +241,7 @@ impl World {
                 let _ = engine.handle_command(now, command);
             }
             Reaction::Take(peer, message, channel) => {
-                let taken = engine.take_message(now, peer, message);
-                let data = taken.map_err(|e| format!("announced message: {e}"))?;
-                let from = *self.by_id.get(&peer).ok_or("message from nobody")?;
-                let app = &mut self.hosts[host].app;
-                app.messages.push(crate::app::ReceivedMessage {
-                    peer,
-                    channel,
-                    data: data.clone(),
-                });
-                self.ledger.message_received((from, host), channel, &data)?;
+                self.take(host, engine, (peer, message, channel))?;
             }
             Reaction::Read(peer, stream) => self.read_all(host, engine, peer, stream)?,
             Reaction::Write(peer, stream) => {
@@ -241,6 +249,26 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Takes an announced message.
+    pub(super) fn take(
+        &mut self,
+        host: usize,
+        engine: &mut dyn Engine,
+        (peer, message, channel): (NodeId, MessageId, ChannelId),
+    ) -> Result<(), Violation> {
+        let now = self.hosts[host].clock.local(self.now);
+        let taken = engine.take_message(now, peer, message);
+        let data = taken.map_err(|e| format!("announced message: {e}"))?;
+        let from = *self.by_id.get(&peer).ok_or("message from nobody")?;
+        let app = &mut self.hosts[host].app;
+        app.messages.push(crate::app::ReceivedMessage {
+            peer,
+            channel,
+            data: data.clone(),
+        });
+        self.ledger.message_received((from, host), channel, &data)
     }
 
     /// Reads a stream until it has nothing more now.
@@ -275,7 +303,10 @@ impl World {
                     self.ledger.stream_voided((from, host), stream);
                     break;
                 }
-                Ok(StreamRead::Pending) | Err(ApiMisuse::NotConnected) => break,
+                Ok(StreamRead::Pending) | Err(ApiMisuse::NotConnected) => {
+                    incoming.readable = false;
+                    break;
+                }
                 Err(e) => return Err(format!("readable {stream:?}: {e}")),
             }
         }

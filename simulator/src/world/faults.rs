@@ -8,6 +8,7 @@ use p2p_core::api::Command;
 use super::topology::LanId;
 use super::{Occurrence, Who, World};
 use crate::app::Application;
+use crate::fired::Fault;
 use crate::link::Link;
 use crate::nat::Nat;
 
@@ -15,7 +16,9 @@ impl World {
     /// Ends a host's engine without a goodbye; everything it knew but its keys is lost.
     pub fn crash(&mut self, who: Who) {
         let host = &mut self.hosts[who.0];
-        host.engine = None;
+        if host.engine.take().is_some() {
+            self.fired.note(Fault::Crash);
+        }
         host.app = Application::default();
         host.backlog.clear();
         host.paused = false;
@@ -56,7 +59,8 @@ impl World {
         self.blocked.remove(&(b.0, a.0));
     }
 
-    /// Ends all partitions, link faults and pauses; crashed hosts start again.
+    /// Ends all partitions, link faults, pauses and slowness of applications; crashed hosts start
+    /// again.
     pub fn heal(&mut self) {
         self.blocked.clear();
         for who in self.everybody() {
@@ -64,6 +68,10 @@ impl World {
             self.set_link(who, Link::with_latency(latency));
             if self.hosts[who.0].paused {
                 self.on_resumed(who.0);
+            }
+            self.hosts[who.0].app.answers_after = Duration::ZERO;
+            if self.hosts[who.0].app.lazy {
+                self.read_eagerly(who);
             }
             self.restart(who);
         }
@@ -90,6 +98,9 @@ impl World {
     /// The innermost box in front of a host loses its state, as at a reboot.
     pub fn reboot_nat(&mut self, who: Who) {
         if let Some(nat) = self.topology.gateway(self.hosts[who.0].lan) {
+            if !nat.is_empty() {
+                self.fired.note(Fault::NatReboot);
+            }
             nat.reboot();
         }
     }
@@ -97,6 +108,9 @@ impl World {
     /// The same, and the box comes back with another external address.
     pub fn renumber_nat(&mut self, who: Who) {
         self.reboot_nat(who);
+        if self.topology.gateway(self.hosts[who.0].lan).is_some() {
+            self.fired.note(Fault::NatRenumber);
+        }
         self.topology.renumber_gateway(self.hosts[who.0].lan);
     }
 
@@ -114,6 +128,7 @@ impl World {
 
     /// Moves a host into another network; its driver notices where `noticed` is set.
     pub fn move_to(&mut self, who: Who, lan: LanId, noticed: bool) {
+        self.fired.note(Fault::Roam);
         let host = &mut self.hosts[who.0];
         let port = host.address.port();
         self.topology.detach(host.address.ip(), host.lan);

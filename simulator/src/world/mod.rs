@@ -18,14 +18,18 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+use p2p_core::api::RequestId;
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
 
 use crate::app::Application;
 use crate::engine::{self, Factory};
+use crate::fired::{Fault, Fired};
 use crate::link::{Link, LinkCounters};
 use crate::oracle::{Ledger, Violation};
+use crate::pulse::Pulse;
 use crate::trace::{Sighting, Trace, TraceHash};
 
 pub use build::NodeBuilder;
@@ -75,6 +79,14 @@ enum Occurrence {
     Timer { host: usize },
     /// A paused host goes on.
     Resumed { host: usize },
+    /// A service that took its time answers.
+    Answer {
+        host: usize,
+        incarnation: u64,
+        peer: NodeId,
+        request: RequestId,
+        body: Bytes,
+    },
 }
 
 /// A simulated network with everybody in it.
@@ -96,6 +108,8 @@ pub struct World {
     pool: Vec<Vec<u8>>,
     steps: u64,
     unrouted: u64,
+    fired: Fired,
+    pulse: Pulse,
     /// What applications sent and what became of it.
     pub ledger: Ledger,
     /// Promises found broken; `run_*` panics at the first unless `lenient`.
@@ -136,6 +150,8 @@ impl World {
             pool: Vec::new(),
             steps: 0,
             unrouted: 0,
+            fired: Fired::default(),
+            pulse: Pulse::default(),
             ledger: Ledger::default(),
             violations: Vec::new(),
             lenient: false,
@@ -156,6 +172,24 @@ impl World {
     pub fn default_link(mut self, link: Link) -> Self {
         self.link = link;
         self
+    }
+
+    /// Lets `pulse` beat with everything that happens.
+    #[must_use]
+    pub fn watched_by(mut self, pulse: &Pulse) -> Self {
+        self.pulse = pulse.clone();
+        self
+    }
+
+    /// Which faults have happened, and how often.
+    #[must_use]
+    pub fn fired(&self) -> Fired {
+        let mut fired = self.fired.clone();
+        for host in &self.hosts {
+            fired.add_link(&host.up.counters);
+            fired.add_link(&host.down.counters);
+        }
+        fired
     }
 
     /// Virtual time since the world began.
@@ -287,6 +321,7 @@ impl World {
         let ((at, _), occurrence) = entry.remove_entry();
         self.now = at;
         self.steps += 1;
+        self.pulse.beat();
         self.happen(occurrence);
         if !self.lenient
             && let Some(violation) = self.violations.first()
@@ -321,6 +356,17 @@ impl World {
             } => self.on_arrived(host, from_stranger, from, to, bytes),
             Occurrence::Timer { host } => self.on_timer(host),
             Occurrence::Resumed { host } => self.on_resumed(host),
+            Occurrence::Answer {
+                host,
+                incarnation,
+                peer,
+                request,
+                body,
+            } => {
+                if self.hosts[host].incarnation == incarnation {
+                    self.answer(host, peer, request, body);
+                }
+            }
         }
     }
 
@@ -377,6 +423,9 @@ impl World {
     ) {
         let landing = self.topology.route(self.now, lan, from, to).filter(|l| {
             let cut = origin.is_some_and(|o| self.blocked.contains(&(o, l.host)));
+            if cut {
+                self.fired.note(Fault::Partition);
+            }
             !cut && self.hosts[l.host].address == l.to
         });
         let Some(landing) = landing else {
@@ -385,6 +434,11 @@ impl World {
             return;
         };
         let from_stranger = origin.is_some_and(|o| self.hosts[o].raw);
+        match origin {
+            None => self.fired.note(Fault::Replay),
+            Some(_) if from_stranger => self.fired.note(Fault::Garbage),
+            Some(_) => {}
+        }
         let arrivals = self.hosts[landing.host].down.carry(self.now, &mut bytes);
         let arrived = |bytes| Occurrence::Arrived {
             host: landing.host,

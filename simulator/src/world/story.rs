@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use p2p_core::api::{
-    Accepted, ApiMisuse, ChannelId, Command, ConnectTarget, MessageId, NodeStatus, OperationId,
-    PathKind, PathStatus, PeerStatus, RequestId, Why,
+    Accepted, Answer, ApiMisuse, ChannelId, Command, ConnectTarget, MessageId, NodeStatus,
+    OperationId, PathKind, PathStatus, PeerStatus, RequestId, Why,
 };
 use p2p_core::id::NodeId;
 
@@ -69,6 +69,30 @@ impl World {
         self.hosts[who.0].config.introducers.push(address.clone());
         let done = self.command(who, Command::AddIntroducer(address));
         done.unwrap_or_else(|e| panic!("{}: {e}", self.name(who)));
+    }
+
+    /// Answers a request as the echoing service does; the asker may be gone already.
+    pub(super) fn answer(&mut self, host: usize, peer: NodeId, request: RequestId, body: Bytes) {
+        if self.hosts[host].paused {
+            let incarnation = self.hosts[host].incarnation;
+            let later = Occurrence::Answer {
+                host,
+                incarnation,
+                peer,
+                request,
+                body,
+            };
+            self.schedule(self.now + Duration::from_secs(1), later);
+            return;
+        }
+        let answer = Answer { status: 0, body };
+        let command = Command::Answer {
+            peer,
+            request,
+            answer,
+        };
+        let _ = self.hand_in(Who(host), command);
+        self.drive(host);
     }
 
     /// Starts a connection attempt.

@@ -127,12 +127,20 @@ impl World {
         self.app(who).has_ended(peer, stream.id)
     }
 
-    /// Lets a lazy application read its streams after all, from now on.
+    /// Lets a lazy application take its messages and read its streams after all, from now on.
     pub fn read_eagerly(&mut self, who: Who) {
         self.hosts[who.0].app.lazy = false;
         let incoming = &self.hosts[who.0].app.incoming;
-        let keys: Vec<_> = incoming.keys().copied().collect();
+        let unread = incoming
+            .iter()
+            .filter(|(_, i)| i.readable && !i.ended && !i.void);
+        let keys: Vec<_> = unread.map(|(key, _)| *key).collect();
+        let untaken = core::mem::take(&mut self.hosts[who.0].app.untaken);
         if let Some(mut engine) = self.hosts[who.0].engine.take() {
+            for message in untaken {
+                let taken = self.take(who.0, &mut *engine, message);
+                self.note(taken);
+            }
             for (peer, stream) in keys {
                 let read = self.read_all(who.0, &mut *engine, peer, stream);
                 self.note(read);

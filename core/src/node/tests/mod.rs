@@ -1,8 +1,10 @@
 //! Nodes wired back to back in virtual time, on a network that a test may look into and meddle with. Random loss,
 //! NATs and long campaigns are the simulator's business; here each datagram can be named.
 
+mod bounds;
 mod crossing;
 mod cycles;
+mod forged;
 mod handshake;
 mod hostile;
 mod introducers;

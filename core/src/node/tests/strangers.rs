@@ -10,14 +10,20 @@ use crate::rng::Rng;
 use crate::session::{Initiator, LocalOffer};
 use crate::time::Duration;
 
-fn identity(n: u32) -> Identity {
+pub(super) fn identity(n: u32) -> Identity {
     let mut seed = [3; 32];
     seed[..4].copy_from_slice(&n.to_be_bytes());
     Identity::from_seeds(&seed, &seed, 1).expect("a key")
 }
 
 /// A genuine first datagram of a stranger to node `to`.
-fn initiation(net: &mut Net, to: u8, who: &Identity, is_ik: bool, rng: &mut Rng) -> Vec<u8> {
+pub(super) fn initiation(
+    net: &mut Net,
+    to: u8,
+    who: &Identity,
+    is_ik: bool,
+    rng: &mut Rng,
+) -> Vec<u8> {
     let index = rng.next_u32();
     let offer = LocalOffer {
         index,

@@ -1,5 +1,6 @@
 mod cookies;
 mod forgery;
+mod golden;
 
 use super::layout;
 use super::*;

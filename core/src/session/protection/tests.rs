@@ -1,3 +1,5 @@
+mod golden;
+
 use super::*;
 use crate::limits::REPLAY_WINDOW;
 use quickcheck::quickcheck;

@@ -1,6 +1,8 @@
 //! Codec properties for every frame at once: what is written reads back, every cut is refused, and
 //! what is accepted has no other spelling.
 
+mod golden;
+
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
 use super::*;

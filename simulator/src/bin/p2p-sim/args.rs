@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use p2p_simulator::ops::Faults;
 
+use crate::watch::Seeds;
+
 /// What to print for `--help` and after a wrong command line.
 pub const USAGE: &str = "\
 Usage: p2p-sim <command> [options]
@@ -12,12 +14,17 @@ Usage: p2p-sim <command> [options]
 run             Plays one random plot and prints its trace hash.
                 --seed N (1)  --nodes N (10)  --seconds N (30)
                 --faults none|links|mixed (mixed)  --print: the plot as well
+                Ends with the seed where an engine does not come back from a
+                call for a minute; so do campaigns.
 campaign mixed  Plays many random plots; ends at the first broken promise and
-                prints it, shortened.
+                prints it, shortened. Fails as well where a kind of fault never
+                happened in 100 worlds or more.
                 --seeds N (1000)  --first N (1), and the options of run
+                --jobs N (1): worlds at once
+                --keep-going: play on, and list the seeds that broke a promise
 campaign lossy  A 10 MiB stream and a 1 MiB message at 20 % loss, with
                 reordering and duplication.
-                --seeds N (200)  --first N (1)
+                --seeds N (200)  --first N (1)  --jobs N (1)  --keep-going
 nat-matrix      Every pair of address translators: direct or relayed, held
                 against the oracle.
                 --seed N (1)  --all: every behaviour with every other
@@ -40,9 +47,9 @@ pub enum Command {
     /// One plot.
     Run { seed: u64, plot: Plot, print: bool },
     /// Many plots.
-    Mixed { first: u64, seeds: u64, plot: Plot },
+    Mixed { seeds: Seeds, plot: Plot },
     /// Many bad links.
-    Lossy { first: u64, seeds: u64 },
+    Lossy { seeds: Seeds },
     /// All pairs of boxes.
     NatMatrix { seed: u64, all: bool },
     /// A flood.
@@ -86,6 +93,19 @@ impl Options {
         number.ok_or(format!("--{name} {text}: expected a number up to {most}"))
     }
 
+    fn seeds(&mut self, default: u64) -> Result<Seeds, String> {
+        let jobs = self.number("jobs", 1, 1_024)?;
+        if jobs == 0 {
+            return Err("--jobs 0: expected at least 1".to_owned());
+        }
+        Ok(Seeds {
+            first: self.number("first", 1, u64::MAX / 2)?,
+            count: self.number("seeds", default, u64::MAX / 2)?,
+            jobs: jobs as usize,
+            keep_going: self.take("keep-going").is_some(),
+        })
+    }
+
     fn plot(&mut self) -> Result<Plot, String> {
         let nodes = self.number("nodes", 10, 200)?;
         if nodes < 3 {
@@ -115,7 +135,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
         match argument.strip_prefix("--") {
-            Some(name @ ("help" | "print" | "all")) => {
+            Some(name @ ("help" | "print" | "all" | "keep-going")) => {
                 options.insert(name.to_owned(), String::new());
             }
             Some(name) => {
@@ -144,13 +164,11 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String>
             print: options.take("print").is_some(),
         },
         ["campaign", "mixed"] => Command::Mixed {
-            first: options.number("first", 1, u64::MAX / 2)?,
-            seeds: options.number("seeds", 1_000, u64::MAX / 2)?,
+            seeds: options.seeds(1_000)?,
             plot: options.plot()?,
         },
         ["campaign", "lossy"] => Command::Lossy {
-            first: options.number("first", 1, u64::MAX / 2)?,
-            seeds: options.number("seeds", 200, u64::MAX / 2)?,
+            seeds: options.seeds(200)?,
         },
         ["campaign"] => return Err("campaign needs a kind: mixed or lossy".to_owned()),
         ["nat-matrix"] => Command::NatMatrix {
@@ -206,6 +224,20 @@ mod tests {
         assert_eq!(parsed("run --help"), Ok(Command::Help));
         let file = "ada.recording".into();
         assert_eq!(parsed("replay ada.recording"), Ok(Command::Replay { file }));
+    }
+
+    #[test]
+    fn campaigns_run_as_many_worlds_at_once_as_they_are_told() {
+        let seeds = Seeds {
+            first: 1,
+            count: 20,
+            jobs: 4,
+            keep_going: true,
+        };
+        let line = "campaign lossy --seeds 20 --jobs 4 --keep-going";
+        assert_eq!(parsed(line), Ok(Command::Lossy { seeds }));
+        assert!(parsed("campaign lossy --jobs 0").is_err());
+        assert!(parsed("run --keep-going").is_err());
     }
 
     #[test]
