@@ -226,7 +226,14 @@ fn between_two(seen: &mut Seen) {
         ("stream_not_found", ask("GET", "/v1/peers/ben/streams/77")),
     ];
     seen.all(&mut world, cases);
-    for (code, status) in [("service_refused", 2), ("service_failed", 9)] {
+    for (code, status) in [
+        ("service_refused", 2),
+        ("service_busy", 3),
+        ("service_unavailable", 4),
+        ("service_broken", 5),
+        ("answer_too_large", 6),
+        ("service_failed", 16),
+    ] {
         let waiting = world.send(ADA, request("slow"));
         world.run(Duration::from_millis(500));
         let list = world

@@ -12,7 +12,7 @@ use crate::id::NodeId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Answer {
-    /// 0 for success; other values belong to the service. 1 is "no such service", 2 "refused".
+    /// One of [`super::answer_status`]: 0 for success, to 15 what the node says itself, from 16 the service's own.
     pub status: u16,
     /// At most [`crate::limits::REQUEST_BODY_BYTES`] bytes.
     #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]

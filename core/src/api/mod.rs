@@ -1,6 +1,7 @@
 //! What an application, a driver and the engine say to each other: commands in, events and effects out.
 //! Plain data, and [`Engine`], the contract that [`crate::Node`] keeps.
 
+pub mod answer_status;
 mod command;
 mod config;
 mod engine;

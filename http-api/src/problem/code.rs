@@ -118,6 +118,14 @@ codes! {
         "Ask the peer's owner for access, or try again later.";
     ServiceFailed, "service_failed", 502, false, "The service answered with an error",
         "answer_status and answer_base64 carry what it said.";
+    ServiceBusy, "service_busy", 503, true, "The peer has no room for the request",
+        "Nothing was carried out; ask again later.";
+    ServiceUnavailable, "service_unavailable", 503, true, "The service does not run now",
+        "Nothing was carried out; ask again later.";
+    ServiceBroken, "service_broken", 502, false, "The service broke off",
+        "It may or may not have been carried out; ask the service's owner.";
+    AnswerTooLarge, "answer_too_large", 502, false, "The answer is too large",
+        "It was carried out; use a stream for answers above 1,024 bytes.";
     RequestNotFound, "request_not_found", 404, false, "No such open request",
         "It was answered before, or its peer waits no longer.";
     MessageNotFound, "message_not_found", 404, false, "No such message",

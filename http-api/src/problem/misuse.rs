@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use p2p_core::api::{ApiMisuse, ConnectFailure, RequestOutcome};
+use p2p_core::api::{ApiMisuse, ConnectFailure, RequestOutcome, answer_status};
 
 use super::{Code, Problem};
 use crate::encode::base64;
@@ -88,14 +88,30 @@ pub fn request_outcome(outcome: RequestOutcome) -> Result<bytes::Bytes, Problem>
         }
     };
     let (code, detail) = match answer.status {
-        0 => return Ok(answer.body),
-        1 => (
+        answer_status::SUCCESS => return Ok(answer.body),
+        answer_status::NO_SUCH_SERVICE => (
             Code::NoSuchService,
             "The peer offers no service of that name.",
         ),
-        2 => (
+        answer_status::REFUSED => (
             Code::ServiceRefused,
             "The peer's service refused the request.",
+        ),
+        answer_status::BUSY => (
+            Code::ServiceBusy,
+            "The peer has no room for the request now; it was not carried out.",
+        ),
+        answer_status::UNAVAILABLE => (
+            Code::ServiceUnavailable,
+            "The service's application does not run; the request was not carried out.",
+        ),
+        answer_status::BROKEN => (
+            Code::ServiceBroken,
+            "The service's application took the request and broke off.",
+        ),
+        answer_status::TOO_LARGE => (
+            Code::AnswerTooLarge,
+            "The request was carried out, but its answer does not fit one packet.",
         ),
         _ => (
             Code::ServiceFailed,
@@ -132,7 +148,17 @@ mod tests {
     #[test]
     fn answers_map_to_statuses() {
         assert_eq!(answered(0).as_deref(), Ok(&b"<b>no</b>"[..]));
-        for (status, http) in [(1, 404), (2, 403), (3, 502), (u16::MAX, 502)] {
+        for (status, http) in [
+            (1, 404),
+            (2, 403),
+            (3, 503),
+            (4, 503),
+            (5, 502),
+            (6, 502),
+            (7, 502),
+            (16, 502),
+            (u16::MAX, 502),
+        ] {
             let problem = answered(status).unwrap_err();
             assert_eq!(problem.status(), http);
             assert_eq!(problem.body()["answer_status"], status);

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use p2p_core::api::{Answer, EngineExt};
+use p2p_core::api::{Answer, ApiMisuse, EngineExt, answer_status};
 
 use super::resolve;
 use crate::call::Call;
@@ -30,6 +30,10 @@ pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 pub fn answer(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let number = turn.state.own_id(call.param(0), Code::RequestNotFound)?;
     let status = call.query.number("status").unwrap_or(0);
+    if (7..u64::from(answer_status::SERVICE_MIN)).contains(&status) {
+        let (what, must) = ("the status", "must be 0 to 6, or 16 to 65535");
+        return Err(ApiMisuse::InvalidArgument { what, must }.into());
+    }
     let Some((peer, request)) = turn.state.services.take(turn.now, number) else {
         let detail = "The request was answered before, or its sender waits no longer.";
         return Err(Problem::new(Code::RequestNotFound, detail));

@@ -104,7 +104,7 @@ const ANSWER: &[Param] = &[number(
     "status",
     0,
     65_535,
-    "0 success, 1 no such service, 2 refused, others are yours; 0 if absent.",
+    "0 success, 1 to 6 as docs/http.md says, from 16 yours; 0 if absent.",
 )];
 
 use Answers::{Bytes, Empty, Json};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use p2p_core::api::{
-    Answer, Command, Engine, Event, MessageId, RequestId, SearchOutcome, StreamId,
+    Answer, Command, Engine, Event, MessageId, RequestId, SearchOutcome, StreamId, answer_status,
 };
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
@@ -20,10 +20,6 @@ use crate::view;
 
 /// Content up to this size is in the event; longer content is fetched from the inbox.
 const INLINE_BYTES: usize = 4 << 10;
-/// Status of an answer: there is no such service.
-const NO_SUCH_SERVICE: u16 = 1;
-/// Status of an answer: refused.
-const REFUSED: u16 = 2;
 /// Code of a stream that nobody has room for.
 const NO_ROOM: u64 = 1;
 
@@ -233,10 +229,13 @@ impl Surface {
         body: Bytes,
     ) {
         let answer = match self.state.services.delivery(&service) {
-            Service::Echo => Answer { status: 0, body },
+            Service::Echo => Answer {
+                status: answer_status::SUCCESS,
+                body,
+            },
             Service::Hello => self.hello(now, node),
             Service::Nowhere => Answer {
-                status: NO_SUCH_SERVICE,
+                status: answer_status::NO_SUCH_SERVICE,
                 body: Bytes::new(),
             },
             Service::Inbox => {
@@ -249,7 +248,7 @@ impl Surface {
                         return;
                     }
                     None => Answer {
-                        status: REFUSED,
+                        status: answer_status::BUSY,
                         body: Bytes::from_static(b"busy"),
                     },
                 }
@@ -271,7 +270,7 @@ impl Surface {
             "driver": self.state.driver,
         });
         Answer {
-            status: 0,
+            status: answer_status::SUCCESS,
             body: hello.to_string().into(),
         }
     }

@@ -5,13 +5,14 @@
 use core::fmt::{Display, Write as _};
 use core::net::SocketAddr;
 
+use super::names::{command, ours, seed};
 use super::{Candidate, CandidateKind, ControlMessage, Target};
 use crate::id::{NODE_ID_TEXT_LEN, NodeId, encode_z_base_32};
 use crate::limits;
 
 /// `{"c":"qrs","r":"0123456789abcdef","o":[],"cu":}` with room for a quoted cursor.
 const SEARCH_RESULT_BYTES_FIXED: usize = 47;
-/// `{"f":,"u":""},` with room for a quoted name and an id.
+/// `{"u":,"i":""},` with room for a quoted name and an id.
 const ENTRY_BYTES_FIXED: usize = 14 + NODE_ID_TEXT_LEN;
 
 /// How many of `entries`, from the first, fit one `SearchResult` together with a cursor of
@@ -47,7 +48,7 @@ impl Builder {
     }
 
     fn command(name: &str) -> Self {
-        Self::new().text("c", name)
+        Self::new().text(seed::COMMAND, name)
     }
 
     fn raw(mut self, key: &str, value: impl Display) -> Self {
@@ -75,7 +76,7 @@ impl Builder {
     }
 
     fn channel(self, value: u32) -> Self {
-        self.raw("ch", format_args!("\"{value:08x}\""))
+        self.raw(ours::CHANNEL, format_args!("\"{value:08x}\""))
     }
 
     fn record(self, key: &str, bytes: &[u8]) -> Self {
@@ -83,13 +84,13 @@ impl Builder {
     }
 
     fn address(self, address: SocketAddr) -> Self {
-        self.raw("h", format_args!("\"{}\"", address.ip()))
-            .raw("p", address.port())
+        self.raw(seed::HOST, format_args!("\"{}\"", address.ip()))
+            .raw(seed::PORT, address.port())
     }
 
-    fn list(self, items: impl Iterator<Item = Builder>) -> Self {
+    fn list(self, key: &str, items: impl Iterator<Item = Builder>) -> Self {
         let items: Vec<String> = items.map(Builder::finish).collect();
-        self.raw("o", format_args!("[{}]", items.join(",")))
+        self.raw(key, format_args!("[{}]", items.join(",")))
     }
 
     fn finish(mut self) -> String {
@@ -103,7 +104,9 @@ fn candidate(candidate: &Candidate) -> Builder {
         CandidateKind::Host => 0,
         CandidateKind::Reflexive => 1,
     };
-    Builder::new().address(candidate.address).raw("k", kind)
+    Builder::new()
+        .address(candidate.address)
+        .raw(ours::CANDIDATE_TYPE, kind)
 }
 
 impl ControlMessage {
@@ -116,19 +119,19 @@ impl ControlMessage {
 
     fn builder(&self) -> Builder {
         match self {
-            Self::KeepAlive => Builder::command("ka"),
+            Self::KeepAlive => Builder::command(command::KEEP_ALIVE),
             Self::Register {
                 reference,
                 key_record,
                 name_record,
                 listed,
             } => {
-                let b = Builder::command("rg")
-                    .reference("n", *reference)
-                    .record("k", key_record)
-                    .raw("l", listed);
+                let b = Builder::command(command::REGISTER)
+                    .reference(seed::REQUEST, *reference)
+                    .record(ours::KEY_RECORD, key_record)
+                    .raw(ours::LISTED, listed);
                 match name_record {
-                    Some(record) => b.record("nr", record),
+                    Some(record) => b.record(ours::NAME_RECORD, record),
                     None => b,
                 }
             }
@@ -136,33 +139,35 @@ impl ControlMessage {
                 reply_to,
                 observed,
                 life_s,
-            } => Builder::command("rg")
-                .reference("r", *reply_to)
+            } => Builder::command(command::REGISTER)
+                .reference(seed::RESPONSE, *reply_to)
                 .address(*observed)
-                .raw("t", life_s),
+                .raw(ours::LIFE, life_s),
             Self::Search {
                 reference,
                 prefix,
                 cursor,
-            } => Builder::command("qrq")
-                .reference("n", *reference)
-                .text("su", prefix)
-                .optional_text("cu", cursor.as_ref()),
+            } => Builder::command(command::SEARCH)
+                .reference(seed::REQUEST, *reference)
+                .text(seed::SEARCH, prefix)
+                .optional_text(ours::CURSOR, cursor.as_ref()),
             Self::SearchResult {
                 reply_to,
                 entries,
                 cursor,
-            } => {
-                Builder::command("qrs")
-                    .reference("r", *reply_to)
-                    .list(entries.iter().map(|(name, id)| {
-                        Builder::new().text("f", name).text("u", &id.to_string())
-                    }))
-                    .optional_text("cu", cursor.as_ref())
-            }
-            Self::Candidates(candidates) => {
-                Builder::command("cr3").list(candidates.iter().map(candidate))
-            }
+            } => Builder::command(command::SEARCH_RESULT)
+                .reference(seed::RESPONSE, *reply_to)
+                .list(
+                    seed::OBJECT,
+                    entries.iter().map(|(name, id)| {
+                        Builder::new()
+                            .text(seed::PEER, name)
+                            .text(ours::ID, &id.to_string())
+                    }),
+                )
+                .optional_text(ours::CURSOR, cursor.as_ref()),
+            Self::Candidates(candidates) => Builder::command(command::CANDIDATES)
+                .list(ours::CANDIDATES, candidates.iter().map(candidate)),
             _ => self.connect_builder(),
         }
     }
@@ -174,10 +179,10 @@ impl ControlMessage {
                 target,
                 channel,
             } => {
-                let b = Builder::command("cr1").reference("n", *reference);
+                let b = Builder::command(command::CONNECT).reference(seed::REQUEST, *reference);
                 match target {
-                    Target::Name(name) => b.text("u", name),
-                    Target::Id(id) => b.text("u", &id.to_string()),
+                    Target::Name(name) => b.text(seed::PEER, name),
+                    Target::Id(id) => b.text(seed::PEER, &id.to_string()),
                 }
                 .channel(*channel)
             }
@@ -186,10 +191,10 @@ impl ControlMessage {
                 key_record,
                 name,
                 observed,
-            } => Builder::command("cr2")
-                .reference("r", *reply_to)
-                .record("k", key_record)
-                .optional_text("f", name.as_ref())
+            } => Builder::command(command::INTRODUCE)
+                .reference(seed::RESPONSE, *reply_to)
+                .record(ours::KEY_RECORD, key_record)
+                .optional_text(seed::PEER, name.as_ref())
                 .address(*observed),
             Self::Introduce {
                 reference,
@@ -197,14 +202,14 @@ impl ControlMessage {
                 channel,
                 name,
                 observed,
-            } => Builder::command("cr2")
-                .reference("n", *reference)
-                .record("k", key_record)
+            } => Builder::command(command::INTRODUCE)
+                .reference(seed::REQUEST, *reference)
+                .record(ours::KEY_RECORD, key_record)
                 .channel(*channel)
-                .optional_text("f", name.as_ref())
+                .optional_text(seed::FROM, name.as_ref())
                 .address(*observed),
             Self::IntroduceAccepted { reply_to } => {
-                Builder::command("cr2").reference("r", *reply_to)
+                Builder::command(command::INTRODUCE).reference(seed::RESPONSE, *reply_to)
             }
             Self::Refused {
                 command,
@@ -213,10 +218,10 @@ impl ControlMessage {
                 retry_after_s,
             } => {
                 let b = Builder::command(command.as_str())
-                    .reference("r", *reply_to)
-                    .text("e", code.as_str());
+                    .reference(seed::RESPONSE, *reply_to)
+                    .text(ours::REFUSAL, code.as_str());
                 match retry_after_s {
-                    Some(seconds) => b.raw("t", seconds),
+                    Some(seconds) => b.raw(ours::RETRY_AFTER, seconds),
                     None => b,
                 }
             }

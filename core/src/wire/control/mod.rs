@@ -8,6 +8,7 @@
 
 mod build;
 mod json;
+mod names;
 mod parse;
 
 #[cfg(test)]
@@ -223,9 +224,9 @@ impl RefusalCode {
 impl RefusedCommand {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Register => "rg",
-            Self::Search => "qrs",
-            Self::Connect => "cr2",
+            Self::Register => names::command::REGISTER,
+            Self::Search => names::command::SEARCH_RESULT,
+            Self::Connect => names::command::INTRODUCE,
         }
     }
 }

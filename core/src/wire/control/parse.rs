@@ -7,6 +7,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use super::json::{self, Object, Value};
+use super::names::{command, ours, seed};
 use super::{
     Candidate, CandidateKind, ControlMessage, KEY_RECORD_BYTES, NAME_RECORD_BYTES_FIXED,
     ParsedControl, RefusalCode, RefusedCommand, Target,
@@ -26,22 +27,24 @@ impl ControlMessage {
     pub fn parse(bytes: &[u8]) -> Result<ParsedControl> {
         let object = json::parse(bytes)?;
         let a = Attributes(&object);
-        let message = match a.text("c")? {
-            "ka" => Self::KeepAlive,
-            "rg" => register(&a)?,
-            "qrq" => Self::Search {
-                reference: a.reference("n")?,
-                prefix: a.name("su")?,
+        let message = match a.text(seed::COMMAND)? {
+            command::KEEP_ALIVE => Self::KeepAlive,
+            command::REGISTER => register(&a)?,
+            command::SEARCH => Self::Search {
+                reference: a.reference(seed::REQUEST)?,
+                prefix: a.name(seed::SEARCH)?,
                 cursor: a.cursor()?,
             },
-            "qrs" => search_result(&a)?,
-            "cr1" => Self::ConnectRequest {
-                reference: a.reference("n")?,
+            command::SEARCH_RESULT => search_result(&a)?,
+            command::CONNECT => Self::ConnectRequest {
+                reference: a.reference(seed::REQUEST)?,
                 target: a.target()?,
                 channel: a.channel()?,
             },
-            "cr2" => introduction(&a)?,
-            "cr3" => Self::Candidates(a.list("o", limits::CANDIDATES, candidate)?),
+            command::INTRODUCE => introduction(&a)?,
+            command::CANDIDATES => {
+                Self::Candidates(a.list(ours::CANDIDATES, limits::CANDIDATES, candidate)?)
+            }
             _ => return Ok(ParsedControl::Unknown),
         };
         Ok(ParsedControl::Known(message))
@@ -49,68 +52,69 @@ impl ControlMessage {
 }
 
 fn register(a: &Attributes<'_>) -> Result<ControlMessage> {
-    if !a.has("r") {
+    if !a.has(seed::RESPONSE) {
         return Ok(ControlMessage::Register {
-            reference: a.reference("n")?,
+            reference: a.reference(seed::REQUEST)?,
             key_record: a.key_record()?,
-            name_record: a.optional("nr", Attributes::name_record)?,
-            listed: a.flag("l")?,
+            name_record: a.optional(ours::NAME_RECORD, Attributes::name_record)?,
+            listed: a.flag(ours::LISTED)?,
         });
     }
-    if a.has("e") {
+    if a.has(ours::REFUSAL) {
         return a.refused(RefusedCommand::Register);
     }
     Ok(ControlMessage::Registered {
-        reply_to: a.reference("r")?,
+        reply_to: a.reference(seed::RESPONSE)?,
         observed: a.address()?,
-        life_s: a.seconds("t")?,
+        life_s: a.seconds(ours::LIFE)?,
     })
 }
 
 fn search_result(a: &Attributes<'_>) -> Result<ControlMessage> {
-    if a.has("e") {
+    if a.has(ours::REFUSAL) {
         return a.refused(RefusedCommand::Search);
     }
     Ok(ControlMessage::SearchResult {
-        reply_to: a.reference("r")?,
-        entries: a.list("o", limits::SEARCH_PAGE, |entry| {
-            let id = entry.text("u")?.parse::<NodeId>();
-            Ok((entry.name("f")?, id.map_err(|_| not_canonical("u"))?))
+        reply_to: a.reference(seed::RESPONSE)?,
+        entries: a.list(seed::OBJECT, limits::SEARCH_PAGE, |entry| {
+            let id = entry.text(ours::ID)?.parse::<NodeId>();
+            let id = id.map_err(|_| not_canonical(ours::ID))?;
+            Ok((entry.name(seed::PEER)?, id))
         })?,
         cursor: a.cursor()?,
     })
 }
 
 fn introduction(a: &Attributes<'_>) -> Result<ControlMessage> {
-    if !a.has("r") {
+    if !a.has(seed::RESPONSE) {
         return Ok(ControlMessage::Introduce {
-            reference: a.reference("n")?,
+            reference: a.reference(seed::REQUEST)?,
             key_record: a.key_record()?,
             channel: a.channel()?,
-            name: a.optional("f", Attributes::name)?,
+            name: a.optional(seed::FROM, Attributes::name)?,
             observed: a.address()?,
         });
     }
-    if a.has("e") {
+    if a.has(ours::REFUSAL) {
         return a.refused(RefusedCommand::Connect);
     }
-    let reply_to = a.reference("r")?;
-    if !a.has("k") {
+    let reply_to = a.reference(seed::RESPONSE)?;
+    if !a.has(ours::KEY_RECORD) {
         return Ok(ControlMessage::IntroduceAccepted { reply_to });
     }
     Ok(ControlMessage::ConnectAnswer {
         reply_to,
         key_record: a.key_record()?,
-        name: a.optional("f", Attributes::name)?,
+        name: a.optional(seed::PEER, Attributes::name)?,
         observed: a.address()?,
     })
 }
 
 fn candidate(a: &Attributes<'_>) -> Result<Candidate> {
-    let kind = match a.number("k")? {
+    let kind = match a.number(ours::CANDIDATE_TYPE)? {
         0 => CandidateKind::Host,
         1 => CandidateKind::Reflexive,
-        _ => return Err(out_of_range("k")),
+        _ => return Err(out_of_range(ours::CANDIDATE_TYPE)),
     };
     Ok(Candidate {
         address: a.address()?,
@@ -213,7 +217,7 @@ impl<'a> Attributes<'a> {
     }
 
     fn channel(&self) -> Result<u32> {
-        u32::try_from(self.hexadecimal("ch", 8)?).map_err(|_| out_of_range("ch"))
+        u32::try_from(self.hexadecimal(ours::CHANNEL, 8)?).map_err(|_| out_of_range(ours::CHANNEL))
     }
 
     fn name(&self, key: &'static str) -> Result<String> {
@@ -226,7 +230,7 @@ impl<'a> Attributes<'a> {
     }
 
     fn cursor(&self) -> Result<Option<String>> {
-        self.optional("cu", |a, key| {
+        self.optional(ours::CURSOR, |a, key| {
             let text = a.text(key)?;
             if text.len() > limits::CURSOR_BYTES {
                 return Err(DecodeError::new(key, DecodeErrorKind::TooLong));
@@ -240,18 +244,19 @@ impl<'a> Attributes<'a> {
     }
 
     fn target(&self) -> Result<Target> {
-        match self.text("u")?.parse() {
+        match self.text(seed::PEER)?.parse() {
             Ok(id) => Ok(Target::Id(id)),
-            Err(_) => self.name("u").map(Target::Name),
+            Err(_) => self.name(seed::PEER).map(Target::Name),
         }
     }
 
     fn key_record(&self) -> Result<Vec<u8>> {
-        let bytes = decode_z_base_32(self.text("k")?).ok_or(not_canonical("k"))?;
+        let bytes = decode_z_base_32(self.text(ours::KEY_RECORD)?)
+            .ok_or(not_canonical(ours::KEY_RECORD))?;
         if bytes.len() == KEY_RECORD_BYTES {
             Ok(bytes)
         } else {
-            Err(out_of_range("k"))
+            Err(out_of_range(ours::KEY_RECORD))
         }
     }
 
@@ -266,17 +271,20 @@ impl<'a> Attributes<'a> {
     }
 
     fn address(&self) -> Result<SocketAddr> {
-        let ip: IpAddr = self.text("h")?.parse().map_err(|_| not_canonical("h"))?;
-        let port = u16::try_from(self.number("p")?).map_err(|_| out_of_range("p"))?;
+        let ip: IpAddr = self
+            .text(seed::HOST)?
+            .parse()
+            .map_err(|_| not_canonical(seed::HOST))?;
+        let port = u16::try_from(self.number(seed::PORT)?).map_err(|_| out_of_range(seed::PORT))?;
         Ok(SocketAddr::new(ip, port))
     }
 
     fn refused(&self, command: RefusedCommand) -> Result<ControlMessage> {
         Ok(ControlMessage::Refused {
             command,
-            reply_to: self.reference("r")?,
-            code: RefusalCode::from_str(self.text("e")?),
-            retry_after_s: self.optional("t", Attributes::seconds)?,
+            reply_to: self.reference(seed::RESPONSE)?,
+            code: RefusalCode::from_str(self.text(ours::REFUSAL)?),
+            retry_after_s: self.optional(ours::RETRY_AFTER, Attributes::seconds)?,
         })
     }
 }

@@ -204,38 +204,182 @@ fn text(message: &ControlMessage) -> String {
     String::from_utf8(message.to_json()).unwrap()
 }
 
+fn golden(message: ControlMessage, json: &str) {
+    assert_eq!(text(&message), json);
+    assert_eq!(
+        ControlMessage::parse(json.as_bytes()),
+        Ok(ParsedControl::Known(message))
+    );
+}
+
+const SEEN: &str = "[2001:db8::1]:4000";
+
+/// A record of zeros in z-base-32.
+fn zeros(record_bytes: usize) -> String {
+    "y".repeat((record_bytes * 8).div_ceil(5))
+}
+
 #[test]
-fn messages_have_the_spelling_of_the_protocol() {
-    let request = ControlMessage::ConnectRequest {
-        reference: 0xAB,
-        target: Target::Name("zoë".into()),
-        channel: 0x8000_0001,
-    };
-    assert_eq!(
-        text(&request),
-        r#"{"c":"cr1","n":"00000000000000ab","u":"zoë","ch":"80000001"}"#
-    );
-    let registered = ControlMessage::Registered {
-        reply_to: 1,
-        observed: "[2001:db8::1]:4000".parse().unwrap(),
-        life_s: 60,
-    };
-    assert_eq!(
-        text(&registered),
-        r#"{"c":"rg","r":"0000000000000001","h":"2001:db8::1","p":4000,"t":60}"#
-    );
-    let candidates = ControlMessage::Candidates(vec![Candidate {
-        address: "192.0.2.1:5000".parse().unwrap(),
-        kind: CandidateKind::Reflexive,
-    }]);
-    assert_eq!(
-        text(&candidates),
-        r#"{"c":"cr3","o":[{"h":"192.0.2.1","p":5000,"k":1}]}"#
-    );
+fn keep_alives_and_registrations_have_the_spelling_of_the_protocol() {
+    golden(ControlMessage::KeepAlive, r#"{"c":"ka"}"#);
     assert_eq!(
         ControlMessage::KeepAlive.to_json(),
         crate::wire::frame::keep_alive::JSON
     );
+    let register = |name_record| ControlMessage::Register {
+        reference: 0xAB,
+        key_record: vec![0; KEY_RECORD_BYTES],
+        name_record,
+        listed: true,
+    };
+    let (key, name) = (zeros(KEY_RECORD_BYTES), zeros(NAME_RECORD_BYTES_FIXED + 3));
+    golden(
+        register(None),
+        &format!(r#"{{"c":"rg","n":"00000000000000ab","k":"{key}","l":true}}"#),
+    );
+    golden(
+        register(Some(vec![0; NAME_RECORD_BYTES_FIXED + 3])),
+        &format!(r#"{{"c":"rg","n":"00000000000000ab","k":"{key}","l":true,"nr":"{name}"}}"#),
+    );
+    golden(
+        ControlMessage::Registered {
+            reply_to: 1,
+            observed: SEEN.parse().unwrap(),
+            life_s: 60,
+        },
+        r#"{"c":"rg","r":"0000000000000001","h":"2001:db8::1","p":4000,"lf":60}"#,
+    );
+}
+
+#[test]
+fn searches_and_refusals_have_the_spelling_of_the_protocol() {
+    golden(
+        ControlMessage::Search {
+            reference: 2,
+            prefix: "zoë".into(),
+            cursor: Some("zoë\"".into()),
+        },
+        "{\"c\":\"qrq\",\"n\":\"0000000000000002\",\"su\":\"zoë\",\"cu\":\"zoë\\\"\"}",
+    );
+    let id = NodeId::from_bytes([0; 32]);
+    golden(
+        ControlMessage::SearchResult {
+            reply_to: 2,
+            entries: vec![("ada".into(), id), ("ben".into(), id)],
+            cursor: Some("ben".into()),
+        },
+        &format!(
+            r#"{{"c":"qrs","r":"0000000000000002","o":[{{"u":"ada","i":"{id}"}},{{"u":"ben","i":"{id}"}}],"cu":"ben"}}"#
+        ),
+    );
+    let refused = |command, code, retry_after_s| ControlMessage::Refused {
+        command,
+        reply_to: 3,
+        code,
+        retry_after_s,
+    };
+    golden(
+        refused(RefusedCommand::Search, RefusalCode::Throttled, Some(30)),
+        r#"{"c":"qrs","r":"0000000000000003","e":"throttled","ra":30}"#,
+    );
+    golden(
+        refused(RefusedCommand::Register, RefusalCode::Taken, None),
+        r#"{"c":"rg","r":"0000000000000003","e":"taken"}"#,
+    );
+    golden(
+        refused(RefusedCommand::Connect, RefusalCode::Unknown, None),
+        r#"{"c":"cr2","r":"0000000000000003","e":"unknown"}"#,
+    );
+}
+
+#[test]
+fn introductions_have_the_spelling_of_the_protocol() {
+    let (id, key) = (NodeId::from_bytes([0; 32]), zeros(KEY_RECORD_BYTES));
+    let connect = |target| ControlMessage::ConnectRequest {
+        reference: 0xAB,
+        target,
+        channel: 0x8000_0001,
+    };
+    golden(
+        connect(Target::Name("zoë".into())),
+        "{\"c\":\"cr1\",\"n\":\"00000000000000ab\",\"u\":\"zoë\",\"ch\":\"80000001\"}",
+    );
+    golden(
+        connect(Target::Id(id)),
+        &format!(r#"{{"c":"cr1","n":"00000000000000ab","u":"{id}","ch":"80000001"}}"#),
+    );
+    golden(
+        ControlMessage::ConnectAnswer {
+            reply_to: 4,
+            key_record: vec![0; KEY_RECORD_BYTES],
+            name: Some("ben".into()),
+            observed: SEEN.parse().unwrap(),
+        },
+        &format!(
+            r#"{{"c":"cr2","r":"0000000000000004","k":"{key}","u":"ben","h":"2001:db8::1","p":4000}}"#
+        ),
+    );
+    golden(
+        ControlMessage::Introduce {
+            reference: 5,
+            key_record: vec![0; KEY_RECORD_BYTES],
+            channel: 1,
+            name: Some("ada".into()),
+            observed: SEEN.parse().unwrap(),
+        },
+        &format!(
+            r#"{{"c":"cr2","n":"0000000000000005","k":"{key}","ch":"00000001","f":"ada","h":"2001:db8::1","p":4000}}"#
+        ),
+    );
+    golden(
+        ControlMessage::IntroduceAccepted { reply_to: 5 },
+        r#"{"c":"cr2","r":"0000000000000005"}"#,
+    );
+    let candidate = |address: &str, kind| Candidate {
+        address: address.parse().unwrap(),
+        kind,
+    };
+    golden(
+        ControlMessage::Candidates(vec![
+            candidate("192.0.2.1:5000", CandidateKind::Reflexive),
+            candidate("[fe80::1]:5000", CandidateKind::Host),
+        ]),
+        r#"{"c":"cr3","ca":[{"h":"192.0.2.1","p":5000,"ct":1},{"h":"fe80::1","p":5000,"ct":0}]}"#,
+    );
+}
+
+/// The first cells of the rows below `heading`, up to the end of its table.
+fn first_cells<'a>(specification: &'a str, heading: &str) -> Vec<&'a str> {
+    let table = specification.split(heading).nth(1).unwrap();
+    let rows = table.lines().skip_while(|line| !line.starts_with('|'));
+    rows.take_while(|line| line.starts_with('|'))
+        .skip(2)
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+/// Protocol §6: the specification has every word of the code and no other.
+#[test]
+fn the_specification_lists_the_words_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
+    let specification = std::fs::read_to_string(path).unwrap();
+    let code = include_str!("names.rs");
+    let words = |module: &str| -> Vec<&str> {
+        let body = code.split(&format!("mod {module} {{")).nth(1).unwrap();
+        let body = body.split("\n}").next().unwrap();
+        body.split('"').skip(1).step_by(2).collect()
+    };
+    let sorted = |mut words: Vec<&str>| -> Vec<String> {
+        words.sort_unstable();
+        words.into_iter().map(str::to_owned).collect()
+    };
+    // A time stamp is of the first generation too; nothing of ours carries one.
+    let attributes = [words("seed"), words("ours"), vec!["t"]].concat();
+    let listed = first_cells(&specification, "### 6.4 Attributes");
+    assert_eq!(sorted(listed), sorted(attributes));
+    let listed = first_cells(&specification, "### 6.5 Commands");
+    assert_eq!(sorted(listed), sorted(words("command")));
 }
 
 #[test]
@@ -304,33 +448,33 @@ fn wrong_attributes_are_named() {
             DecodeErrorKind::OutOfRange,
         ),
         (
-            r#"{"c":"cr3","o":[{"h":"192.0.2.1","p":65536,"k":0}]}"#.into(),
+            r#"{"c":"cr3","ca":[{"h":"192.0.2.1","p":65536,"ct":0}]}"#.into(),
             "p",
             DecodeErrorKind::OutOfRange,
         ),
         (
-            r#"{"c":"cr3","o":[{"h":"localhost","p":6553,"k":0}]}"#.into(),
+            r#"{"c":"cr3","ca":[{"h":"localhost","p":6553,"ct":0}]}"#.into(),
             "h",
             DecodeErrorKind::NotCanonical,
         ),
         (
-            r#"{"c":"cr3","o":[{"h":"192.0.2.1","p":1.0,"k":0}]}"#.into(),
+            r#"{"c":"cr3","ca":[{"h":"192.0.2.1","p":1.0,"ct":0}]}"#.into(),
             "p",
             DecodeErrorKind::WrongType,
         ),
         (
-            r#"{"c":"cr3","o":[{"h":"192.0.2.1","p":1,"k":2}]}"#.into(),
-            "k",
+            r#"{"c":"cr3","ca":[{"h":"192.0.2.1","p":1,"ct":2}]}"#.into(),
+            "ct",
             DecodeErrorKind::OutOfRange,
         ),
         (
-            r#"{"c":"cr3","o":[1]}"#.into(),
-            "o",
+            r#"{"c":"cr3","ca":[1]}"#.into(),
+            "ca",
             DecodeErrorKind::WrongType,
         ),
         (
-            format!(r#"{{"c":"cr3","o":[{}{{}}]}}"#, "{},".repeat(8)),
-            "o",
+            format!(r#"{{"c":"cr3","ca":[{}{{}}]}}"#, "{},".repeat(8)),
+            "ca",
             DecodeErrorKind::TooLong,
         ),
     ];
