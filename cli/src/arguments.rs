@@ -63,7 +63,7 @@ pub enum Command {
         #[arg(long)]
         introducer: Option<String>,
     },
-    /// Connect to a peer: id, name, or name@introducer
+    /// Connect to a peer: id, name, name@introducer, or id@host:port
     Connect(Connect),
     /// Close the connection with a peer
     Disconnect {
@@ -189,7 +189,7 @@ pub enum Role {
 /// `p2p connect`
 #[derive(Args)]
 pub struct Connect {
-    /// Id, name, or name@introducer
+    /// Id, name, name@introducer, or id@host:port for a peer at a known address
     pub target: String,
     /// Ask this introducer: id, first characters of it, or host
     #[arg(long)]

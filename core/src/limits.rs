@@ -20,6 +20,8 @@ pub const DATAGRAM_BODY_BYTES: usize = 1_080;
 pub const REQUEST_BODY_BYTES: usize = 1_024;
 /// Longest service name, bytes of UTF-8.
 pub const SERVICE_NAME_BYTES: usize = 48;
+/// Most times that a request may be handed on to a third node.
+pub const FORWARD_BUDGET: u8 = 3;
 /// Longest registered name, bytes of UTF-8.
 pub const NAME_BYTES: usize = 64;
 /// Longest reason in CLOSE, bytes of UTF-8: a clause for a human, not a transcript.

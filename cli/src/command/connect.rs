@@ -3,12 +3,14 @@
 use core::time::Duration;
 
 use hyper::Method;
+use p2p_core::id::NodeId;
 use serde_json::json;
 
 use super::Context;
 use super::peer::{self, name_or_id, path_text};
 use crate::arguments::Connect;
 use crate::client::Call;
+use crate::exit;
 use crate::failure::Failure;
 use crate::output::escape;
 
@@ -21,6 +23,7 @@ pub async fn run(context: &Context, connect: Connect) -> Result<(), Failure> {
         timeout,
     } = connect;
     let timeout = Duration::from_secs(timeout);
+    let target = resolved(target).await?;
     let answer = peer::connect(&client, &target, introducer.as_deref(), timeout).await?;
     let output = &context.output;
     if output.json {
@@ -34,6 +37,24 @@ pub async fn run(context: &Context, connect: Connect) -> Result<(), Failure> {
         output.remark("A direct path is being tried; watch it with: p2p ping --until-direct PEER");
     }
     Ok(())
+}
+
+/// A target `id@host:port` with the host's address; any other as it is.
+async fn resolved(target: String) -> Result<String, Failure> {
+    let Some((id, place)) = target.split_once('@') else {
+        return Ok(target);
+    };
+    if id.parse::<NodeId>().is_err() || !place.contains(':') {
+        return Ok(target);
+    }
+    let found = smol::net::resolve(place).await;
+    match found.ok().and_then(|found| found.into_iter().next()) {
+        Some(address) => Ok(format!("{id}@{address}")),
+        None => {
+            let detail = format!("The address {} could not be found.", escape(place));
+            Err(Failure::new(exit::USAGE, "bad_address", &detail))
+        }
+    }
 }
 
 /// Runs `p2p disconnect`.

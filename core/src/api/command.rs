@@ -14,6 +14,14 @@ use crate::id::NodeId;
 pub enum ConnectTarget {
     /// A node by its identity.
     Id(NodeId),
+    /// A node by its identity at an address, without an introducer. It answers where it is an introducer, takes
+    /// strangers, or knows this node (protocol §3.9).
+    Address {
+        /// Its identity.
+        id: NodeId,
+        /// Where it is expected; UDP.
+        address: SocketAddr,
+    },
     /// A node by the name that it registered.
     Name(String),
 }
@@ -70,6 +78,8 @@ pub enum Command {
     SendRequest {
         peer: NodeId,
         service: String,
+        /// How many times the peer may hand the request on to a third node, 0 to [`crate::limits::FORWARD_BUDGET`].
+        budget: u8,
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         body: Bytes,
         deadline: Duration,

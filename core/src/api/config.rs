@@ -207,6 +207,9 @@ pub struct NodeConfig {
     pub receive_budget_bytes: u64,
     /// Bytes written and not acknowledged, over all peers; at most [`limits::SEND_BUDGET_BYTES`].
     pub send_budget_bytes: u64,
+    /// What this node offers, bit by bit (protocol §3.8); told to every peer. Bits 0 to 7 are the engine's own and left
+    /// out.
+    pub capabilities: u32,
     /// Shard number carried in the receiver index (docs/architecture.md §5).
     pub shard: u8,
 }
@@ -231,6 +234,7 @@ impl NodeConfig {
             direct_paths: true,
             operator: OperatorLimits::default(),
             congestion: ControllerKind::default(),
+            capabilities: 0,
             receive_budget_bytes: limits::RECEIVE_BUDGET_BYTES,
             send_budget_bytes: limits::SEND_BUDGET_BYTES,
             shard: 0,

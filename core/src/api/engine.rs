@@ -223,6 +223,7 @@ pub trait EngineExt: Engine {
         let command = Command::SendRequest {
             peer,
             service,
+            budget: 0,
             body,
             deadline,
         };

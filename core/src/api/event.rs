@@ -179,6 +179,8 @@ pub enum Event {
         peer: NodeId,
         request: RequestId,
         service: String,
+        /// How many times it may be handed on to a third node.
+        budget: u8,
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         body: Bytes,
     },

@@ -94,6 +94,9 @@ pub struct PeerStatus {
     pub name: Option<String>,
     /// Where it stands.
     pub state: PeerState,
+    /// What the peer said that it offers, bit by bit (protocol §3.8); 0 before the first session. Bits that nobody here
+    /// knows are in it and mean nothing.
+    pub capabilities: u32,
     /// The path that carries data now.
     pub path: Option<PathStatus>,
     /// Other proven paths.

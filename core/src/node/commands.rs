@@ -72,10 +72,11 @@ impl Node {
             Command::SendRequest {
                 peer,
                 service,
+                budget,
                 body,
                 deadline,
             } => self.with_peer(peer, |p| {
-                p.send_request(now, service, body, deadline)
+                p.send_request(now, (service, budget), body, deadline)
                     .map(Accepted::Request)
             }),
             Command::CancelRequest { peer, request } => {

@@ -28,8 +28,17 @@ impl Node {
         timeout: Duration,
     ) -> Result<Accepted, ApiMisuse> {
         let id = match &target {
-            ConnectTarget::Id(id) if *id == self.id() => return Err(ApiMisuse::OwnId),
-            ConnectTarget::Id(id) => Some(*id),
+            ConnectTarget::Id(id) | ConnectTarget::Address { id, .. } if *id == self.id() => {
+                return Err(ApiMisuse::OwnId);
+            }
+            ConnectTarget::Address { address, .. } if !self.may_call_at(*address) => {
+                let (what, must) = (
+                    "the address",
+                    "must be of a host, where direct paths are on",
+                );
+                return Err(ApiMisuse::InvalidArgument { what, must });
+            }
+            ConnectTarget::Id(id) | ConnectTarget::Address { id, .. } => Some(*id),
             ConnectTarget::Name(name) if crate::directory::name::is_valid_name(name) => None,
             ConnectTarget::Name(_) => {
                 let (what, must) = ("the name", "must be 1 to 64 bytes without space, @ or /");
@@ -48,11 +57,49 @@ impl Node {
             self.tell_connected(key, Some(operation));
             return Ok(Accepted::Operation(operation));
         }
+        if let ConnectTarget::Address { id, address } = target {
+            self.connect_at(now, operation, (id, address), timeout);
+            return Ok(Accepted::Operation(operation));
+        }
         let candidates = self.introducer_candidates(introducer)?;
         self.attempts
             .start(now, operation, target, &candidates, timeout);
         self.stirred = true;
         Ok(Accepted::Operation(operation))
+    }
+
+    /// Whether a peer may be called at this address: a host's, and addresses may be shown at all.
+    fn may_call_at(&self, address: SocketAddr) -> bool {
+        let ip = address.ip();
+        let is_broadcast = ip == core::net::IpAddr::from([255; 4]);
+        let is_host = !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast;
+        self.settings.direct_paths && is_host && address.port() != 0
+    }
+
+    /// Calls a peer at an address that the application gave (protocol §3.9).
+    fn connect_at(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        (id, address): (NodeId, SocketAddr),
+        timeout: Duration,
+    ) {
+        let key = self.table.ensure(now, id);
+        let route = Route::Direct(crate::path::canonical(address));
+        self.attempts.start_direct(now, operation, id, timeout);
+        if let Some(entry) = self.table.get_mut(key) {
+            (entry.is_known, entry.asked) = (true, true);
+            if entry.peer.is_calling() {
+                let call = entry.peer.call_also_over(route);
+                self.outbox.extend(call.map(|call| (route, call)));
+            } else {
+                self.call(now, key, route);
+            }
+        }
+        if self.table.get(key).is_some_and(|e| !e.peer.is_connected()) {
+            self.note_idle(key);
+        }
+        self.stirred = true;
     }
 
     fn introducer_candidates(&self, only: Option<NodeId>) -> Result<Vec<Candidate>, ApiMisuse> {
@@ -104,7 +151,7 @@ impl Node {
 
     fn ask_introducer(&mut self, now: Instant, ask: Ask) {
         let target = match ask.target {
-            ConnectTarget::Id(id) => Target::Id(id),
+            ConnectTarget::Id(id) | ConnectTarget::Address { id, .. } => Target::Id(id),
             ConnectTarget::Name(name) => Target::Name(name),
         };
         let (attempt, channel) = (ask.attempt, ask.channel);

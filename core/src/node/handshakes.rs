@@ -10,12 +10,9 @@ use crate::identity::KeyRecord;
 use crate::limits;
 use crate::path::Route;
 use crate::session::{
-    IkRequest, Initiator, LocalOffer, answer_xx, initiation_body, read_ik, receiver_index,
+    IkRequest, Initiator, LocalOffer, RESUME, answer_xx, initiation_body, read_ik, receiver_index,
 };
 use crate::time::Instant;
-
-/// Capability bit: the caller wants its association to go on, or the responder lets it (protocol §3.7).
-const RESUME: u32 = 1;
 
 impl Node {
     /// Calls a peer over a route: `IK` where its key record is known, `XX` otherwise. Where a session stands, the
@@ -30,9 +27,9 @@ impl Node {
         let peer = &mut entry.peer;
         let current = peer.association();
         let (association, capabilities) = if current == 0 {
-            (fresh, 0)
+            (fresh, self.settings.capabilities)
         } else {
-            (current, RESUME)
+            (current, self.settings.capabilities | RESUME)
         };
         let offer = LocalOffer {
             index,
@@ -147,8 +144,9 @@ impl Node {
             index,
             association,
             reset_token,
-            capabilities,
+            capabilities: capabilities | self.settings.capabilities,
         };
+        let offered = request.capabilities;
         let Ok(responded) = request.accept(offer) else {
             return;
         };
@@ -157,6 +155,7 @@ impl Node {
             session,
             record: remote,
             association,
+            capabilities: offered,
             resumes: capabilities & RESUME != 0,
         }));
         self.keep_half_open(now, route, index, half_open, (datagram, responded.datagram));
@@ -205,7 +204,7 @@ impl Node {
             index,
             association,
             reset_token,
-            capabilities: 0,
+            capabilities: self.settings.capabilities,
         };
         let (identity, network) = (&self.identity, &self.settings.network);
         let Ok(responder) = answer_xx(identity, network, datagram, offer, &mut self.rng) else {
@@ -248,12 +247,16 @@ impl Node {
             self.counters.dropped_unauthentic += 1;
             return self.table.retire_index(index);
         }
+        // An introducer is called by many and calls few; between others two calls may cross, as with `IK`.
+        if !self.settings.roles.introducer && !self.may_answer(now, route, &remote) {
+            return self.table.retire_index(index);
+        }
         let key = self.table.ensure(now, remote.id);
         self.table.set_owner(index, Owner::Peer(key));
         let Some(entry) = self.table.get_mut(key) else {
             return;
         };
-        entry.peer.learn_record(remote);
+        entry.peer.learn(remote, established.capabilities);
         entry
             .peer
             .on_confirmed(now, established.session, established.association, answered);
@@ -276,7 +279,9 @@ impl Node {
             return;
         };
         let final_datagram = established.final_datagram;
-        entry.peer.learn_record(established.remote);
+        entry
+            .peer
+            .learn(established.remote, established.capabilities);
         entry.peer.on_answered(
             now,
             established.session,

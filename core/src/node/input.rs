@@ -114,6 +114,7 @@ impl Node {
             session,
             record,
             association,
+            capabilities,
             ..
         } = *half_open;
         let key = self.table.ensure(now, record.id);
@@ -122,7 +123,7 @@ impl Node {
         let Some(entry) = self.table.get_mut(key) else {
             return;
         };
-        entry.peer.learn_record(record);
+        entry.peer.learn(record, capabilities);
         // The answer reached the caller; where this packet seems to come from is not proven by it.
         entry.peer.on_confirmed(now, session, association, answered);
         let payload = datagram.get(opened.payload).unwrap_or_default();

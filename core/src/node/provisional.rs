@@ -23,6 +23,8 @@ pub(super) struct HalfOpenIk {
     pub(super) session: Session,
     pub(super) record: KeyRecord,
     pub(super) association: u64,
+    /// What the initiator offers (protocol §3.8).
+    pub(super) capabilities: u32,
     /// It goes on with the association that was held when the initiation came.
     pub(super) resumes: bool,
 }

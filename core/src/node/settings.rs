@@ -7,6 +7,7 @@ use crate::level::budget::Budgets;
 use crate::limits;
 use crate::peer::Common;
 use crate::relay::server::RelayConfig;
+use crate::session::ENGINE_CAPABILITIES;
 
 /// What the configuration says and the node only reads; what peers read is in [`Common`].
 pub(super) struct Settings {
@@ -15,6 +16,10 @@ pub(super) struct Settings {
     pub(super) listed: bool,
     pub(super) roles: Roles,
     pub(super) accept_strangers: bool,
+    /// Whether peers may be called at their addresses.
+    pub(super) direct_paths: bool,
+    /// What this node offers, without the bits of the engine (protocol §3.8).
+    pub(super) capabilities: u32,
 }
 
 impl Settings {
@@ -40,12 +45,15 @@ impl Settings {
             listed: config.listed,
             roles: config.roles,
             accept_strangers: config.accept_strangers,
+            direct_paths: config.direct_paths,
+            capabilities: config.capabilities & !ENGINE_CAPABILITIES,
         })
     }
 
-    /// `XX` shows our key to any prober: only introducers answer it.
+    /// `XX` shows our key record to whoever knows our id and finds our address: introducers, and nodes that take
+    /// strangers, answer it (protocol §3.9).
     pub(super) fn answers_strangers_by_id(&self) -> bool {
-        self.roles.introducer
+        self.roles.introducer || self.accept_strangers
     }
 }
 

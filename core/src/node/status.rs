@@ -100,6 +100,7 @@ impl Node {
             id: peer.id(),
             name: peer.name.clone(),
             state,
+            capabilities: peer.capabilities(),
             path: paths
                 .iter()
                 .find(|(active, _)| *active)

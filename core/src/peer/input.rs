@@ -291,6 +291,7 @@ impl Peer {
                 peer: self.id,
                 request: RequestId(request.reference),
                 service: request.service.to_owned(),
+                budget: request.budget,
                 body: Bytes::copy_from_slice(request.body),
             };
             self.event(event);

@@ -193,6 +193,7 @@ mod tests {
     fn request(levels: &mut Levels, reference: u64) {
         let payload = RequestPayload::App {
             service: "s".to_owned(),
+            budget: 0,
             body: Bytes::from(vec![0; 1_000]),
         };
         let (owner, now) = (Asker::Application, Instant::EPOCH);

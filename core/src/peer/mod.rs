@@ -67,6 +67,8 @@ pub(crate) struct Peer {
     pub(crate) name: Option<String>,
     /// Its verified key record, once known.
     pub(crate) record: Option<KeyRecord>,
+    /// What it offers, from its last handshake (protocol §3.8).
+    capabilities: u32,
     sessions: Sessions,
     /// Boxed, as are the sessions: most peers are idle, and none of this is read for each packet.
     calling: Option<Box<Calling>>,
@@ -117,6 +119,7 @@ impl Peer {
             is_smaller,
             name: None,
             record: None,
+            capabilities: 0,
             sessions: Sessions::default(),
             calling: None,
             confirming: None,
@@ -155,6 +158,17 @@ impl Peer {
     }
 
     /// Takes over a verified key record, unless a newer one is known.
+    pub(crate) fn learn(&mut self, record: KeyRecord, capabilities: u32) {
+        self.capabilities = capabilities & !crate::session::ENGINE_CAPABILITIES;
+        self.learn_record(record);
+    }
+
+    /// What it offers, bit by bit.
+    pub(crate) const fn capabilities(&self) -> u32 {
+        self.capabilities
+    }
+
+    /// An introducer showed its key record.
     pub(crate) fn learn_record(&mut self, record: KeyRecord) {
         if self
             .record

@@ -52,7 +52,7 @@ impl Peer {
     pub(crate) fn send_request(
         &mut self,
         now: Instant,
-        service: String,
+        (service, budget): (String, u8),
         body: Bytes,
         deadline: Duration,
     ) -> Result<RequestId, ApiMisuse> {
@@ -62,11 +62,21 @@ impl Peer {
                 must: "must have 1 to 48 bytes",
             });
         }
+        if budget > limits::FORWARD_BUDGET {
+            return Err(ApiMisuse::InvalidArgument {
+                what: "the budget",
+                must: "must be 0 to 3",
+            });
+        }
         let limit_bytes = limits::REQUEST_BODY_BYTES;
         if body.len() > limit_bytes {
             return Err(ApiMisuse::TooLarge { limit_bytes });
         }
-        let payload = RequestPayload::App { service, body };
+        let payload = RequestPayload::App {
+            service,
+            budget,
+            body,
+        };
         let reference = self.unused_reference()?;
         let levels = self.connected_levels()?;
         let asker = Asker::Application;

@@ -17,10 +17,15 @@ impl<T> Source for Requests<T> {
         let request = self.poll_send(w.remaining(), now)?;
         let (reference, sending) = (request.reference, request.sendings);
         let (written, wrote) = match &request.payload {
-            RequestPayload::App { service, body } => {
+            RequestPayload::App {
+                service,
+                budget,
+                body,
+            } => {
                 let frame = RequestFrame {
                     reference,
                     service,
+                    budget: *budget,
                     body,
                 };
                 (frame.encode(w), Wrote::Application)

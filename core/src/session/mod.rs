@@ -18,8 +18,8 @@ mod replay;
 mod reset;
 
 pub use handshake::{
-    CookieJar, IkRequest, Initiator, LocalOffer, MacKey, RecordCache, XxResponder, answer_xx,
-    initiation_body, read_ik, receiver_index,
+    CookieJar, ENGINE_CAPABILITIES, IkRequest, Initiator, LocalOffer, MacKey, RESUME, RecordCache,
+    XxResponder, answer_xx, initiation_body, read_ik, receiver_index,
 };
 pub use lifetime::{Age, Lifetime};
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub fn peer(turn: &Turn<'_>, text: &str) -> Result<NodeId, Problem> {
     }
 }
 
-/// The same for a connection attempt: an id need not be known, and an unknown name is asked for.
+/// The same for a connection attempt: an id need not be known, an unknown name is asked for, and `ID@IP:PORT` is called
+/// at that address without an introducer.
 pub fn connect_target(
     turn: &Turn<'_>,
     text: &str,
@@ -38,6 +39,11 @@ pub fn connect_target(
 ) -> Result<(ConnectTarget, Option<NodeId>), Problem> {
     if let Ok(id) = text.parse() {
         return Ok((ConnectTarget::Id(id), via));
+    }
+    if let Some((id, address)) = text.split_once('@')
+        && let (Ok(id), Ok(address)) = (id.parse(), address.parse())
+    {
+        return Ok((ConnectTarget::Address { id, address }, None));
     }
     let (name, via) = match text.rsplit_once('@') {
         Some((name, place)) => (name, Some(introducer(turn.node, turn, place)?.id)),

@@ -262,6 +262,7 @@ impl World {
         let command = Command::SendRequest {
             peer: self.id(to),
             service: "echo".to_owned(),
+            budget: 0,
             body: body.clone(),
             deadline,
         };

@@ -201,6 +201,7 @@ impl Driver {
             let request = Command::SendRequest {
                 peer: self.peer,
                 service: SERVICE.to_owned(),
+                budget: 0,
                 body: self.body.clone(),
                 deadline: DEADLINE,
             };

@@ -15,7 +15,7 @@ pub(super) enum TargetKey {
 impl TargetKey {
     pub(super) fn of(target: &ConnectTarget) -> Self {
         match target {
-            ConnectTarget::Id(id) => Self::Id(*id),
+            ConnectTarget::Id(id) | ConnectTarget::Address { id, .. } => Self::Id(*id),
             ConnectTarget::Name(name) => Self::Name(fold_name(name)),
         }
     }

@@ -133,11 +133,41 @@ impl ConnectAttempts {
         id
     }
 
+    /// Begins to connect to a peer that is called at an address of its own, or joins the attempt for it. The peer takes
+    /// the place of an introducer that answered.
+    pub fn start_direct(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        peer: NodeId,
+        timeout: Duration,
+    ) {
+        let target = ConnectTarget::Id(peer);
+        let key = TargetKey::of(&target);
+        let id = match self.by_target.get(&key) {
+            Some(id) => *id,
+            None => self.insert(key, target),
+        };
+        self.by_operation.insert(operation, id);
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.operations.push((operation, now + timeout));
+            if attempt.chosen.is_none() && attempt.introducer(peer).is_none() {
+                attempt.chosen = Some(peer);
+                attempt.introducers.push(Introducer {
+                    id: peer,
+                    channel: 0,
+                    asked: Asked::Answered,
+                });
+            }
+        }
+        self.go_on(now, id);
+    }
+
     fn insert(&mut self, key: TargetKey, target: ConnectTarget) -> AttemptId {
         let id = AttemptId(self.next_id);
         self.next_id += 1;
         let peer = match &target {
-            ConnectTarget::Id(peer) => Some(*peer),
+            ConnectTarget::Id(peer) | ConnectTarget::Address { id: peer, .. } => Some(*peer),
             ConnectTarget::Name(_) => None,
         };
         self.by_target.insert(key, id);

@@ -25,6 +25,8 @@ pub enum RequestPayload {
     App {
         /// Name of the service, at most [`limits::SERVICE_NAME_BYTES`] bytes.
         service: String,
+        /// How many times it may be handed on, at most [`limits::FORWARD_BUDGET`].
+        budget: u8,
         /// At most [`limits::REQUEST_BODY_BYTES`] bytes.
         body: Bytes,
     },
@@ -38,7 +40,7 @@ impl RequestPayload {
     pub fn frame_bytes(&self) -> usize {
         let sized = |len: usize| varint_len(len as u64) + len;
         match self {
-            Self::App { service, body } => 1 + 8 + sized(service.len()) + sized(body.len()),
+            Self::App { service, body, .. } => 1 + 8 + 1 + sized(service.len()) + sized(body.len()),
             Self::Control(json) => 1 + sized(json.len()),
         }
     }

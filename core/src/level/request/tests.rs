@@ -21,6 +21,7 @@ enum Frame {
 fn app(body: &[u8]) -> RequestPayload {
     RequestPayload::App {
         service: "echo".to_owned(),
+        budget: 0,
         body: Bytes::copy_from_slice(body),
     }
 }

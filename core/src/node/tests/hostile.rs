@@ -167,6 +167,7 @@ fn a_flood_of_frames_is_bounded_and_other_peers_are_undisturbed() {
             4 => Frame::Request(RequestFrame {
                 reference: i,
                 service: "s",
+                budget: 0,
                 body: &data,
             }),
             5 => Frame::Relay(RelayFrame {

@@ -5,6 +5,7 @@ mod bounds;
 mod crossing;
 mod cycles;
 mod forged;
+mod direct;
 mod handshake;
 mod hostile;
 mod introducers;

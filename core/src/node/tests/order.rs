@@ -66,6 +66,7 @@ fn a_datagram_and_a_request_beside_a_saturating_stream_leave_with_the_next_packe
             Command::SendRequest {
                 peer: ben,
                 service,
+                budget: 0,
                 body,
                 deadline,
             },

@@ -46,6 +46,7 @@ fn ask(net: &mut Net, peer: NodeId) -> RequestId {
     let order = Command::SendRequest {
         peer,
         service: "echo".to_owned(),
+        budget: 0,
         body: Bytes::from(vec![1; LARGE]),
         deadline: Duration::from_secs(5),
     };

@@ -56,6 +56,7 @@ fn talk(net: &mut Net, ada: NodeId, ben: NodeId) {
         Command::SendRequest {
             peer,
             service,
+            budget: 0,
             body,
             deadline,
         },

@@ -56,6 +56,7 @@ fn random_order(net: &mut Net, rng: &mut Rng, n: u8, peer: NodeId) {
             Command::SendRequest {
                 peer,
                 service,
+                budget: 0,
                 body: small,
                 deadline,
             }

@@ -94,6 +94,7 @@ fn all_four_levels_carry_data() {
         Command::SendRequest {
             peer: ben,
             service,
+            budget: 0,
             body,
             deadline,
         },

@@ -35,6 +35,11 @@ pub use responder::{IkRequest, XxResponder, answer_xx, read_ik};
 use super::protection::Session;
 use crate::identity::{KeyRecord, RecordError};
 
+/// Capability bit: the caller wants its association to go on, or the responder lets it (protocol §3.7).
+pub const RESUME: u32 = 1;
+/// Capability bits that the engine keeps for itself; the others belong to what runs above it (protocol §3.8).
+pub const ENGINE_CAPABILITIES: u32 = 0xFF;
+
 /// What this side brings into a handshake.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LocalOffer {

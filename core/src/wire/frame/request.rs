@@ -2,7 +2,7 @@
 //!
 //! Repeated by its own clock until ANSWER comes with the same reference.
 
-use crate::error::DecodeError;
+use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits;
 use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer};
@@ -17,6 +17,8 @@ pub struct RequestFrame<'a> {
     pub reference: u64,
     /// At most [`limits::SERVICE_NAME_BYTES`] bytes.
     pub service: &'a str,
+    /// How many times the receiver may hand the request on, 0 to [`limits::FORWARD_BUDGET`].
+    pub budget: u8,
     /// At most [`limits::REQUEST_BODY_BYTES`] bytes.
     pub body: &'a [u8],
 }
@@ -25,7 +27,7 @@ impl<'a> RequestFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
-        9 + sized_len(self.service.len()) + sized_len(self.body.len())
+        10 + sized_len(self.service.len()) + sized_len(self.body.len())
     }
 
     /// Writes the whole frame or nothing.
@@ -37,6 +39,7 @@ impl<'a> RequestFrame<'a> {
         w.put_u8(TYPE)?;
         w.put_u64(self.reference)?;
         w.put_sized(self.service.as_bytes())?;
+        w.put_u8(self.budget)?;
         w.put_sized(self.body)
     }
 
@@ -48,7 +51,19 @@ impl<'a> RequestFrame<'a> {
         Ok(Self {
             reference: r.u64("REQUEST reference")?,
             service: r.text(limits::SERVICE_NAME_BYTES, "REQUEST service")?,
+            budget: budget(r)?,
             body: r.bytes(limits::REQUEST_BODY_BYTES, "REQUEST body")?,
         })
     }
+}
+
+fn budget(r: &mut Reader<'_>) -> Result<u8, DecodeError> {
+    let budget = r.u8("REQUEST budget")?;
+    if budget > limits::FORWARD_BUDGET {
+        return Err(DecodeError::new(
+            "REQUEST budget",
+            DecodeErrorKind::OutOfRange,
+        ));
+    }
+    Ok(budget)
 }

@@ -105,6 +105,7 @@ fn any_level_0_or_1(g: &mut Gen) -> AnyFrame {
         1 => write(Frame::Request(RequestFrame {
             reference,
             service: &text(g, limits::SERVICE_NAME_BYTES),
+            budget: u8::arbitrary(g) % (limits::FORWARD_BUDGET + 1),
             body: &bytes(g, limits::REQUEST_BODY_BYTES),
         })),
         _ => write(Frame::Answer(AnswerFrame {
