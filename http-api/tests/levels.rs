@@ -4,10 +4,25 @@ mod world;
 
 use core::time::Duration;
 
-use world::{ADA, BEN, INTRODUCER, Response, World, ask};
+use world::{ADA, BEN, INTRODUCER, Response, World, ask, config};
 
 fn second() -> Duration {
     Duration::from_secs(1)
+}
+
+#[test]
+fn an_id_at_an_address_is_connected_without_an_introducer() {
+    let mut world = World::alone();
+    let ben = world.add(BEN, config(BEN)).to_string();
+    let connect = |place: &str| ask("POST", &format!("/v1/peers/{ben}@{place}/connect")).json("{}");
+    let connected = world.get(ADA, connect("10.0.0.3:6660"));
+    assert_eq!(connected.status, 200, "{}", connected.text());
+    assert_eq!(connected.json()["peer"], ben.as_str());
+    assert_eq!(connected.json()["path"]["kind"], "direct");
+    let refused = world.get(BEN, connect("10.0.0.3:6660"));
+    assert_eq!(refused.json()["code"], "own_id", "{}", refused.text());
+    let refused = world.get(ADA, connect("nowhere.example:6660"));
+    assert_eq!(refused.json()["code"], "introducer_not_found");
 }
 
 #[test]

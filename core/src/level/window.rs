@@ -1,5 +1,5 @@
-//! How far a sender may be ahead of the reader, tuned to the path: told what was read and when credit is told,
-//! answers how large the window is.
+//! How far a sender may be ahead of the reader, tuned to the path (protocol §8.5): told what was read and when credit
+//! is told, answers how large the window is.
 //!
 //! A window doubles while a quarter of it is read within a round trip, so it ends between four and eight products of
 //! bandwidth and delay: one round trip for the bytes under way, a quarter for the news of credit, and the rest for

@@ -1,4 +1,4 @@
-//! The words of control messages, each written here and nowhere else (protocol §6): the first generation's dictionary
+//! The words of control messages, each written here and nowhere else (protocol §6.4, §6.5): the first generation's dictionary
 //! to the letter, and words of ours under letters that it left free.
 //!
 //! A test holds the tables of docs/protocol.md to these lists.
