@@ -57,6 +57,7 @@ impl Surface {
                 request,
                 service,
                 body,
+                ..
             } => self.on_request(now, node, (peer, request), service, body),
             Event::MessageDelivered { peer, message } => {
                 self.on_message_end(now, peer, message, Delivery::Delivered);
