@@ -122,8 +122,13 @@ fn every_rule_of_the_protocol_is_cited_and_no_other() {
 
 #[test]
 fn citations_are_found_where_they_are_written() {
-    let source = "//! Layout (protocol §1, §4.1 and\n//! §5); RFC 9000 §8.\n/// docs/protocol.md §3.9.\n// no protocol here §7";
-    assert_eq!(citations(source), ["1", "4.1", "5", "3.9"]);
+    let lines = [
+        "//! Layout (protocol §1, §4.1 and",
+        "//! §5); RFC 9000 §8.",
+        "/// docs/protocol.md §3.9.",
+        "// no protocol here §7",
+    ];
+    assert_eq!(citations(&lines.join("\n")), ["1", "4.1", "5", "3.9"]);
     assert_eq!(
         rules("# T\n## 4 Data\n### 4.1 Layout\n### Notes\n"),
         ["4", "4.1"]

@@ -1,5 +1,5 @@
-//! The words of control messages, each written here and nowhere else (protocol §6.4, §6.5): the first generation's dictionary
-//! to the letter, and words of ours under letters that it left free.
+//! The words of control messages, each written here and nowhere else (protocol §6.4, §6.5): the first generation's
+//! dictionary to the letter, and words of ours under letters that it left free.
 //!
 //! A test holds the tables of docs/protocol.md to these lists.
 
