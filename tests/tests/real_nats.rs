@@ -1,6 +1,6 @@
 //! Real nodes behind real NATs: the kernel's own address translation between network namespaces. Each test measures
-//! its routers before it relies on them. Skipped, with a printed reason, where namespaces cannot be made; a failure there
-//! where the environment variable `CI` is set.
+//! its routers before it relies on them. Skipped, with a printed reason, where namespaces cannot be made; a failure
+//! there where the environment variable `CI` is set.
 
 use std::thread;
 use std::time::{Duration, Instant};

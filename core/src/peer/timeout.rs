@@ -22,9 +22,6 @@ impl Peer {
         if !self.sessions.is_up() {
             return Renewal::None;
         }
-        if !self.sessions.is_up() {
-            return Renewal::None;
-        }
         self.paths.handle_timeout(now);
         self.apply_path_events(now);
         if !self.sessions.is_up() {
@@ -40,6 +37,9 @@ impl Peer {
             Age::StepPhaseDue => {
                 self.sessions
                     .step_key_phase(now, self.recovery.largest_acked());
+                // Signs of life are not acknowledged; without an acknowledgement in each phase the keys could not
+                // step again, and the session would be too old for data.
+                self.confirm_due = true;
                 Renewal::None
             }
             Age::RekeyDue if self.calling.is_some() => Renewal::None,
@@ -103,6 +103,16 @@ impl Peer {
         }
     }
 
+    /// Whether age asks for something that was not done yet: a packet may come in between the moment when it was due
+    /// and the timer, and the next deadline is read anew after it.
+    fn is_renewal_due(&self, now: Instant) -> bool {
+        match self.sessions.age(now) {
+            Age::Fresh => false,
+            Age::StepPhaseDue | Age::Expired => true,
+            Age::RekeyDue => self.calling.is_none() && self.paths.active().is_some(),
+        }
+    }
+
     /// When to be told the time again.
     pub(crate) fn next_timeout(&self, now: Instant) -> Option<Deadline> {
         let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
@@ -120,6 +130,7 @@ impl Peer {
                 .and_then(|levels| levels.next_timeout());
             let others = [
                 at(self.sessions.next_timeout(now), TimerKind::Rekey),
+                at(self.is_renewal_due(now).then_some(now), TimerKind::Rekey),
                 at(self.recovery.next_timeout(), TimerKind::LossDetection),
                 at(self.received.next_timeout(), TimerKind::AckDelay),
                 at(self.paced_until, TimerKind::Pacing),

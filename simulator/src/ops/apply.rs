@@ -215,7 +215,7 @@ impl Play {
                 let change = move |l: &mut Link| {
                     l.rate_bytes_per_s = Some(rate);
                     // A quarter of a second: a queue that holds everything overflows never.
-                    l.queue_bytes = (rate / 4).max(8 << 10);
+                    l.queue_bytes = (rate / 16).max(4 << 10);
                 };
                 (n, Box::new(change))
             }

@@ -290,6 +290,12 @@ impl Incoming {
         self.checks.first().map(|(at, _)| *at)
     }
 
+    /// Whether the sender knows of everything that was given up here.
+    #[cfg(test)]
+    pub(super) fn is_settled(&self) -> bool {
+        self.abandoned.is_empty() && self.abandons.is_empty()
+    }
+
     pub(super) fn poll_abandon(&mut self) -> Option<u64> {
         self.abandons.pop_first()
     }

@@ -8,8 +8,8 @@
 //! Credit is cumulative, for each stream and for all; a fresh connection starts with the values in `limits`, both
 //! ways, and windows grow with bandwidth and delay ([`super::window`]). What comes beyond the node's receive budget
 //! is refused as if it were lost, but for a little that every peer may have waiting; a hole below what has come is
-//! always filled, because its bytes are booked already. A stream is removed when both halves have ended, and then the peer may open one more. Frames for removed
-//! streams are late copies and ignored.
+//! always filled, because its bytes are booked already. A stream is removed when both halves have ended, and then the
+//! peer may open one more. Frames for removed streams are late copies and ignored.
 //!
 //! Streams that can send take turns, piece by piece. Those that only lack the connection's credit wait apart, so
 //! that [`Streams::has_data_to_send`] needs no search.

@@ -4,8 +4,8 @@
 mod bounds;
 mod crossing;
 mod cycles;
-mod forged;
 mod direct;
+mod forged;
 mod handshake;
 mod hostile;
 mod introducers;

@@ -20,6 +20,7 @@ fn every_frame() -> Vec<Frame<'static>> {
         Frame::Datagram(DatagramFrame { channel: 9, data }),
         Frame::Request(RequestFrame {
             reference: 0x1_0000,
+            budget: 1,
             service,
             body: data,
         }),
@@ -68,6 +69,15 @@ fn every_frame() -> Vec<Frame<'static>> {
             total_bytes: 1 << 23,
         }),
         Frame::StreamsLimit(StreamsLimitFrame { streams: 300 }),
+        Frame::Latest(LatestFrame {
+            version: 300,
+            key: service,
+            value: data,
+        }),
+        Frame::MessageDeadline(MessageDeadlineFrame {
+            id: 70,
+            life_ms: 2_000,
+        }),
         Frame::Relay(RelayFrame {
             channel: 0x0102_0304,
             datagram: data,
