@@ -233,7 +233,7 @@ impl<A: Application> EngineLoop<A> {
             let (now, node) = (self.clock.now(), self.node.as_mut());
             let received = self
                 .sockets
-                .receive(|from, bytes, size| node.handle_batch(now, from, bytes, size));
+                .receive(|arrival| node.handle_arrival(now, arrival));
             match received {
                 Received::Full => outcome = Received::Some,
                 Received::Some => return received,
@@ -290,6 +290,9 @@ impl<A: Application> EngineLoop<A> {
                 return batch > 0;
             };
             self.sockets.send(transmit);
+            if let Some(refused) = self.sockets.take_refused() {
+                self.node.handle_send_error(now, refused.to, refused.from);
+            }
         }
         true
     }

@@ -9,13 +9,15 @@ use std::net::{SocketAddr, UdpSocket};
 
 use async_io::Async;
 use futures_lite::future;
-use p2p_core::api::Transmit;
+use p2p_core::api::{Arrival, Transmit};
 use p2p_core::limits;
 use p2p_host::{NodeError, bind_udp, is_passing};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 
 /// Socket buffers asked for, bytes: 20 ms at 1.6 Gbit/s. The system may grant less.
 pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// `EMSGSIZE` of Linux.
+const TOO_LARGE: i32 = 90;
 /// One receive buffer, bytes: the largest run of datagrams that the system joins.
 const RECEIVE_BYTES: usize = 1 << 16;
 
@@ -61,6 +63,7 @@ pub struct Sockets {
     receive_buffer: Vec<u8>,
     send_buffer: Vec<u8>,
     kept: Option<Kept>,
+    refused: Option<Transmit>,
 }
 
 impl Sockets {
@@ -81,6 +84,7 @@ impl Sockets {
             receive_buffer: vec![0; RECEIVE_BYTES * BATCH_SIZE],
             send_buffer: vec![0; limits::BATCH_BYTES],
             kept: None,
+            refused: None,
         })
     }
 
@@ -90,11 +94,8 @@ impl Sockets {
         self.ports.iter().map(|p| p.bound).collect()
     }
 
-    /// Hands over what one system call per socket yields: source, bytes, and size of each datagram but the last.
-    pub(crate) fn receive(
-        &mut self,
-        mut take: impl FnMut(SocketAddr, &mut [u8], usize),
-    ) -> Received {
+    /// Hands over what one system call per socket yields.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(Arrival<'_>)) -> Received {
         let mut outcome = Received::Nothing;
         for port in &self.ports {
             let mut chunks = self.receive_buffer.chunks_exact_mut(RECEIVE_BYTES);
@@ -111,7 +112,12 @@ impl Sockets {
                     }
                     for (meta, slice) in metas.iter().zip(&mut slices).take(count) {
                         if let Some(bytes) = slice.get_mut(..meta.len) {
-                            take(meta.addr, bytes, meta.stride);
+                            take(Arrival {
+                                from: meta.addr,
+                                to: meta.dst_ip,
+                                segment_size: meta.stride,
+                                bytes,
+                            });
                         }
                     }
                 }
@@ -150,6 +156,11 @@ impl Sockets {
         self.send_kept();
     }
 
+    /// The batch that the system refused to send, once.
+    pub(crate) fn take_refused(&mut self) -> Option<Transmit> {
+        self.refused.take()
+    }
+
     /// Tries again to send what was kept.
     pub(crate) fn send_kept(&mut self) {
         while let Some(kept) = &mut self.kept {
@@ -168,7 +179,7 @@ impl Sockets {
             let contents = contents
                 .get(..whole.min(contents.len()))
                 .unwrap_or(contents);
-            match send_once(port, kept.transmit.to, contents, segment) {
+            match send_once(port, &kept.transmit, contents, segment) {
                 Ok(()) => kept.sent_bytes += contents.len(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -176,6 +187,10 @@ impl Sockets {
                     // Without joined segments the next may still pass; a single one is lost.
                     let alone = contents.len() <= segment || port.state.max_gso_segments() > 1;
                     kept.sent_bytes += if alone { contents.len() } else { 0 };
+                    // A datagram too large for the path says nothing against the path.
+                    if alone && error.raw_os_error() != Some(TOO_LARGE) {
+                        self.refused = Some(kept.transmit);
+                    }
                 }
             }
         }
@@ -200,13 +215,13 @@ impl Sockets {
     }
 }
 
-fn send_once(port: &Port, to: SocketAddr, contents: &[u8], segment: usize) -> io::Result<()> {
+fn send_once(port: &Port, batch: &Transmit, contents: &[u8], segment: usize) -> io::Result<()> {
     let transmit = quinn_udp::Transmit {
-        destination: to,
+        destination: batch.to,
         ecn: None,
         contents,
         segment_size: (contents.len() > segment).then_some(segment),
-        src_ip: None,
+        src_ip: batch.from,
     };
     loop {
         match port.state.try_send(UdpSockRef::from(&port.io), &transmit) {
@@ -235,6 +250,7 @@ mod tests {
                 .for_each(|(byte, i)| *byte = (i / 1_000) as u8);
             a.send(Transmit {
                 to: b.bound()[0],
+                from: None,
                 len: 2_500,
                 segment_size: 1_000,
             });
@@ -242,7 +258,7 @@ mod tests {
             let mut got = Vec::new();
             while got.len() < 3 {
                 b.ready().await;
-                b.receive(|_, bytes, stride| got.extend(bytes.chunks(stride).map(<[u8]>::to_vec)));
+                b.receive(|a| got.extend(a.bytes.chunks(a.segment_size).map(<[u8]>::to_vec)));
             }
             let sizes: Vec<_> = got.iter().map(Vec::len).collect();
             assert_eq!(sizes, [1_000, 1_000, 500]);
@@ -255,17 +271,65 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_leaves_from_the_address_that_was_asked() {
+        smol::block_on(async {
+            let mut host =
+                Sockets::bind(Some("0.0.0.0:0".parse().expect("an address"))).expect("binds");
+            let v4 = |a: &&SocketAddr| a.is_ipv4();
+            let port = host.bound().iter().find(v4).expect("IPv4").port();
+            let client = UdpSocket::bind("127.0.0.1:0").expect("binds");
+            let asked = SocketAddr::from(([127, 0, 0, 2], port));
+            client.send_to(b"who", asked).expect("sends");
+            let mut ends = None;
+            while ends.is_none() {
+                host.ready().await;
+                host.receive(|a| ends = Some((a.from, a.to)));
+            }
+            let (to, from) = ends.expect("a datagram");
+            assert_eq!(from, Some(asked.ip()));
+            host.send(Transmit {
+                to,
+                from,
+                len: 4,
+                segment_size: 4,
+            });
+            let (_, source) = client.recv_from(&mut [0; 8]).expect("an answer");
+            assert_eq!(source, asked);
+        });
+    }
+
+    #[test]
+    fn an_error_of_the_system_is_told_once() {
+        let mut socket =
+            Sockets::bind(Some("0.0.0.0:0".parse().expect("an address"))).expect("binds");
+        let batch = Transmit {
+            to: "127.0.0.1:9".parse().expect("an address"),
+            from: Some([192, 0, 2, 1].into()),
+            len: 10,
+            segment_size: 10,
+        };
+        socket.send(batch);
+        assert_eq!(
+            socket.take_refused(),
+            Some(batch),
+            "no such address of ours"
+        );
+        assert_eq!(socket.take_refused(), None);
+    }
+
+    #[test]
     fn sending_to_where_nobody_listens_is_no_failure() {
         let mut socket = loopback();
         let nobody = loopback().bound()[0];
         for _ in 0..3 {
             socket.send(Transmit {
                 to: nobody,
+                from: None,
                 len: 100,
                 segment_size: 100,
             });
             assert!(!socket.is_blocked());
-            assert_eq!(socket.receive(|_, _, _| {}), Received::Nothing);
+            assert_eq!(socket.receive(|_| {}), Received::Nothing);
         }
     }
 
@@ -276,6 +340,7 @@ mod tests {
         for (to, len) in [(b.bound()[0], 65_536), (foreign, 100)] {
             a.send(Transmit {
                 to,
+                from: None,
                 len,
                 segment_size: len,
             });

@@ -5,14 +5,14 @@ mod world;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 
 use bytes::Bytes;
 use p2p_core::Node;
 use p2p_core::api::{
-    Accepted, ApiMisuse, Command, Effect, Engine, Event, MessageId, NodeStatus, PeerStatus,
-    StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Effect, Engine, Event, MessageId, NodeStatus,
+    PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use p2p_core::id::NodeId;
 use p2p_core::time::{Deadline, Instant};
@@ -30,7 +30,8 @@ impl Engine for Counting {
     fn id(&self) -> NodeId {
         self.0.id()
     }
-    fn handle_batch(&mut self, _: Instant, _: SocketAddr, _: &mut [u8], _: usize) {}
+    fn handle_arrival(&mut self, _: Instant, _: Arrival<'_>) {}
+    fn handle_send_error(&mut self, _: Instant, _: SocketAddr, _: Option<IpAddr>) {}
     fn handle_timeout(&mut self, now: Instant) {
         self.0.handle_timeout(now);
     }

@@ -1,15 +1,15 @@
 //! The engine's contract as a trait: drivers, surfaces, the recorder and the simulator work with anything that keeps
 //! it, be it [`crate::Node`], a wrapper, or a scripted stand-in.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::{
-    Accepted, Answer, ApiMisuse, ChannelId, Command, ConnectTarget, Effect, Event, MessageId,
-    NodeStatus, OperationId, PeerStatus, RequestId, StreamId, StreamRead, Transmit, Why,
+    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, ConnectTarget, Effect, Event,
+    MessageId, NodeStatus, OperationId, PeerStatus, RequestId, StreamId, StreamRead, Transmit, Why,
 };
 use crate::id::NodeId;
 use crate::time::{Deadline, Instant};
@@ -23,15 +23,29 @@ pub trait Engine {
     /// This node's identity.
     fn id(&self) -> NodeId;
 
-    /// Takes a batch of datagrams from one source: `segment_size` bytes each, the last may be shorter. They are opened
-    /// in place, so the bytes are scrambled afterwards.
+    /// Takes datagrams from one source.
+    fn handle_arrival(&mut self, now: Instant, arrival: Arrival<'_>);
+
+    /// Takes the news that the socket refused to send to `to` from `from` (as in the [`Transmit`]) for a reason other
+    /// than a full buffer, so that another path is taken at once.
+    fn handle_send_error(&mut self, now: Instant, to: SocketAddr, from: Option<IpAddr>);
+
+    /// Takes a batch of datagrams whose destination is not known: `segment_size` bytes each, the last may be shorter.
     fn handle_batch(
         &mut self,
         now: Instant,
         from: SocketAddr,
         bytes: &mut [u8],
         segment_size: usize,
-    );
+    ) {
+        let arrival = Arrival {
+            from,
+            to: None,
+            segment_size,
+            bytes,
+        };
+        self.handle_arrival(now, arrival);
+    }
 
     /// Takes one datagram.
     fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &mut [u8]) {

@@ -26,7 +26,7 @@ pub use status::{
     CandidateAttempt, CandidateKind, Counters, IntroducerState, IntroducerStatus, NodeStatus,
     PathKind, PathStatus, PeerState, PeerStatus, Verdict, Why,
 };
-pub use transmit::Transmit;
+pub use transmit::{Arrival, Transmit};
 
 /// Application-chosen number that tells purposes apart within one level, for example chat and presence.
 pub type ChannelId = u32;

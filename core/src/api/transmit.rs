@@ -1,6 +1,6 @@
-//! What leaves the engine for the socket.
+//! What passes between the engine and the socket.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 /// One or more datagrams for one destination, laid one behind the other in the caller's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,8 +8,24 @@ use core::net::SocketAddr;
 pub struct Transmit {
     /// Destination.
     pub to: SocketAddr,
+    /// Address of ours to send from (the answer to a datagram leaves from where it arrived); where `None`, or where
+    /// the socket cannot, the system chooses.
+    pub from: Option<IpAddr>,
     /// Bytes in the buffer.
     pub len: usize,
     /// Size of every datagram but the last, which may be shorter; equals `len` for a single one.
     pub segment_size: usize,
+}
+
+/// One or more datagrams from one source, laid one behind the other, as a socket received them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arrival<'a> {
+    /// Source.
+    pub from: SocketAddr,
+    /// Address of ours that the sender used, where the socket tells.
+    pub to: Option<IpAddr>,
+    /// Size of every datagram but the last, which may be shorter.
+    pub segment_size: usize,
+    /// The datagrams; they are opened in place, so the bytes are scrambled afterwards.
+    pub bytes: &'a mut [u8],
 }

@@ -1,14 +1,14 @@
 //! The node behind the engine's contract: every call is passed on.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 
 use bytes::Bytes;
 
 use super::Node;
 use crate::api::{
-    Accepted, ApiMisuse, Command, Effect, Engine, Event, MessageId, NodeStatus, PeerStatus,
-    StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Effect, Engine, Event, MessageId, NodeStatus,
+    PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::id::NodeId;
 use crate::time::{Deadline, Instant};
@@ -17,14 +17,11 @@ impl Engine for Node {
     fn id(&self) -> NodeId {
         Self::id(self)
     }
-    fn handle_batch(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        bytes: &mut [u8],
-        segment_size: usize,
-    ) {
-        Self::handle_batch(self, now, from, bytes, segment_size);
+    fn handle_arrival(&mut self, now: Instant, arrival: Arrival<'_>) {
+        Self::handle_arrival(self, now, arrival);
+    }
+    fn handle_send_error(&mut self, now: Instant, to: SocketAddr, from: Option<IpAddr>) {
+        Self::handle_send_error(self, now, to, from);
     }
     fn handle_timeout(&mut self, now: Instant) {
         Self::handle_timeout(self, now);

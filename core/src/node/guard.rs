@@ -81,7 +81,7 @@ impl Guard {
             return Admission::WrongMac;
         }
         let source = match route {
-            Route::Direct(source) => source,
+            Route::Direct(pair) => pair.remote,
             Route::Relay { relay, channel } => {
                 let is_allowed = self.channels.take(now, channel_source(relay, channel))
                     && self.relayed.take(now, 1);

@@ -161,7 +161,7 @@ impl Node {
                 .peer
                 .end_association(crate::api::DisconnectReason::Local);
         }
-        self.call(now, key, Route::Direct(crate::path::canonical(address)));
+        self.call(now, key, Route::to(crate::path::canonical(address)));
     }
 
     fn send_registration(&mut self, now: Instant, id: NodeId) {

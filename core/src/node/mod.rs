@@ -24,7 +24,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
@@ -38,16 +38,16 @@ use self::settings::Settings;
 use self::table::Table;
 use crate::addresses::OwnAddresses;
 use crate::api::{
-    Accepted, ApiMisuse, Command, Counters, Effect, Event, MessageId, NodeConfig, NodeStatus,
-    OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Counters, Effect, Event, MessageId, NodeConfig,
+    NodeStatus, OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::directory::attempts::ConnectAttempts;
-use crate::id::NodeId;
+use crate::id::{NodeId, PeerKey};
 use crate::identity::Identity;
 use crate::introducer::IntroducerRole;
 use crate::limiter::TokenBucket;
 use crate::limits;
-use crate::path::Route;
+use crate::path::{Pair, Route};
 use crate::relay::client::RelayRoutes;
 use crate::rng::Rng;
 use crate::time::{Deadline, Instant, TimerKind};
@@ -76,12 +76,13 @@ pub struct Node {
     /// Operations of the engine's own, whose end the application does not hear of.
     quiet: BTreeSet<OperationId>,
     operations: u64,
-    /// Whom the application asked to be connected to, by the operation's end.
     probe_budget: TokenBucket,
     /// Datagrams that came through relays and wait for their turn.
     relayed: VecDeque<(Route, Vec<u8>)>,
     /// Datagrams that belong to no session: answers to handshakes, cookies, resets, STUN.
     outbox: VecDeque<(Route, Vec<u8>)>,
+    /// The peer whose datagrams left last, and over which route: whom an error of the socket concerns.
+    last_sent_to: Option<(PeerKey, Route)>,
     events: VecDeque<Event>,
     effects: VecDeque<Effect>,
     counters: Counters,
@@ -133,6 +134,7 @@ impl Node {
             probe_budget: TokenBucket::new(per_minute.div_ceil(60), per_minute, now),
             relayed: VecDeque::new(),
             outbox: VecDeque::new(),
+            last_sent_to: None,
             events: VecDeque::new(),
             effects: VecDeque::new(),
             counters: Counters::default(),
@@ -164,7 +166,7 @@ impl Node {
         self.handle_batch(now, from, bytes, usize::MAX);
     }
 
-    /// Takes a batch of datagrams from one source: `segment_size` bytes each, the last may be shorter.
+    /// Takes a batch of datagrams whose destination is not known: `segment_size` bytes each, the last may be shorter.
     pub fn handle_batch(
         &mut self,
         now: Instant,
@@ -172,14 +174,45 @@ impl Node {
         bytes: &mut [u8],
         segment_size: usize,
     ) {
+        let arrival = Arrival {
+            from,
+            to: None,
+            segment_size,
+            bytes,
+        };
+        self.handle_arrival(now, arrival);
+    }
+
+    /// Takes datagrams from one source.
+    pub fn handle_arrival(&mut self, now: Instant, arrival: Arrival<'_>) {
         if self.is_shut_down {
             return;
         }
-        let route = Route::Direct(crate::path::canonical(from));
-        for datagram in bytes.chunks_mut(segment_size.max(1)) {
+        let route = Route::Direct(Pair {
+            remote: crate::path::canonical(arrival.from),
+            local: arrival.to.map(|ip| ip.to_canonical()),
+        });
+        for datagram in arrival.bytes.chunks_mut(arrival.segment_size.max(1)) {
             self.counters.datagrams_received += 1;
             self.counters.bytes_received += datagram.len() as u64;
             self.handle_routed(now, route, datagram);
+        }
+        self.settle(now);
+    }
+
+    /// Takes the news that the socket refused to send to `to` from `from`, so that another path is taken at once. The
+    /// error must be told before the next batch is asked for; a handshake that is refused is repeated by its timer.
+    pub fn handle_send_error(&mut self, now: Instant, to: SocketAddr, from: Option<IpAddr>) {
+        let route = Route::Direct(Pair {
+            remote: crate::path::canonical(to),
+            local: from.map(|ip| ip.to_canonical()),
+        });
+        let Some((key, _)) = self.last_sent_to.filter(|(_, sent)| *sent == route) else {
+            return;
+        };
+        if let Some(entry) = self.table.get_mut(key) {
+            entry.peer.paths.on_send_error(now, route);
+            self.agenda.on_touched(key);
         }
         self.settle(now);
     }

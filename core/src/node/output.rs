@@ -26,13 +26,15 @@ impl Node {
             let key = self.agenda.first_ready()?;
             match self.poll_peer(now, key, buffer) {
                 Some(PeerTransmit {
-                    route: Route::Direct(to),
+                    route: route @ Route::Direct(pair),
                     len,
                     segment_size,
                 }) => {
                     self.agenda.rotate();
+                    self.last_sent_to = Some((key, route));
                     return Some(Transmit {
-                        to,
+                        to: pair.remote,
+                        from: pair.local,
                         len,
                         segment_size,
                     });
@@ -63,11 +65,13 @@ impl Node {
     fn poll_outbox(&mut self, _now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
         while let Some((route, datagram)) = self.outbox.pop_front() {
             match route {
-                Route::Direct(to) => {
+                Route::Direct(pair) => {
                     let len = datagram.len();
                     buffer.get_mut(..len)?.copy_from_slice(&datagram);
+                    self.last_sent_to = None;
                     return Some(Transmit {
-                        to,
+                        to: pair.remote,
+                        from: pair.local,
                         len,
                         segment_size: len,
                     });

@@ -42,7 +42,7 @@ impl Node {
     /// A route with the relay's name and address.
     fn path_status(&self, status: &RouteStatus) -> PathStatus {
         let (kind, remote) = match status.route {
-            Route::Direct(address) => (PathKind::Direct, address),
+            Route::Direct(pair) => (PathKind::Direct, pair.remote),
             Route::Relay { relay, .. } => {
                 let entry = self.table.get(PeerKey(relay));
                 let via = entry.map_or(self.id(), |entry| entry.peer.id());

@@ -35,7 +35,7 @@ use std::collections::VecDeque;
 
 pub use candidates::{canonical, may_probe};
 pub use mtu::MtuDiscovery;
-pub use types::{PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus};
+pub use types::{Pair, PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus};
 
 use crate::api::{CandidateKind, PathChangeReason};
 use crate::limiter::TokenBucket;
@@ -315,11 +315,14 @@ impl Paths {
         self.paths.iter_mut().find(|path| path.key == key)
     }
 
+    /// The path over this very pair, or else one that may be it.
     fn by_route(&self, route: Route) -> Option<&PathState> {
-        self.paths.iter().find(|path| path.route == route)
+        let exact = self.paths.iter().find(|path| path.route == route);
+        exact.or_else(|| self.paths.iter().find(|path| path.route.matches(&route)))
     }
 
     fn by_route_mut(&mut self, route: Route) -> Option<&mut PathState> {
-        self.paths.iter_mut().find(|path| path.route == route)
+        let key = self.by_route(route)?.key;
+        self.by_key_mut(key)
     }
 }

@@ -41,6 +41,7 @@ impl Paths {
         self.last_received = now;
         self.told_lost = false;
         if let Some(path) = self.by_route_mut(route) {
+            path.route.learn_local(&route);
             path.on_proven(now);
         }
         self.reselect(now);
@@ -91,12 +92,12 @@ impl Paths {
             let kind = kind.min(CandidateKind::ServerReflexive);
             if let Err(reason) = self.may_try(address, kind) {
                 self.refused.push((address, kind, reason));
-            } else if let Some(known) = self.by_route_mut(Route::Direct(address)) {
+            } else if let Some(known) = self.by_route_mut(Route::to(address)) {
                 known.kind = known.kind.min(kind);
             } else if !self.names.take(now, 1) {
                 self.refused.push((address, kind, "too many new addresses"));
             } else {
-                self.insert(now, Route::Direct(address), kind);
+                self.insert(now, Route::to(address), kind);
             }
         }
         self.rounds.restart(now);
@@ -123,6 +124,7 @@ impl Paths {
             return PacketOutcome::Ignored("no room");
         };
         let key = path.key;
+        path.route.learn_local(&route);
         path.last_received = Some(now);
         path.schedule.stop_if(Purpose::Consent);
         if !path.is_proven() {
@@ -212,7 +214,7 @@ impl Paths {
             route: path.route,
             rtt,
             newly_proven,
-            asymmetric: path.route != came_by,
+            asymmetric: !path.route.matches(&came_by),
         };
         let key = path.key;
         self.roaming.on_answer(key);
@@ -243,12 +245,14 @@ impl Paths {
         self.doubt(now, path);
     }
 
-    /// The socket refused to send on a route (no route to host, and the like).
-    #[allow(dead_code)]
+    /// The socket refused to send on a route (no route to host, our end gone, and the like). A path in use is doubted
+    /// at once and the next best carries the data; what is tried again leaves from whichever address the system
+    /// chooses. Such an error may pass, so that nothing is dropped for it.
     pub fn on_send_error(&mut self, now: Instant, route: Route) {
         match self.by_route_mut(route.canonical()) {
             Some(path) if path.is_proven() => {
                 let key = path.key;
+                path.route.forget_local();
                 self.doubt(now, key);
             }
             Some(path) => path.schedule.stop(),
@@ -262,6 +266,7 @@ impl Paths {
         self.peer_probes.refill(now);
         self.names.refill(now);
         for path in &mut self.paths {
+            path.route.forget_local();
             path.refill_probes(now);
             if path.is_proven() {
                 path.mtu.on_network_change(now);
@@ -322,7 +327,7 @@ impl Paths {
         match route {
             Route::Relay { .. } => return Err("unknown relay channel"),
             Route::Direct(_) if !self.direct_paths => return Err("direct paths are switched off"),
-            Route::Direct(address) => self.may_try(address, kind)?,
+            Route::Direct(pair) => self.may_try(pair.remote, kind)?,
         }
         let is_learnt = |p: &&PathState| p.kind == kind && p.route.is_direct() && !p.is_proven();
         if self.paths.iter().filter(is_learnt).count() >= LEARNT {

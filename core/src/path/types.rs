@@ -2,7 +2,7 @@
 //! back. Plain data only; the parent translates relay numbers into node ids (docs/protocol.md
 //! §9.1).
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use crate::api::PathChangeReason;
 use crate::time::Duration;
@@ -10,8 +10,8 @@ use crate::time::Duration;
 /// How a datagram reaches the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Route {
-    /// Straight to its address (IPv4-mapped IPv6 addresses count as their IPv4 address).
-    Direct(SocketAddr),
+    /// Straight to its address.
+    Direct(Pair),
     /// Inside RELAY frames to a relay with which a session exists.
     Relay {
         /// The parent's own number for the relaying peer.
@@ -21,7 +21,51 @@ pub enum Route {
     },
 }
 
+/// Both ends of a direct route (a candidate pair of RFC 8445). A host with several addresses must answer from the one
+/// that was asked: a NAT in front of the peer lets in nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    /// The peer's end (IPv4-mapped IPv6 addresses count as their IPv4 address).
+    pub remote: SocketAddr,
+    /// Our end; `None` until a datagram shows it, and then the system chooses.
+    pub local: Option<IpAddr>,
+}
+
 impl Route {
+    /// Straight to this address, from whichever of ours the system chooses.
+    #[must_use]
+    pub const fn to(remote: SocketAddr) -> Self {
+        Self::Direct(Pair {
+            remote,
+            local: None,
+        })
+    }
+
+    /// Whether both may be one route: equal but for an end of ours that one of them does not know.
+    pub(super) fn matches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Direct(a), Self::Direct(b)) => {
+                a.remote == b.remote
+                    && (a.local == b.local || a.local.is_none() || b.local.is_none())
+            }
+            _ => self == other,
+        }
+    }
+
+    /// Takes over our end, where `seen` shows one and none was known.
+    pub(super) fn learn_local(&mut self, seen: &Self) {
+        if let (Self::Direct(pair), Self::Direct(seen)) = (self, seen) {
+            pair.local = pair.local.or(seen.local);
+        }
+    }
+
+    /// Forgets our end: the address may be gone, so let the system choose.
+    pub(super) const fn forget_local(&mut self) {
+        if let Self::Direct(pair) = self {
+            pair.local = None;
+        }
+    }
+
     /// Whether no relay is in between.
     #[must_use]
     pub const fn is_direct(&self) -> bool {
@@ -32,14 +76,17 @@ impl Route {
     #[must_use]
     pub const fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Direct(address) => Some(*address),
+            Self::Direct(pair) => Some(pair.remote),
             Self::Relay { .. } => None,
         }
     }
 
     pub(super) fn canonical(self) -> Self {
         match self {
-            Self::Direct(address) => Self::Direct(super::candidates::canonical(address)),
+            Self::Direct(pair) => Self::Direct(Pair {
+                remote: super::candidates::canonical(pair.remote),
+                local: pair.local.map(|ip| ip.to_canonical()),
+            }),
             relay @ Self::Relay { .. } => relay,
         }
     }

@@ -1,6 +1,6 @@
 //! The lines of a recording.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
@@ -43,9 +43,15 @@ pub(super) struct Mark {
 pub(super) enum Input<'a> {
     Batch {
         from: SocketAddr,
+        #[serde(default)]
+        to: Option<IpAddr>,
         segment_size: u64,
         #[serde(with = "crate::id::as_text")]
         bytes: Cow<'a, [u8]>,
+    },
+    SendError {
+        to: SocketAddr,
+        from: Option<IpAddr>,
     },
     Timeout,
     Command(Box<Command>),

@@ -1,6 +1,6 @@
 //! The wrapper that writes down what an engine is told.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 use std::borrow::Cow;
 use std::io::Write;
@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::digest::Digest;
 use super::line::{FORMAT, Input, Line, Mark};
 use crate::api::{
-    Accepted, ApiMisuse, Command, Effect, Engine, Event, MessageId, NodeConfig, NodeStatus,
-    PeerStatus, StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Effect, Engine, Event, MessageId, NodeConfig,
+    NodeStatus, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::id::NodeId;
 use crate::time::{Deadline, Instant};
@@ -149,20 +149,20 @@ impl<E: Engine, W: Write> Engine for Recorder<E, W> {
         self.engine.id()
     }
 
-    fn handle_batch(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        bytes: &mut [u8],
-        segment_size: usize,
-    ) {
+    fn handle_arrival(&mut self, now: Instant, arrival: Arrival<'_>) {
         let input = Input::Batch {
-            from,
-            segment_size: segment_size as u64,
-            bytes: Cow::Borrowed(&*bytes),
+            from: arrival.from,
+            to: arrival.to,
+            segment_size: arrival.segment_size as u64,
+            bytes: Cow::Borrowed(&*arrival.bytes),
         };
         self.input(now, input);
-        self.engine.handle_batch(now, from, bytes, segment_size);
+        self.engine.handle_arrival(now, arrival);
+    }
+
+    fn handle_send_error(&mut self, now: Instant, to: SocketAddr, from: Option<IpAddr>) {
+        self.input(now, Input::SendError { to, from });
+        self.engine.handle_send_error(now, to, from);
     }
 
     fn handle_timeout(&mut self, now: Instant) {

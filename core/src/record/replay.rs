@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use super::digest::Digest;
 use super::line::{FORMAT, Input, Line, Mark};
-use crate::api::{ApiMisuse, Engine, NodeConfig};
+use crate::api::{ApiMisuse, Arrival, Engine, NodeConfig};
 use crate::limits;
 use crate::time::Instant;
 
@@ -196,9 +196,19 @@ impl<E: Engine> Player<E> {
         match input {
             Input::Batch {
                 from,
+                to,
                 segment_size,
                 bytes,
-            } => engine.handle_batch(at, from, &mut bytes.into_owned(), size(segment_size)),
+            } => {
+                let arrival = Arrival {
+                    from,
+                    to,
+                    segment_size: size(segment_size),
+                    bytes: &mut bytes.into_owned(),
+                };
+                engine.handle_arrival(at, arrival);
+            }
+            Input::SendError { to, from } => engine.handle_send_error(at, to, from),
             Input::Timeout => engine.handle_timeout(at),
             Input::Command(command) => digest.add(b'c', &engine.handle_command(at, *command)),
             Input::ReadStream {

@@ -8,7 +8,8 @@ impl Engine for Fixed {
     fn id(&self) -> NodeId {
         NodeId::from_bytes([0; 32])
     }
-    fn handle_batch(&mut self, _: Instant, _: SocketAddr, _: &mut [u8], _: usize) {}
+    fn handle_arrival(&mut self, _: Instant, _: Arrival<'_>) {}
+    fn handle_send_error(&mut self, _: Instant, _: SocketAddr, _: Option<IpAddr>) {}
     fn handle_timeout(&mut self, _: Instant) {}
     fn handle_command(&mut self, _: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
         self.1.push(command);

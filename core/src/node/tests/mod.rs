@@ -5,6 +5,7 @@ mod bounds;
 mod crossing;
 mod cycles;
 mod direct;
+mod edge;
 mod forged;
 mod handshake;
 mod hostile;
@@ -232,7 +233,7 @@ impl Net {
         let entry = node.table.get_mut(key).expect("known");
         let sealed = entry.peer.seal_raw(now, frames);
         match sealed.expect("a session") {
-            (Route::Direct(to), bytes) => (to, bytes),
+            (Route::Direct(to), bytes) => (to.remote, bytes),
             (route, _) => panic!("not direct: {route:?}"),
         }
     }
@@ -290,7 +291,7 @@ fn call(net: &mut Net, n: u8, m: u8) {
     let record = net.node(m).identity.record().clone();
     let node = net.node(n);
     let key = node.prepare_peer(now, record, None);
-    node.call(now, key, Route::Direct(address(m)));
+    node.call(now, key, Route::to(address(m)));
     net.drain();
 }
 

@@ -87,7 +87,7 @@ fn one_naming_costs_each_victim_at_most_ten_in_a_minute() {
 fn a_forged_source_gets_at_most_three_times_what_it_sent() {
     let mut paths = paths();
     let now = Instant::from_millis(1_000);
-    let source = Route::Direct(victim(9));
+    let source = Route::to(victim(9));
     let packet = Received {
         bytes: 100,
         is_newest: true,
@@ -124,7 +124,7 @@ fn without_direct_paths_no_address_is_probed_or_answered() {
     };
     paths.on_relay_route(Instant::EPOCH, relay);
     paths.on_remote_candidates(Instant::EPOCH, &[(victim(1), CandidateKind::Host)]);
-    let source = Route::Direct(victim(2));
+    let source = Route::to(victim(2));
     let packet = Received {
         bytes: 43,
         is_newest: true,
@@ -161,7 +161,7 @@ fn two_nodes_on_one_host_meet_over_loopback() {
     );
     paths.on_remote_candidates(Instant::EPOCH, &[(theirs, CandidateKind::Host)]);
     let probe = paths.poll_probe(Instant::EPOCH, true).unwrap();
-    assert_eq!(probe.route, Route::Direct(theirs));
+    assert_eq!(probe.route, Route::to(theirs));
     paths.on_response_received(Instant::from_millis(1), probe.route, probe.challenge);
     assert_eq!(paths.active(), Some((probe.path, probe.route)));
 }
@@ -172,14 +172,14 @@ fn an_answer_proves_the_address_it_was_sent_to_and_only_once() {
     let now = Instant::EPOCH;
     paths.on_remote_candidates(now, &[(victim(1), CandidateKind::Host)]);
     let probe = paths.poll_probe(now, true).unwrap();
-    let other = Route::Direct(victim(2));
+    let other = Route::to(victim(2));
     let wrong = paths.on_response_received(now, other, [0; 8]);
     assert_eq!(wrong, ResponseOutcome::Unknown);
     let at = Instant::from_millis(30);
     let outcome = paths.on_response_received(at, other, probe.challenge);
     let expected = ResponseOutcome::Validated {
         path: probe.path,
-        route: Route::Direct(victim(1)),
+        route: Route::to(victim(1)),
         rtt: Duration::from_millis(30),
         newly_proven: true,
         asymmetric: true,
@@ -194,7 +194,7 @@ fn an_answer_proves_the_address_it_was_sent_to_and_only_once() {
 #[test]
 fn a_challenge_is_answered_once_on_its_own_route() {
     let mut paths = paths();
-    let source = Route::Direct(victim(3));
+    let source = Route::to(victim(3));
     let packet = Received {
         bytes: 43,
         is_newest: true,
@@ -247,7 +247,7 @@ quickcheck! {
         let mut probed = Vec::new();
         for (what, ip, port, bytes) in steps {
             let address = SocketAddr::from((core::net::Ipv4Addr::from_bits(ip), port));
-            let route = Route::Direct(address);
+            let route = Route::to(address);
             match what % 6 {
                 0 => paths.on_remote_candidates(now, &[(address, CandidateKind::Host)]),
                 1 | 2 => {

@@ -211,7 +211,7 @@ impl World {
             self.send(side, route, Content::Response(bytes));
         }
         while let Some(probe) = self.sides[side].paths.poll_probe(self.now, true) {
-            if let (false, Route::Direct(to)) = (probe.proven, probe.route) {
+            if let (false, Some(to)) = (probe.proven, probe.route.address()) {
                 self.sides[side].probes.push((self.now, to));
             }
             self.send(side, probe.route, Content::Challenge(probe.challenge));
@@ -236,7 +236,7 @@ impl World {
             .on_packet_sent(now, route, PACKET_BYTES);
         self.sides[side].next_number += 1;
         let number = self.sides[side].next_number;
-        let Route::Direct(to) = route else {
+        let Some(to) = route.address() else {
             if !self.relay_is_cut {
                 self.fly(
                     40,
@@ -252,7 +252,7 @@ impl World {
         };
         // Whatever goes to the copier is passed on to the true address, as from the copier.
         if self.copier == Some(to) {
-            let route = Route::Direct(to);
+            let route = Route::to(to);
             return self.fly(
                 10,
                 Packet {
@@ -268,7 +268,7 @@ impl World {
             return;
         }
         if let (0, Some(copier)) = (side, self.copier) {
-            let route = Route::Direct(copier);
+            let route = Route::to(copier);
             self.fly(
                 10,
                 Packet {
@@ -279,7 +279,7 @@ impl World {
                 },
             );
         }
-        let route = Route::Direct(from);
+        let route = Route::to(from);
         self.fly(
             20,
             Packet {

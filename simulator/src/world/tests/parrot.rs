@@ -1,13 +1,13 @@
 //! A stand-in for the engine: greets its contacts each second and passes datagrams on, without any
 //! protection.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use p2p_core::api::{
-    Accepted, ApiMisuse, Command, Effect, Event, MessageId, NodeConfig, NodeStatus, PathKind,
-    PathStatus, PeerStatus, StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Effect, Event, MessageId, NodeConfig, NodeStatus,
+    PathKind, PathStatus, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use p2p_core::id::NodeId;
 use p2p_core::time::{Deadline, Duration, Instant, TimerKind};
@@ -54,7 +54,10 @@ impl Engine for Parrot {
         self.id
     }
 
-    fn handle_batch(&mut self, _now: Instant, from: SocketAddr, bytes: &mut [u8], _size: usize) {
+    fn handle_send_error(&mut self, _now: Instant, _to: SocketAddr, _from: Option<IpAddr>) {}
+
+    fn handle_arrival(&mut self, _now: Instant, arrival: Arrival<'_>) {
+        let (from, bytes) = (arrival.from, arrival.bytes);
         let Some((kind, rest)) = bytes.split_first() else {
             return;
         };
@@ -141,6 +144,7 @@ impl Engine for Parrot {
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Some(Transmit {
             to,
+            from: None,
             len: bytes.len(),
             segment_size: bytes.len(),
         })
