@@ -1,13 +1,12 @@
 //! The command line (docs/cli.md). Flags go before the environment (`P2P_*`), the environment before the
 //! configuration file, the file before the defaults.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use p2p_core::api::IntroducerAddress;
 
 use crate::exit;
+use crate::node_arguments::NodeArguments;
 
 /// Talk to other nodes: find them through an introducer, connect directly where NATs allow it, send.
 #[derive(Parser)]
@@ -125,46 +124,12 @@ pub enum Command {
     ExitCodes,
 }
 
-/// How a node is set up.
-#[derive(Args, Clone, Default)]
-pub struct NodeArguments {
-    /// Name to register at introducers
-    #[arg(long, env = "P2P_NAME")]
-    pub name: Option<String>,
-    /// UDP address for peers [default: port 6660 on all addresses]
-    #[arg(long, value_name = "ADDR:PORT", env = "P2P_LISTEN")]
-    pub listen: Option<SocketAddr>,
-    /// Loopback address for HTTP [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR:PORT", env = "P2P_HTTP")]
-    pub http: Option<SocketAddr>,
-    /// Introducer to register with; may be repeated
-    #[arg(
-        long,
-        value_name = "p2p://ID@HOST:PORT",
-        env = "P2P_INTRODUCER",
-        value_delimiter = ','
-    )]
-    pub introducer: Vec<IntroducerAddress>,
-    /// Do not let searches list the name
-    #[arg(long)]
-    pub unlisted: bool,
-    /// Write down all that the node is told into this new file, for p2p-sim replay; it holds secret keys
-    #[arg(long, value_name = "FILE", env = "P2P_RECORD")]
-    pub record: Option<PathBuf>,
-    /// End when standard input ends, as a child of another program
-    #[arg(long, hide = true)]
-    pub until_stdin_ends: bool,
-}
-
 /// `p2p up`
 #[derive(Args)]
 pub struct Up {
     /// How the node is set up.
     #[command(flatten)]
     pub node: NodeArguments,
-    /// What to do for others, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "ROLES")]
-    pub role: Vec<Role>,
 }
 
 /// `p2p introducer`
@@ -173,17 +138,6 @@ pub struct Introducer {
     /// How the node is set up.
     #[command(flatten)]
     pub node: NodeArguments,
-}
-
-/// What a node does for others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Role {
-    /// Keep a directory and introduce peers
-    Introducer,
-    /// Forward sealed datagrams between introduced peers
-    Relay,
-    /// Answer STUN binding requests
-    Stun,
 }
 
 /// `p2p connect`
@@ -291,6 +245,7 @@ pub enum Token {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use p2p_host::settings;
 
     #[test]
     fn the_definition_is_sound() {
@@ -319,7 +274,8 @@ mod tests {
         else {
             panic!("another command");
         };
-        assert_eq!(up.node.introducer.len(), 2);
-        assert_eq!(up.role, [Role::Relay, Role::Stun]);
+        let options = settings::read_options(&up.node.given).expect("good values");
+        assert_eq!(options.introducers.len(), 2);
+        assert!(options.roles.relay && options.roles.stun && !options.roles.introducer);
     }
 }

@@ -7,6 +7,7 @@ mod command;
 mod demo;
 mod exit;
 mod failure;
+mod node_arguments;
 mod output;
 mod place;
 

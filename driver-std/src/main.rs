@@ -3,34 +3,32 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser, ValueExt};
 use p2p_driver_std::{NodeOptions, Ready, start};
-use p2p_storage::parse_roles;
+use p2p_host::settings::{self, Given, Kind};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 const HELP: &str = "\
 p2p-mini runs a node: it finds peers through introducers and talks to them, encrypted.
 
-  --name NAME          name to register at introducers
-  --listen ADDR:PORT   UDP address (default: all, port 6660)
-  --http ADDR:PORT     HTTP address on this machine (default: 127.0.0.1:8080)
-  --introducer p2p://ID@HOST:PORT
-                       introducer to register with; may be repeated
-  --role ROLES         introducer, relay, stun, separated by commas
-  --state-dir DIR      keys and token (default: ~/.local/state/p2p)
-  --record FILE        write down all that the node is told, secret keys included
-  --json               say where the node is as one JSON object
-  -h, --help           this text
-  -V, --version        the version
+{settings}  --state-dir DIR
+                       Keys and token [default: ~/.local/state/p2p] [env: P2P_STATE_DIR]
+  --json
+                       Say where the node is as one JSON object
+  -h, --help
+  -V, --version
 
-Environment: RUST_LOG=info shows what happens. Exit codes: 0 ended, 1 cannot start, 2 wrong arguments.
+Settings also come from the environment, as shown, and from ~/.config/p2p/config.toml (docs/cli.md).
+RUST_LOG=info shows what happens. Exit codes: 0 ended, 1 cannot start, 2 wrong arguments.
 ";
 
 struct Arguments {
-    options: NodeOptions,
+    given: Given,
+    state_dir: Option<PathBuf>,
     json: bool,
 }
 
@@ -48,6 +46,16 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let options = match settings::read_options(&arguments.given) {
+        Ok(options) => NodeOptions {
+            state_dir: arguments.state_dir,
+            ..options
+        },
+        Err(error) => {
+            complain(&error.what, &error.why, &error.fix);
+            return ExitCode::from(2);
+        }
+    };
     let mut signals = match Signals::new([SIGINT, SIGTERM]) {
         Ok(signals) => signals,
         Err(error) => {
@@ -59,7 +67,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match start(&arguments.options) {
+    match start(&options) {
         Ok(node) => {
             if let Err(error) = present(&node.facts, arguments.json) {
                 log::debug!("nobody reads the output: {error}");
@@ -82,24 +90,27 @@ fn complain(what: &str, why: &str, fix: &str) {
 }
 
 fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
-    let mut options = NodeOptions::default();
+    let mut given = Given::default();
+    let mut state_dir = std::env::var_os("P2P_STATE_DIR").map(PathBuf::from);
     let mut json = false;
     let mut parser = Parser::from_env();
     while let Some(argument) = parser.next()? {
+        if let Arg::Long(option) = &argument
+            && let Some(setting) = settings::by_option(option)
+        {
+            let value = match setting.kind {
+                Kind::Switch => None,
+                _ => Some(parser.value()?.string()?),
+            };
+            given.push(setting, value);
+            continue;
+        }
         match argument {
-            Arg::Long("name") => options.name = Some(parser.value()?.string()?),
-            Arg::Long("listen") => options.listen = Some(parser.value()?.parse()?),
-            Arg::Long("http") => options.http = Some(parser.value()?.parse()?),
-            Arg::Long("introducer") => options.introducers.push(parser.value()?.parse()?),
-            Arg::Long("role") => {
-                let names = parser.value()?.string()?;
-                options.roles = parse_roles(names.split(','))?;
-            }
-            Arg::Long("state-dir") => options.state_dir = Some(parser.value()?.into()),
-            Arg::Long("record") => options.record = Some(parser.value()?.into()),
+            Arg::Long("state-dir") => state_dir = Some(parser.value()?.into()),
             Arg::Long("json") => json = true,
             Arg::Short('h') | Arg::Long("help") => {
-                let _ = io::stdout().write_all(HELP.as_bytes());
+                let _ = io::stdout()
+                    .write_all(HELP.replace("{settings}", &settings::help()).as_bytes());
                 return Ok(None);
             }
             Arg::Short('V') | Arg::Long("version") => {
@@ -109,7 +120,11 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Some(Arguments { options, json }))
+    Ok(Some(Arguments {
+        given,
+        state_dir,
+        json,
+    }))
 }
 
 /// Says where the node is.

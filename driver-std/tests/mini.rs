@@ -111,14 +111,15 @@ fn a_damaged_key_file_is_refused_and_kept() {
 #[test]
 fn wrong_arguments_are_refused_with_a_way_out() {
     let folder = Folder::new();
-    for arguments in [
-        ["--nonsense", ""],
-        ["--role", "king"],
-        ["--introducer", "p2p://x"],
+    for (arguments, fix) in [
+        (["--nonsense", ""], "p2p-mini --help"),
+        (["--role", "king"], "write --role ROLE"),
+        (["--introducer", "p2p://x"], "write --introducer p2p://"),
+        (["--relay-rate", "fast"], "write --relay-rate BYTES"),
     ] {
         let (code, text) = refused(program(&folder).args(arguments));
         assert_eq!(code, Some(2), "{text}");
-        assert!(text.contains("p2p-mini --help"), "{text}");
+        assert!(text.contains(fix), "{text}");
     }
     let (code, text) = refused(program(&folder).args(["--http", "0.0.0.0:0"]));
     assert_eq!(code, Some(1), "{text}");

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use p2p_core::api::{ControllerKind, IntroducerAddress, Roles};
+use p2p_core::api::{ControllerKind, IntroducerAddress, OperatorLimits, Roles};
+use p2p_core::limits;
 
 /// How to run a node; everything has a default.
 #[derive(Clone, Debug)]
@@ -32,6 +33,12 @@ pub struct NodeOptions {
     pub record: Option<PathBuf>,
     /// Congestion control of every path.
     pub congestion: ControllerKind,
+    /// Bytes received and not taken, over all peers.
+    pub receive_budget_bytes: u64,
+    /// Bytes written and not acknowledged, over all peers.
+    pub send_budget_bytes: u64,
+    /// What an introducer and relay grants.
+    pub operator: OperatorLimits,
     /// Version of the program, as the surface tells it.
     pub version: String,
 }
@@ -51,6 +58,9 @@ impl Default for NodeOptions {
             direct_paths: true,
             record: None,
             congestion: ControllerKind::default(),
+            receive_budget_bytes: limits::RECEIVE_BUDGET_BYTES,
+            send_budget_bytes: limits::SEND_BUDGET_BYTES,
+            operator: OperatorLimits::default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

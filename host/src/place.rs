@@ -125,6 +125,9 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     config.accept_strangers = options.accept_strangers;
     config.direct_paths = options.direct_paths;
     config.congestion = options.congestion;
+    config.receive_budget_bytes = options.receive_budget_bytes;
+    config.send_budget_bytes = options.send_budget_bytes;
+    config.operator = options.operator;
     let known = |peer: &PeerRecord| KnownPeer {
         record: peer.record.clone(),
         name: peer.name.clone(),

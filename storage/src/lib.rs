@@ -15,7 +15,7 @@ pub use directory::{StateDirectory, default_path};
 pub use error::{StateError, StateErrorKind};
 pub use keys::NodeKeys;
 pub use peers::{PeerBook, PeerRecord, Snapshot};
-pub use settings::{Settings, parse_roles};
+pub use settings::SettingsFile;
 pub use token::{SecretText, TOKEN_FILE, read_token};
 
 #[cfg(test)]

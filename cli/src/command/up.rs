@@ -6,16 +6,18 @@ use std::net::SocketAddr;
 
 use p2p_core::api::{IntroducerAddress, Roles};
 use p2p_core::fingerprint;
-use p2p_driver_smol::{NodeError, NodeOptions, Ready, run_node, shutdown_signal};
-use p2p_storage::{Settings, StateErrorKind};
+use p2p_driver_smol::{NodeError, Ready, run_node, shutdown_signal};
+use p2p_host::settings;
+use p2p_storage::StateErrorKind;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::node::introducer_lines;
-use crate::arguments::{Introducer, NodeArguments, Role, Up};
+use crate::arguments::{Introducer, Up};
 use crate::client::{Call, Client};
 use crate::exit;
 use crate::failure::Failure;
+use crate::node_arguments::NodeArguments;
 use crate::output::{Output, Tone, escape};
 use crate::place;
 
@@ -25,16 +27,7 @@ const INTRODUCER_HINT: &str =
 
 /// Runs `p2p up`.
 pub async fn up(context: &Context, up: Up) -> Result<(), Failure> {
-    let mut roles = (!up.role.is_empty()).then(Roles::default);
-    for role in &up.role {
-        let roles = roles.get_or_insert_default();
-        match role {
-            Role::Introducer => roles.introducer = true,
-            Role::Relay => roles.relay = true,
-            Role::Stun => roles.stun = true,
-        }
-    }
-    run(context, up.node, roles).await
+    run(context, up.node, None).await
 }
 
 /// Runs `p2p introducer`.
@@ -44,7 +37,13 @@ pub async fn introducer(context: &Context, introducer: Introducer) -> Result<(),
 
 async fn run(context: &Context, node: NodeArguments, roles: Option<Roles>) -> Result<(), Failure> {
     let until_stdin_ends = node.until_stdin_ends;
-    let options = options(context, node, roles)?;
+    let mut options = settings::read_options(&node.given).map_err(|e| {
+        Failure::new(exit::USAGE, "setting", e.what)
+            .because(e.why)
+            .fix(e.fix)
+    })?;
+    options.state_dir = Some(context.state_directory()?);
+    options.roles = roles.unwrap_or(options.roles);
     let state = context.state_directory()?;
     let (roles, name) = (options.roles, options.name.clone());
     let (is_ready, ready) = async_channel::bounded(1);
@@ -68,35 +67,6 @@ async fn run(context: &Context, node: NodeArguments, roles: Option<Roles>) -> Re
         place::take_address_back(&state);
     }
     result.map_err(|e| failed(&e))
-}
-
-/// Puts command line and configuration file together.
-fn options(
-    context: &Context,
-    node: NodeArguments,
-    roles: Option<Roles>,
-) -> Result<NodeOptions, Failure> {
-    let file = Settings::default_path().map(|path| Settings::read(&path));
-    let file = file
-        .transpose()
-        .map_err(|e| Failure::from_state(exit::USAGE, &e))?;
-    let file = file.unwrap_or_default();
-    let given = Some(node.introducer).filter(|i| !i.is_empty());
-    Ok(NodeOptions {
-        state_dir: Some(context.state_directory()?),
-        listen: node.listen.or(file.listen),
-        http: node.http.or(file.http),
-        name: node.name.or(file.name),
-        introducers: given.or(file.introducers).unwrap_or_default(),
-        roles: roles.or(file.roles).unwrap_or_default(),
-        listed: !node.unlisted && file.listed.unwrap_or(true),
-        accept_strangers: file.accept_strangers.unwrap_or(true),
-        network: file.network,
-        direct_paths: file.direct_paths.unwrap_or(true),
-        record: node.record,
-        congestion: file.congestion.unwrap_or_default(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
 }
 
 /// Ends with Ctrl-C, SIGTERM, or standard input where it is bound to that.
