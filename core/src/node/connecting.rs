@@ -85,7 +85,7 @@ impl Node {
         timeout: Duration,
     ) {
         let key = self.table.ensure(now, id);
-        let route = Route::Direct(crate::path::canonical(address));
+        let route = Route::to(crate::path::canonical(address));
         self.attempts.start_direct(now, operation, id, timeout);
         if let Some(entry) = self.table.get_mut(key) {
             (entry.is_known, entry.asked) = (true, true);

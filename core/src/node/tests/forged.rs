@@ -4,10 +4,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use core::net::SocketAddr;
+
 use super::{Fate, Net, address, call, pair, stranger};
 use crate::api::{Command, Event};
 use crate::id::NodeId;
-use crate::path::Route;
 use crate::time::Duration;
 use crate::wire::Writer;
 use crate::wire::frame::{DatagramFrame, Frame};
@@ -38,10 +39,10 @@ const fn is_data(first: u8) -> bool {
 }
 
 /// Where `n` sends to `peer` now.
-fn route(net: &mut Net, n: u8, peer: &NodeId) -> Option<Route> {
+fn remote(net: &mut Net, n: u8, peer: &NodeId) -> Option<SocketAddr> {
     let node = net.node(n);
     let key = node.table.key_of(peer)?;
-    node.table.get(key)?.peer.active_route()
+    node.table.get(key)?.peer.active_route()?.address()
 }
 
 #[test]
@@ -85,10 +86,10 @@ fn where_a_confirming_packet_seems_to_come_from_is_no_path() {
     let packet = held.borrow()[0].clone();
     net.deliver(3, stranger(), &packet);
     assert!(net.is_connected(3, &ada));
-    assert_eq!(route(&mut net, 3, &ada), Some(Route::Direct(address(2))));
+    assert_eq!(remote(&mut net, 3, &ada), Some(address(2)));
     net.tap = None;
     net.run(Duration::from_secs(5));
-    assert_eq!(route(&mut net, 3, &ada), Some(Route::Direct(address(2))));
+    assert_eq!(remote(&mut net, 3, &ada), Some(address(2)));
     assert!(net.is_connected(2, &ben));
 }
 
@@ -101,10 +102,10 @@ fn where_an_answer_seems_to_come_from_is_no_path() {
     let answer = held.borrow()[0].clone();
     net.deliver(2, stranger(), &answer);
     assert!(net.is_connected(2, &ben));
-    assert_eq!(route(&mut net, 2, &ben), Some(Route::Direct(address(3))));
+    assert_eq!(remote(&mut net, 2, &ben), Some(address(3)));
     net.tap = None;
     net.run(Duration::from_secs(5));
-    assert_eq!(route(&mut net, 2, &ben), Some(Route::Direct(address(3))));
+    assert_eq!(remote(&mut net, 2, &ben), Some(address(3)));
     assert!(net.is_connected(3, &ada));
 }
 
