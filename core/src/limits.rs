@@ -184,6 +184,9 @@ pub const PROBES_PER_MINUTE: u32 = 4_096;
 pub const AMPLIFICATION: u64 = 3;
 /// Quiet time before a keep-alive.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Time without anything but signs of life after which a peer is put to rest: longer than the pauses within a
+/// conversation, because waking costs a key schedule for each direction and slow start.
+pub const REST_AFTER: Duration = Duration::from_secs(5);
 /// Quiet time (nothing received) before a path must prove itself again (RFC 7675).
 pub const CONSENT_AFTER: Duration = Duration::from_secs(15);
 /// Quiet time after which a connection is over.

@@ -104,6 +104,8 @@ pub enum TimerKind {
     Directory,
     /// A connection attempt has run out of time.
     Connect,
+    /// A quiet peer may be put to rest.
+    Rest,
     /// A quiet peer is to be forgotten.
     Idle,
 }
@@ -131,5 +133,55 @@ impl Deadline {
             (Some(a), Some(b)) => Some(if a.at <= b.at { a } else { b }),
             (a, b) => a.or(b),
         }
+    }
+}
+
+/// A time as milliseconds from another one, rounded down, in four bytes; it may be missing. For what is at rest: no
+/// deadline that is reckoned from it comes later than it would have. 24 days each way; beyond, the end of that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Offset(i32);
+
+impl Offset {
+    const NONE: Self = Self(i32::MIN);
+    const NANOS: i128 = 1_000_000;
+
+    /// Packs a time.
+    pub(crate) fn of(base: Instant, at: Option<Instant>) -> Self {
+        let Some(at) = at else { return Self::NONE };
+        let nanos = i128::from(at.0) - i128::from(base.0);
+        let millis = nanos.div_euclid(Self::NANOS);
+        let millis = millis.clamp(i128::from(i32::MIN + 1), i128::from(i32::MAX));
+        Self(i32::try_from(millis).unwrap_or(i32::MAX))
+    }
+
+    /// The time.
+    pub(crate) fn get(self, base: Instant) -> Option<Instant> {
+        if self == Self::NONE {
+            return None;
+        }
+        let nanos = i128::from(base.0) + i128::from(self.0) * Self::NANOS;
+        Some(Instant(u64::try_from(nanos).unwrap_or(0)))
+    }
+
+    /// A time that is never missing.
+    pub(crate) fn some(self, base: Instant) -> Instant {
+        self.get(base).unwrap_or(base)
+    }
+}
+
+/// A number that may be missing, in eight bytes: what is at rest has no room for a flag with each. The largest number
+/// stands for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sparse(u64);
+
+impl Sparse {
+    /// Packs a number.
+    pub(crate) fn of(number: Option<u64>) -> Self {
+        Self(number.unwrap_or(u64::MAX))
+    }
+
+    /// The number.
+    pub(crate) fn get(self) -> Option<u64> {
+        (self.0 != u64::MAX).then_some(self.0)
     }
 }

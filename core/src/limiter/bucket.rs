@@ -57,6 +57,12 @@ impl TokenBucket {
         missing.saturating_sub(self.span(self.burst))
     }
 
+    /// Whether the bucket is as a new one is.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
+    }
+
     /// Makes the bucket full again.
     pub fn refill(&mut self, now: Instant) {
         self.full_at = self.full_at.min(now);

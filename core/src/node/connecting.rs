@@ -52,7 +52,7 @@ impl Node {
             peer.is_connected() && !peer.is_closing() && peer.active_route().is_some()
         };
         if let Some(key) = id.and_then(|id| self.table.key_of(&id))
-            && self.table.get(key).is_some_and(is_reached)
+            && self.table.get(key).is_some_and(|e| is_reached(&e))
         {
             self.tell_connected(key, Some(operation));
             return Ok(Accepted::Operation(operation));
@@ -351,7 +351,7 @@ impl Node {
     pub(super) fn announce_addresses(&mut self) {
         for key in self.table.keys() {
             let is_peer = |e: &super::table::Entry| e.is_known && e.peer.is_connected();
-            if self.table.get(key).is_some_and(is_peer) {
+            if self.table.get(key).is_some_and(|e| is_peer(&e)) {
                 self.send_candidates(key);
             }
         }
@@ -364,11 +364,11 @@ impl Node {
         };
         for key in self.table.keys() {
             // Where no path is left either side asks: who registers last finds the other there.
-            let is_wanted = |e: &&super::table::Entry| {
+            let is_wanted = |e: &super::table::Entry| {
                 let is_lost = e.is_known && e.peer.active_route().is_none();
                 e.peer.is_connected() && (e.asked || is_lost)
             };
-            let entry = self.table.get(key).filter(is_wanted);
+            let entry = self.table.get(key).filter(|e| is_wanted(e));
             let Some(target) = entry.map(|entry| entry.peer.id()) else {
                 continue;
             };

@@ -242,8 +242,11 @@ impl Node {
             .table
             .key_of(&remote.id)
             .and_then(|key| self.table.get(key));
-        let newest = known.and_then(|entry| entry.peer.record.as_ref());
-        if newest.is_some_and(|newest| remote.sequence < newest.sequence) {
+        let is_old = |entry: &super::table::Entry| {
+            let newest = entry.peer.record.as_ref();
+            newest.is_some_and(|newest| remote.sequence < newest.sequence)
+        };
+        if known.is_some_and(|entry| is_old(&entry)) {
             self.counters.dropped_unauthentic += 1;
             return self.table.retire_index(index);
         }

@@ -90,7 +90,7 @@ impl Node {
             .key_of(&half_open.record.id)
             .and_then(|key| self.table.get(key));
         // A later call of ours was answered: the two crossed, and the other side goes on with ours.
-        if held.and_then(|e| e.peer.called_since()) > since {
+        if held.as_ref().and_then(|e| e.peer.called_since()) > since {
             self.counters.dropped_unknown += 1;
             return;
         }

@@ -40,7 +40,7 @@ impl Node {
     fn hear(&mut self, now: Instant, key: PeerKey) {
         while let Some(outcome) = self
             .table
-            .get_mut(key)
+            .awake_mut(key)
             .and_then(|entry| entry.peer.poll_outcome())
         {
             self.act_on(now, key, outcome);

@@ -51,12 +51,13 @@ impl Node {
                     self.agenda.rotate();
                 }
                 None => {
-                    let entry = self.table.get(key);
+                    let entry = self.table.awake_mut(key);
                     let next = entry.and_then(|entry| entry.peer.next_timeout(now));
                     // What is due and could not be said now cannot be said at once either.
                     let next = next.map(|d| Deadline::new(d.at.max(now + RETRY), d.kind));
                     self.agenda.on_drained(key, next);
                     self.settle(now);
+                    self.table.rest(now, key);
                 }
             }
         }
@@ -85,7 +86,7 @@ impl Node {
     }
 
     fn poll_peer(&mut self, now: Instant, key: PeerKey, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        let entry = self.table.get_mut(key)?;
+        let entry = self.table.awake_mut(key)?;
         let is_relayed = entry
             .peer
             .active_route()

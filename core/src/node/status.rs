@@ -45,7 +45,7 @@ impl Node {
             Route::Direct(pair) => (PathKind::Direct, pair.remote),
             Route::Relay { relay, .. } => {
                 let entry = self.table.get(PeerKey(relay));
-                let via = entry.map_or(self.id(), |entry| entry.peer.id());
+                let via = entry.as_ref().map_or(self.id(), |entry| entry.peer.id());
                 let address = entry.and_then(|entry| entry.peer.active_route()?.address());
                 let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
                 (PathKind::Relay { via }, address.unwrap_or(unknown))

@@ -1,14 +1,15 @@
 //! The table of peers: by key, by identity, by receiver index and by reset token. Keys are used again only after
-//! everything that named them is gone.
+//! everything that named them is gone. A peer that owes nothing is put to rest here, and awake again whenever it is
+//! asked for to be changed.
 
-use core::ops::RangeInclusive;
+use core::ops::{Deref, RangeInclusive};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use slab::Slab;
 
 use crate::id::{NodeId, PeerKey};
-use crate::peer::{Common, Peer};
+use crate::peer::{Common, Peer, Resident};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -34,11 +35,59 @@ pub(super) struct Entry {
     idle_since: Option<u64>,
 }
 
+/// A peer at rest, and what the node remembers about it.
+struct EntryAtRest {
+    resident: Resident,
+    is_known: bool,
+    asked: bool,
+}
+
+impl EntryAtRest {
+    /// The entry as it was; nothing is left here.
+    fn wake(&mut self, common: &Arc<Common>, rng: Rng) -> Entry {
+        let peer = self.resident.wake(common, rng);
+        self.entry(peer)
+    }
+
+    /// The entry as it was, for its peer as it was or a picture of it.
+    fn entry(&self, peer: Peer) -> Entry {
+        Entry {
+            peer,
+            is_known: self.is_known,
+            asked: self.asked,
+            tokens: vec![*self.resident.reset_token()],
+            idle_since: None,
+        }
+    }
+}
+
+/// A place in the table. Boxed, so that a table that grows moves pointers and leaves no room of whole peers unused.
+enum Slot {
+    Awake(Box<Entry>),
+    AtRest(Box<EntryAtRest>),
+}
+
+/// A peer to be looked at; of one at rest a picture, without its levels.
+pub(super) enum View<'a> {
+    Awake(&'a Entry),
+    Picture(Box<Entry>),
+}
+
+impl Deref for View<'_> {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        match self {
+            Self::Awake(entry) => entry,
+            Self::Picture(entry) => entry,
+        }
+    }
+}
+
 /// All peers.
 pub(super) struct Table {
     local_id: NodeId,
-    /// Boxed, so that a table that grows moves pointers and leaves no room of whole peers unused.
-    entries: Slab<Box<Entry>>,
+    entries: Slab<Slot>,
     by_id: BTreeMap<NodeId, PeerKey>,
     by_index: BTreeMap<u32, Owner>,
     by_token: BTreeMap<[u8; 16], PeerKey>,
@@ -76,15 +125,60 @@ impl Table {
         self.by_id.get(id).copied()
     }
 
-    pub(super) fn get(&self, key: PeerKey) -> Option<&Entry> {
-        self.entries.get(key.0 as usize).map(Box::as_ref)
+    /// A peer to look at; it may stay at rest.
+    pub(super) fn get(&self, key: PeerKey) -> Option<View<'_>> {
+        Some(match self.entries.get(key.0 as usize)? {
+            Slot::Awake(entry) => View::Awake(entry),
+            Slot::AtRest(at_rest) => {
+                let peer = at_rest.resident.picture(&self.common);
+                View::Picture(Box::new(at_rest.entry(peer)))
+            }
+        })
     }
 
+    /// A peer to change; it is awake from now on.
     pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Entry> {
-        self.entries.get_mut(key.0 as usize).map(Box::as_mut)
+        let slot = self.entries.get_mut(key.0 as usize)?;
+        if let Slot::AtRest(at_rest) = slot {
+            let rng = self.rng.fork_next();
+            *slot = Slot::Awake(Box::new(at_rest.wake(&self.common, rng)));
+        }
+        match slot {
+            Slot::Awake(entry) => Some(entry),
+            Slot::AtRest(_) => None,
+        }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerKey, &Entry)> {
+    /// A peer that is awake: one at rest has nothing to say.
+    pub(super) fn awake_mut(&mut self, key: PeerKey) -> Option<&mut Entry> {
+        match self.entries.get_mut(key.0 as usize)? {
+            Slot::Awake(entry) => Some(entry),
+            Slot::AtRest(_) => None,
+        }
+    }
+
+    /// Puts a peer to rest where it may.
+    pub(super) fn rest(&mut self, now: Instant, key: PeerKey) {
+        let Some(slot) = self.entries.get_mut(key.0 as usize) else {
+            return;
+        };
+        let Slot::Awake(entry) = slot else {
+            return;
+        };
+        if entry.idle_since.is_some() {
+            return;
+        }
+        if let Some(resident) = entry.peer.rest(now) {
+            let (is_known, asked) = (entry.is_known, entry.asked);
+            *slot = Slot::AtRest(Box::new(EntryAtRest {
+                resident,
+                is_known,
+                asked,
+            }));
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (PeerKey, View<'_>)> {
         self.by_id
             .values()
             .filter_map(|key| Some((*key, self.get(*key)?)))
@@ -110,14 +204,15 @@ impl Table {
             tokens: Vec::new(),
             idle_since: None,
         });
-        let key = PeerKey(u32::try_from(self.entries.insert(entry)).unwrap_or(u32::MAX));
+        let place = self.entries.insert(Slot::Awake(entry));
+        let key = PeerKey(u32::try_from(place).unwrap_or(u32::MAX));
         self.by_id.insert(id, key);
         key
     }
 
     /// A peer's name was learnt.
     pub(super) fn set_name(&mut self, key: PeerKey, name: String) {
-        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+        let Some(entry) = self.get_mut(key) else {
             return;
         };
         let before = entry.peer.name.replace(name.clone());
@@ -128,7 +223,7 @@ impl Table {
     }
 
     /// Peers of this name.
-    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &Entry> {
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = View<'_>> {
         let start = (name.to_owned(), PeerKey(0));
         let same = self
             .by_name
@@ -138,7 +233,7 @@ impl Table {
     }
 
     /// Peers whose ids lie in a range.
-    pub(super) fn between(&self, ids: RangeInclusive<NodeId>) -> impl Iterator<Item = &Entry> {
+    pub(super) fn between(&self, ids: RangeInclusive<NodeId>) -> impl Iterator<Item = View<'_>> {
         let keys = self.by_id.range(ids);
         keys.filter_map(|(_, key)| self.get(*key))
     }
@@ -147,11 +242,17 @@ impl Table {
     pub(super) fn remove(&mut self, key: PeerKey) {
         self.forget_tokens(key);
         self.set_idle(key, false);
-        if let Some(entry) = self.entries.try_remove(key.0 as usize) {
-            self.by_id.remove(&entry.peer.id());
-            if let Some(name) = entry.peer.name {
-                self.by_name.remove(&(name, key));
+        let (id, name) = match self.entries.try_remove(key.0 as usize) {
+            Some(Slot::Awake(entry)) => (entry.peer.id(), entry.peer.name),
+            Some(Slot::AtRest(at_rest)) => {
+                let resident = &at_rest.resident;
+                (resident.id(), resident.name().map(str::to_owned))
             }
+            None => return,
+        };
+        self.by_id.remove(&id);
+        if let Some(name) = name {
+            self.by_name.remove(&(name, key));
         }
     }
 
@@ -159,10 +260,12 @@ impl Table {
     pub(super) fn set_idle(&mut self, key: PeerKey, is_idle: bool) {
         self.idle_serial += 1;
         let since = is_idle.then_some(self.idle_serial);
-        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+        // Whoever is without connection, or was, is awake.
+        let Some(entry) = self.awake_mut(key) else {
             return;
         };
-        if let Some(before) = core::mem::replace(&mut entry.idle_since, since) {
+        let before = core::mem::replace(&mut entry.idle_since, since);
+        if let Some(before) = before {
             self.idle.remove(&(before, key));
         }
         self.idle.extend(since.map(|since| (since, key)));
@@ -172,6 +275,13 @@ impl Table {
     pub(super) fn idle_beyond(&self, most: usize) -> Option<PeerKey> {
         let oldest = self.idle.first().filter(|_| self.idle.len() > most);
         oldest.map(|(_, key)| *key)
+    }
+
+    /// Whether a peer is at rest.
+    #[cfg(test)]
+    pub(super) fn is_at_rest(&self, key: PeerKey) -> bool {
+        let slot = self.entries.get(key.0 as usize);
+        slot.is_some_and(|slot| matches!(slot, Slot::AtRest(_)))
     }
 
     /// Sizes of all tables: peers, receiver indices, reset tokens, idle peers.
@@ -206,18 +316,18 @@ impl Table {
     /// Reads the tokens of a peer's sessions anew.
     pub(super) fn learn_tokens(&mut self, key: PeerKey) {
         self.forget_tokens(key);
-        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+        let Some(entry) = self.get_mut(key) else {
             return;
         };
         entry.tokens = entry.peer.reset_tokens().copied().collect();
-        for token in &entry.tokens {
-            self.by_token.insert(*token, key);
+        for token in entry.tokens.clone() {
+            self.by_token.insert(token, key);
         }
     }
 
     /// Forgets the tokens of a peer's sessions.
     pub(super) fn forget_tokens(&mut self, key: PeerKey) {
-        let Some(entry) = self.entries.get_mut(key.0 as usize) else {
+        let Some(entry) = self.get_mut(key) else {
             return;
         };
         for token in core::mem::take(&mut entry.tokens) {

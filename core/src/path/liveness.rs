@@ -72,6 +72,11 @@ impl RoamingCheck {
         Some(path)
     }
 
+    /// Whether it is as if there had never been a hint.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        self.waiting.is_none() && self.moved_until <= now && self.quiet_until <= now
+    }
+
     /// Whether the path in use failed because the peer turned up elsewhere.
     pub(super) fn has_moved(&self, now: Instant) -> bool {
         now < self.moved_until

@@ -21,6 +21,7 @@ mod candidates;
 mod liveness;
 mod mtu;
 mod report;
+mod rest;
 mod selection;
 mod state;
 mod told;
@@ -35,6 +36,7 @@ use std::collections::VecDeque;
 
 pub use candidates::{canonical, may_probe};
 pub use mtu::MtuDiscovery;
+pub(crate) use rest::PathsAtRest;
 pub use types::{Pair, PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus};
 
 use crate::api::{CandidateKind, PathChangeReason};

@@ -7,7 +7,7 @@
 //! back to the base size.
 
 use crate::limits;
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, Offset};
 
 /// Datagram through a relay, bytes: the base datagram less the outer packet and RELAY frame.
 const RELAYED_BYTES: usize = 1_140;
@@ -171,6 +171,47 @@ impl MtuDiscovery {
         // A path that already carries the maximum has nothing to search for.
         let done = self.current_bytes >= limits::MAX_DATAGRAM_BYTES;
         self.next_at = if done { None } else { Some(at) };
+    }
+}
+
+/// A search at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MtuAtRest {
+    next_at: Offset,
+    current_bytes: u16,
+    ceiling_bytes: u16,
+    losses: u8,
+    large_losses: u8,
+    fixed: bool,
+}
+
+impl MtuDiscovery {
+    /// The search at rest; `None` while a probe is under way.
+    pub(super) fn rest(&self, base: Instant) -> Option<MtuAtRest> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        Some(MtuAtRest {
+            next_at: Offset::of(base, self.next_at),
+            current_bytes: u16::try_from(self.current_bytes).ok()?,
+            ceiling_bytes: u16::try_from(self.ceiling_bytes).ok()?,
+            losses: self.losses,
+            large_losses: self.large_losses,
+            fixed: self.fixed,
+        })
+    }
+
+    /// The search as it was.
+    pub(super) fn wake(at_rest: MtuAtRest, base: Instant) -> Self {
+        Self {
+            current_bytes: usize::from(at_rest.current_bytes),
+            ceiling_bytes: usize::from(at_rest.ceiling_bytes),
+            next_at: at_rest.next_at.get(base),
+            in_flight: None,
+            losses: at_rest.losses,
+            large_losses: at_rest.large_losses,
+            fixed: at_rest.fixed,
+        }
     }
 }
 

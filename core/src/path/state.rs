@@ -5,14 +5,14 @@
 //! paths live in `selection`, those of time in `liveness` (docs/protocol.md §9.2, §9.5).
 
 use super::amplification::Amplification;
-use super::mtu::MtuDiscovery;
+use super::mtu::{MtuAtRest, MtuDiscovery};
 use super::selection::Choice;
 use super::types::{PathKey, Route};
 use super::validation::{Challenges, Purpose, Schedule};
 use crate::api::CandidateKind;
 use crate::limiter::TokenBucket;
 use crate::limits;
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, Offset};
 
 /// Size reckoned for a probe, bytes of UDP payload: header, challenge, response and tag.
 pub(super) const PROBE_BYTES: usize = 48;
@@ -25,7 +25,7 @@ const HOLD_DOUBLINGS: u32 = 6;
 /// Working so long makes up for earlier failures.
 const FORGIVE_AFTER: Duration = Duration::from_secs(60);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PathState {
     pub(super) key: PathKey,
     pub(super) route: Route,
@@ -47,6 +47,24 @@ pub(super) struct PathState {
     was_proven: bool,
     held_until: Option<Instant>,
     failures: u32,
+}
+
+/// What a proven path needs to go on later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PathAtRest {
+    pub(super) key: PathKey,
+    route: Route,
+    kind: CandidateKind,
+    failures: u8,
+    proven_at: Offset,
+    /// Zero for none: a round trip takes time.
+    rtt_micros: u32,
+    last_sent: Offset,
+    last_received: Offset,
+    consent_asked_at: Offset,
+    mtu: MtuAtRest,
+    probes_sent: u32,
+    probes_received: u32,
 }
 
 impl PathState {
@@ -77,6 +95,75 @@ impl PathState {
             held_until: None,
             failures: 0,
         }
+    }
+
+    /// The path at rest: proven, undoubted, with nothing to wait for.
+    pub(super) fn rest(&self, now: Instant, base: Instant) -> Option<PathAtRest> {
+        let Self {
+            key,
+            route,
+            kind,
+            proven_at,
+            doubted,
+            rtt,
+            last_sent,
+            last_received,
+            consent_asked_at,
+            schedule,
+            challenges,
+            // Counts only for what is not proven; from nothing it begins stricter than it was.
+            amplification: _,
+            mtu,
+            probes_sent,
+            probes_received,
+            probe_budget,
+            was_proven,
+            held_until,
+            failures,
+        } = self;
+        let is_waiting = *doubted
+            || schedule.due().is_some()
+            || challenges.is_waiting(now)
+            || !probe_budget.is_full(now)
+            || held_until.is_some()
+            || !was_proven
+            || proven_at.is_none();
+        if is_waiting {
+            return None;
+        }
+        Some(PathAtRest {
+            key: *key,
+            route: *route,
+            kind: *kind,
+            proven_at: Offset::of(base, *proven_at),
+            rtt_micros: rtt.map_or(0, |rtt| {
+                u32::try_from(rtt.as_micros().max(1)).unwrap_or(u32::MAX)
+            }),
+            last_sent: Offset::of(base, *last_sent),
+            last_received: Offset::of(base, *last_received),
+            consent_asked_at: Offset::of(base, *consent_asked_at),
+            mtu: mtu.rest(base)?,
+            probes_sent: *probes_sent,
+            probes_received: *probes_received,
+            failures: u8::try_from(*failures).ok()?,
+        })
+    }
+
+    /// The path as it was.
+    pub(super) fn wake(at_rest: &PathAtRest, base: Instant) -> Self {
+        let mut path = Self::new(at_rest.key, at_rest.route, at_rest.kind, base);
+        path.proven_at = at_rest.proven_at.get(base);
+        path.was_proven = true;
+        let rtt = Duration::from_micros(u64::from(at_rest.rtt_micros));
+        path.rtt = (!rtt.is_zero()).then_some(rtt);
+        path.last_sent = at_rest.last_sent.get(base);
+        path.last_received = at_rest.last_received.get(base);
+        path.consent_asked_at = at_rest.consent_asked_at.get(base);
+        path.mtu = MtuDiscovery::wake(at_rest.mtu, base);
+        path.probes_sent = at_rest.probes_sent;
+        path.probes_received = at_rest.probes_received;
+        path.failures = u32::from(at_rest.failures);
+        path
     }
 
     pub(super) fn is_proven(&self) -> bool {

@@ -104,6 +104,12 @@ impl Challenges {
         self.sent.push_back((bytes, now));
     }
 
+    /// Whether an answer to one of them would still count.
+    pub(super) fn is_waiting(&self, now: Instant) -> bool {
+        let newest = self.sent.back();
+        newest.is_some_and(|(_, at)| now.saturating_since(*at) <= ANSWER_WITHIN)
+    }
+
     /// The round-trip time where `bytes` echo a challenge; forgets it, so that an echo counts
     /// once.
     pub(super) fn on_response(&mut self, now: Instant, bytes: [u8; 8]) -> Option<Duration> {

@@ -110,6 +110,9 @@ impl Peer {
         }
         self.traffic.received_bytes += datagram_bytes as u64;
         self.traffic.last_received = Some(now);
+        if summary.is_busy {
+            self.on_busy(now);
+        }
         if summary.is_data {
             self.sessions.on_application_data();
         }
@@ -206,7 +209,7 @@ impl Peer {
 
     fn apply_level(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Halt> {
         use crate::api::{MessageId, StreamId};
-        let levels = self.levels();
+        let levels = self.flows();
         match frame {
             // Senders count from 0; a larger one would pass for a message of a later association.
             Frame::Message(f) if f.id >= Epoch::IDS => {
@@ -259,7 +262,7 @@ impl Peer {
     }
 
     fn on_latest(&mut self, frame: &LatestFrame<'_>) -> Result<(), Halt> {
-        if self.levels().latest.on_value(frame.key, frame.version)? {
+        if self.flows().latest.on_value(frame.key, frame.version)? {
             let event = Event::LatestReceived {
                 peer: self.id,
                 key: frame.key.to_owned(),
@@ -394,6 +397,8 @@ struct Summary {
     /// A PING: its sender measures or probes, so the answer does not wait.
     is_urgent: bool,
     is_data: bool,
+    /// It carries more than signs of life and what answers those.
+    is_busy: bool,
 }
 
 /// Decodes every frame once without applying any, so that a malformed packet has no effect at all.
@@ -403,10 +408,21 @@ fn summarize(payload: &[u8]) -> Result<Summary, crate::error::DecodeError> {
         is_probing: true,
         is_urgent: false,
         is_data: false,
+        is_busy: false,
     };
     for frame in frame::iter(payload) {
         let frame = frame?;
         summary.is_eliciting |= frame.is_ack_eliciting();
+        let is_sign = matches!(
+            frame,
+            Frame::Padding(_)
+                | Frame::Ping
+                | Frame::KeepAlive
+                | Frame::Ack(_)
+                | Frame::PathChallenge(_)
+                | Frame::PathResponse(_)
+        );
+        summary.is_busy |= !is_sign;
         summary.is_urgent |= frame == Frame::Ping;
         summary.is_data |= matches!(
             frame,

@@ -21,7 +21,21 @@ const ENTRY_BYTES: u64 = 1_024;
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
 
+/// An epoch in four bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct EpochAtRest(u32);
+
 impl Epoch {
+    /// The epoch at rest; `None` where it does not fit.
+    pub(crate) fn rest(self) -> Option<EpochAtRest> {
+        u32::try_from(self.0).ok().map(EpochAtRest)
+    }
+
+    /// The epoch that was at rest.
+    pub(crate) fn wake(at_rest: EpochAtRest) -> Self {
+        Self(u64::from(at_rest.0))
+    }
+
     /// Identifiers of one association are below this.
     pub(crate) const IDS: u64 = 1 << EPOCH_SHIFT;
 
@@ -121,6 +135,11 @@ impl Kept {
                     .insert(epoch.outer_stream(id), KeptStream { chunks, is_whole });
             }
         }
+    }
+
+    /// Whether nothing is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty() && self.streams.is_empty()
     }
 
     /// Bytes reckoned for what is kept.

@@ -22,18 +22,22 @@ pub(super) struct Levels {
     pub(super) messages: Messages,
     pub(super) streams: Streams,
     schedule: Schedule,
+    /// Whether streams, messages or values of the level "latest" were ever used.
+    pub(super) has_flows: bool,
 }
 
 impl Levels {
-    pub(super) fn new(is_smaller: bool, budgets: &Budgets) -> Self {
+    /// Levels that execute no request from a packet below `request_floor`.
+    pub(super) fn new(is_smaller: bool, request_floor: u64, budgets: &Budgets) -> Self {
         Self {
             datagrams: Datagrams::default(),
             latest: Latest::default(),
             requests: Requests::default(),
-            replies: Replies::default(),
+            replies: Replies::above(request_floor),
             messages: Messages::new(budgets),
             streams: Streams::new(is_smaller, budgets),
             schedule: Schedule::default(),
+            has_flows: false,
         }
     }
 
@@ -157,7 +161,7 @@ mod tests {
 
     /// Builds packets of 1,200 bytes while everything wants to send; `flood` refills what is small before each.
     fn shares(packets: usize, mut flood: impl FnMut(&mut Levels)) -> Shares {
-        let mut levels = Levels::new(true, &Budgets::default());
+        let mut levels = Levels::new(true, 0, &Budgets::default());
         let stream = levels.streams.open(1).unwrap();
         let bulk = Bytes::from(vec![1; 400_000]);
         levels.streams.write(stream, bulk.clone()).unwrap();

@@ -14,6 +14,7 @@ mod orders;
 mod outcome;
 mod output;
 mod packets;
+mod rest;
 mod sessions;
 mod status;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod timeout;
 pub(crate) use input::PacketFate;
 pub(crate) use outcome::{Asker, PeerOutcome, Purpose};
 pub(crate) use output::PeerTransmit;
+pub(crate) use rest::Resident;
 pub(crate) use timeout::Renewal;
 
 use std::collections::VecDeque;
@@ -79,6 +81,8 @@ pub(crate) struct Peer {
     acks: AckOutcome<Content>,
     timeouts: TimeoutOutcome<Content>,
     levels: Option<Box<Levels>>,
+    /// Requests from packets below this number were executed by levels that are gone.
+    request_floor: u64,
     kept: Kept,
     epoch: Epoch,
     controls: VecDeque<Bytes>,
@@ -94,6 +98,8 @@ pub(crate) struct Peer {
     outcomes: VecDeque<PeerOutcome>,
     rng: Rng,
     traffic: Traffic,
+    /// When something was last said or heard that is more than a sign of life.
+    busy_at: Instant,
 }
 
 /// Plain counters for the status.
@@ -101,6 +107,9 @@ pub(crate) struct Peer {
 struct Traffic {
     sent_bytes: u64,
     received_bytes: u64,
+    /// Of paths that recovery has forgotten in a rest.
+    sent_packets: u64,
+    lost_packets: u64,
     last_received: Option<Instant>,
 }
 
@@ -129,6 +138,7 @@ impl Peer {
             acks: AckOutcome::new(),
             timeouts: TimeoutOutcome::new(),
             levels: None,
+            request_floor: 0,
             kept: Kept::default(),
             epoch: Epoch::default(),
             controls: VecDeque::new(),
@@ -149,6 +159,7 @@ impl Peer {
             rng,
             traffic: Traffic::default(),
             common,
+            busy_at: now,
         }
     }
 
@@ -334,6 +345,7 @@ impl Peer {
             .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
         self.paths.on_established(now, route);
         self.traffic.last_received = Some(now);
+        self.on_busy(now);
         self.outcomes.push_back(PeerOutcome::Established { is_new });
     }
 
@@ -356,6 +368,7 @@ impl Peer {
         self.paths.on_ended();
         self.recovery = Recovery::new(self.common.congestion);
         self.received = ReceivedPackets::new();
+        self.request_floor = 0;
         self.controls.clear();
         self.paced_until = None;
         self.relay_queue.clear();
@@ -420,8 +433,15 @@ impl Peer {
     }
 
     fn levels(&mut self) -> &mut Levels {
-        let is_smaller = self.is_smaller;
+        let (is_smaller, floor) = (self.is_smaller, self.request_floor);
         self.levels
-            .get_or_insert_with(|| Box::new(Levels::new(is_smaller, &self.common.budgets)))
+            .get_or_insert_with(|| Box::new(Levels::new(is_smaller, floor, &self.common.budgets)))
+    }
+
+    /// The levels, for what counts streams, messages and their credit: those are not thrown away in a rest.
+    fn flows(&mut self) -> &mut Levels {
+        let levels = self.levels();
+        levels.has_flows = true;
+        levels
     }
 }

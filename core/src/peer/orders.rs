@@ -22,6 +22,11 @@ impl Peer {
         }
     }
 
+    fn connected_flows(&mut self) -> Result<&mut super::Levels, ApiMisuse> {
+        self.connected_levels()?;
+        Ok(self.flows())
+    }
+
     /// A number for a request that no request under way has.
     fn unused_reference(&mut self) -> Result<u64, ApiMisuse> {
         self.connected_levels()?;
@@ -45,7 +50,7 @@ impl Peer {
 
     /// Level "latest".
     pub(crate) fn set_latest(&mut self, key: &str, data: Bytes) -> Result<(), ApiMisuse> {
-        self.connected_levels()?.latest.set(key, data)
+        self.connected_flows()?.latest.set(key, data)
     }
 
     /// Level 1.
@@ -152,7 +157,7 @@ impl Peer {
         deadline: Option<Instant>,
     ) -> Result<MessageId, ApiMisuse> {
         let id = self
-            .connected_levels()?
+            .connected_flows()?
             .messages
             .send(channel, data, deadline)?;
         Ok(self.epoch.outer_message(id))
@@ -170,7 +175,7 @@ impl Peer {
 
     /// Level 3: opens a stream.
     pub(crate) fn open_stream(&mut self, channel: ChannelId) -> Result<StreamId, ApiMisuse> {
-        let id = self.connected_levels()?.streams.open(channel)?;
+        let id = self.connected_flows()?.streams.open(channel)?;
         Ok(self.epoch.outer_stream(id))
     }
 

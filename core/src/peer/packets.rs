@@ -79,6 +79,8 @@ impl Peer {
                 if let Some(levels) = &mut levels {
                     used.is_data = levels.fill(pace, w, content);
                 }
+                let is_more = |f: &SentFrame| !matches!(f, SentFrame::Ack { .. });
+                used.is_busy = used.is_data || content.iter().any(is_more);
                 if confirm && content.iter().all(|f| matches!(f, SentFrame::Ack { .. })) {
                     let _ = Frame::Ping.encode(w);
                 }
@@ -106,6 +108,9 @@ impl Peer {
             self.received.on_ack_sent(now);
         }
         self.pings -= used.pings;
+        if used.is_busy {
+            self.on_busy(now);
+        }
         if used.is_data {
             self.sessions.on_application_data();
         }
@@ -167,6 +172,8 @@ struct Used {
     ack: bool,
     pings: u32,
     is_data: bool,
+    /// It carries more than signs of life and what answers those.
+    is_busy: bool,
 }
 
 fn write_ack(

@@ -3,7 +3,7 @@
 //! receiver indices are free again.
 
 use crate::limits;
-use crate::session::{Age, Lifetime, Session};
+use crate::session::{Age, Lifetime, LifetimeAtRest, Session, SessionAtRest};
 use crate::time::{Duration, Instant};
 
 /// How long the session before still opens packets after it was replaced.
@@ -29,7 +29,57 @@ pub(crate) struct Sessions {
     association: u64,
 }
 
+/// The one session of an association at rest.
+#[derive(Clone)]
+pub(crate) struct SessionsAtRest {
+    session: SessionAtRest,
+    lifetime: LifetimeAtRest,
+    association: u64,
+    is_heard: bool,
+}
+
+impl SessionsAtRest {
+    /// The token that would end the session.
+    pub(crate) fn reset_token(&self) -> &[u8; 16] {
+        &self.session.remote_reset_token
+    }
+
+    /// When the session came up.
+    pub(crate) fn since(&self) -> Instant {
+        self.lifetime.established
+    }
+
+    /// The sessions as they were.
+    pub(crate) fn wake(&self) -> Sessions {
+        Sessions {
+            current: Some(Box::new(Live {
+                session: self.session.wake(),
+                lifetime: self.lifetime.wake(self.session.is_initiator()),
+                since: self.lifetime.established,
+                is_heard: self.is_heard,
+                ends: None,
+            })),
+            previous: None,
+            association: self.association,
+        }
+    }
+}
+
 impl Sessions {
+    /// The session at rest; `None` where there is none, or while the one before it still opens packets.
+    pub(crate) fn rest(&self) -> Option<SessionsAtRest> {
+        if self.previous.is_some() {
+            return None;
+        }
+        let live = self.current.as_ref()?;
+        Some(SessionsAtRest {
+            session: live.session.rest()?,
+            lifetime: live.lifetime.rest(),
+            is_heard: live.is_heard,
+            association: self.association,
+        })
+    }
+
     /// The association that the sessions belong to; 0 for none.
     pub(crate) fn association(&self) -> u64 {
         if self.current.is_some() {

@@ -43,6 +43,8 @@ impl Peer {
         let mut counts = PeerCounts {
             sent_bytes: self.traffic.sent_bytes,
             received_bytes: self.traffic.received_bytes,
+            sent_packets: self.traffic.sent_packets,
+            lost_packets: self.traffic.lost_packets,
             ..PeerCounts::default()
         };
         for route in self.routes() {

@@ -134,6 +134,7 @@ impl Peer {
                 at(self.recovery.next_timeout(), TimerKind::LossDetection),
                 at(self.received.next_timeout(), TimerKind::AckDelay),
                 at(self.paced_until, TimerKind::Pacing),
+                at(self.rest_at(now), TimerKind::Rest),
                 levels,
             ];
             next = others.into_iter().fold(next, Deadline::earlier);

@@ -290,6 +290,25 @@ impl<F> Recovery<F> {
         self.paths.push(path);
     }
 
+    pub(super) const fn numbers(&self) -> &PacketNumbers {
+        &self.numbers
+    }
+
+    pub(super) fn all_stats(&self) -> impl Iterator<Item = PathStats> + '_ {
+        self.paths.iter().map(PathRecovery::stats)
+    }
+
+    pub(super) fn go_on(&mut self, at: (u64, Option<u64>, u64), largest_acked: Option<u64>) {
+        self.numbers = PacketNumbers::at(at, largest_acked);
+    }
+
+    /// Opens a path whose round-trip time is known from before.
+    pub(super) fn open_path(&mut self, key: PathKey, rtt: Rtt, mtu: u64, now: Instant) {
+        self.paths.reserve_exact(1);
+        self.paths
+            .push(PathRecovery::new(key, self.kind, mtu, rtt, now));
+    }
+
     fn path(&self, key: PathKey) -> Option<&PathRecovery> {
         self.paths.iter().find(|p| p.key == key)
     }

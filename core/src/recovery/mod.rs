@@ -17,7 +17,8 @@
 //! neither does a skipped number. Where a loss turns out to be spurious the thresholds of that path
 //! widen and the congestion window is restored.
 //!
-//! A peer that never sent anything holds no heap memory here.
+//! A peer that never sent anything holds no heap memory here; one that fell silent keeps a
+//! [`RecoveryAtRest`] instead.
 
 pub mod congestion;
 mod detection;
@@ -27,6 +28,7 @@ mod outcome;
 mod pacer;
 mod path_recovery;
 mod received;
+mod rest;
 mod rtt;
 mod spurious;
 
@@ -34,6 +36,7 @@ pub use detection::Recovery;
 pub use outcome::{AckOutcome, Lost, PathKey, SentPacket, TimeoutOutcome};
 pub use path_recovery::PathStats;
 pub use received::ReceivedPackets;
+pub(crate) use rest::RecoveryAtRest;
 pub use rtt::Rtt;
 
 #[cfg(test)]

@@ -77,6 +77,23 @@ impl PacketNumbers {
     pub(super) const fn largest_acked(&self) -> Option<u64> {
         self.largest_acked
     }
+
+    /// Where counting stands: the next number, the next to be left out, and the mean distance between those.
+    pub(super) const fn position(&self) -> (u64, Option<u64>, u64) {
+        (self.next, self.skip_at, self.gap)
+    }
+
+    /// Goes on from a position.
+    pub(super) const fn at(position: (u64, Option<u64>, u64), largest_acked: Option<u64>) -> Self {
+        let (next, skip_at, gap) = position;
+        Self {
+            next,
+            skip_at,
+            gap,
+            skipped: VecDeque::new(),
+            largest_acked,
+        }
+    }
 }
 
 #[cfg(test)]

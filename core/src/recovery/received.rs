@@ -54,6 +54,15 @@ impl ReceivedPackets {
         }
     }
 
+    /// Goes on behind the largest number that was received before; what is older is known, or lost for good.
+    pub(super) fn go_on(largest: Option<u64>) -> Self {
+        Self {
+            newest: largest.map(|pn| Range { start: pn, end: pn }),
+            floor: largest.unwrap_or(0),
+            ..Self::new()
+        }
+    }
+
     /// Notes an authentic packet; one that is known already changes nothing.
     pub fn on_packet(&mut self, pn: u64, ack_eliciting: bool, now: Instant) {
         let place = self.insert(pn, now);

@@ -30,6 +30,20 @@ impl Rtt {
         }
     }
 
+    /// Goes on from values that were known before.
+    pub(super) const fn go_on(
+        smoothed: Duration,
+        variance: Duration,
+        min: Option<Duration>,
+    ) -> Self {
+        Self {
+            latest: smoothed,
+            smoothed,
+            variance,
+            min,
+        }
+    }
+
     /// Takes a sample. The peer's delay counts up to the agreed 10 ms and only as far as the result
     /// stays above the minimum (RFC 9002 §5.3).
     pub fn on_sample(&mut self, latest: Duration, ack_delay: Duration) {
@@ -67,14 +81,12 @@ impl Rtt {
 
     /// The mean deviation.
     #[must_use]
-    #[cfg(test)]
     pub const fn variance(&self) -> Duration {
         self.variance
     }
 
     /// The smallest sample; `None` before the first.
     #[must_use]
-    #[cfg(test)]
     pub const fn min(&self) -> Option<Duration> {
         self.min
     }

@@ -31,6 +31,19 @@ pub(crate) struct Replies {
 }
 
 impl Replies {
+    /// Replies of an association that executes no request from a packet below this number.
+    pub(crate) fn above(floor_pn: u64) -> Self {
+        Self {
+            cache: ReplyCache::above(floor_pn),
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Whether nothing is in work and no answer may have to be repeated.
+    pub(crate) fn may_rest(&self) -> bool {
+        self.queue.is_empty() && self.cache.may_rest()
+    }
+
     /// A request came in, in the packet with the number `pn`; whether to execute it. An answer that is known already
     /// leaves again.
     pub(crate) fn on_request(&mut self, reference: u64, pn: u64, now: Instant) -> bool {

@@ -12,7 +12,7 @@ use crate::limits::{
     CONTROL_SESSION_LIFE, CONTROL_SESSION_REKEY_AFTER, REKEY_AFTER, REKEY_AFTER_BYTES,
     REKEY_AFTER_PACKETS, RESPONDER_REKEY_DELAY, SESSION_LIFE,
 };
-use crate::time::Instant;
+use crate::time::{Instant, Offset};
 
 /// What is due with a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,47 @@ pub struct Lifetime {
     packets: u64,
 }
 
+/// The age of a session at rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LifetimeAtRest {
+    pub(crate) established: Instant,
+    bytes: u64,
+    packets: u64,
+    keys_since: Offset,
+    step_at: Offset,
+    carried_data: bool,
+}
+
+impl LifetimeAtRest {
+    /// The life as it was.
+    pub(crate) fn wake(self, is_initiator: bool) -> Lifetime {
+        let base = self.established;
+        Lifetime {
+            established: base,
+            keys_since: self.keys_since.some(base),
+            step_at: self.step_at.some(base),
+            is_initiator,
+            carried_data: self.carried_data,
+            bytes: self.bytes,
+            packets: self.packets,
+        }
+    }
+}
+
 impl Lifetime {
+    /// The life at rest.
+    pub(crate) fn rest(&self) -> LifetimeAtRest {
+        let base = self.established;
+        LifetimeAtRest {
+            established: base,
+            bytes: self.bytes,
+            packets: self.packets,
+            keys_since: Offset::of(base, Some(self.keys_since)),
+            step_at: Offset::of(base, Some(self.step_at)),
+            carried_data: self.carried_data,
+        }
+    }
+
     /// The life of a session that came up at `now`.
     #[must_use]
     pub fn new(now: Instant, is_initiator: bool) -> Self {

@@ -21,7 +21,9 @@ pub use handshake::{
     CookieJar, ENGINE_CAPABILITIES, IkRequest, Initiator, LocalOffer, MacKey, RESUME, RecordCache,
     XxResponder, answer_xx, initiation_body, read_ik, receiver_index,
 };
+pub(crate) use lifetime::LifetimeAtRest;
 pub use lifetime::{Age, Lifetime};
+pub(crate) use protection::SessionAtRest;
 #[cfg(test)]
 pub use protection::Suite;
 pub use protection::{OpenError, Session, TAG_BYTES};

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::limits::REPLAY_WINDOW;
+use crate::time::Sparse;
 
 const BLOCK_BITS: u64 = 64;
 /// Blocks that a window touches at most, one more than it fills.
@@ -111,6 +112,57 @@ impl ReplayWindow {
     }
 }
 
+/// A window at rest: the newest number, and which of the 63 before it were received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReplayAtRest {
+    largest: Sparse,
+    /// Bit `n` stands for `largest - n`.
+    received: u64,
+}
+
+impl ReplayWindow {
+    /// The window at rest. What lies further back than it can say counts as received afterwards.
+    pub(crate) fn rest(&self) -> ReplayAtRest {
+        let is_received = |behind: &u64| {
+            let number = self
+                .largest
+                .and_then(|largest| largest.checked_sub(*behind));
+            number.is_none_or(|number| !self.is_new(number))
+        };
+        ReplayAtRest {
+            largest: Sparse::of(self.largest),
+            received: (0..BLOCK_BITS)
+                .filter(is_received)
+                .fold(0, |bits, n| bits | 1 << n),
+        }
+    }
+
+    /// The window that was at rest.
+    pub(crate) fn wake(at_rest: ReplayAtRest) -> Self {
+        let Some(largest) = at_rest.largest.get() else {
+            return Self::new();
+        };
+        let newest = largest / BLOCK_BITS;
+        let oldest = newest.saturating_sub(1);
+        let word = |block: u64| {
+            let numbers = block * BLOCK_BITS..=block * BLOCK_BITS + (BLOCK_BITS - 1);
+            let is_received = |number: &u64| match largest.checked_sub(*number) {
+                Some(behind) => behind >= BLOCK_BITS || at_rest.received & 1 << behind != 0,
+                None => false,
+            };
+            numbers
+                .filter(is_received)
+                .fold(0, |word, number| word | bit(number))
+        };
+        Self {
+            largest: Some(largest),
+            floor: oldest,
+            first: oldest,
+            blocks: (oldest..=newest).map(word).collect(),
+        }
+    }
+}
+
 const fn bit(number: u64) -> u64 {
     1 << (number % BLOCK_BITS)
 }
@@ -119,6 +171,45 @@ const fn bit(number: u64) -> u64 {
 mod tests {
     use super::*;
     use quickcheck::quickcheck;
+
+    quickcheck! {
+        fn a_rest_forgets_nothing_that_was_received(steps: Vec<u8>, base: u32) -> bool {
+            let mut window = ReplayWindow::new();
+            let mut next = u64::from(base);
+            for step in steps {
+                next += u64::from(step % 5);
+                window.insert(next.saturating_sub(u64::from(step / 16)));
+            }
+            let woken = ReplayWindow::wake(window.rest());
+            let largest = window.largest().unwrap_or(0);
+            let numbers = largest.saturating_sub(300)..largest + 300;
+            woken.largest() == window.largest()
+                && numbers.into_iter().all(|number| {
+                    let is_near = largest.saturating_sub(number) < BLOCK_BITS;
+                    let is_same = woken.is_new(number) == window.is_new(number);
+                    is_same || (!is_near && !woken.is_new(number))
+                })
+        }
+    }
+
+    #[test]
+    fn a_window_goes_on_after_a_rest() {
+        let mut window = ReplayWindow::new();
+        assert!(
+            [100, 102, 130]
+                .into_iter()
+                .all(|number| window.insert(number))
+        );
+        let mut woken = ReplayWindow::wake(window.rest());
+        assert!(
+            ![100, 102, 130]
+                .into_iter()
+                .any(|number| woken.is_new(number))
+        );
+        assert!(woken.insert(101) && !woken.insert(101));
+        assert!(woken.insert(9_000) && woken.insert(8_999) && !woken.insert(130));
+        assert!(!woken.is_new(30), "further back than a rest remembers");
+    }
     use std::collections::BTreeSet;
 
     #[derive(Default)]

@@ -263,7 +263,6 @@ impl<T> Requests<T> {
 
     /// Whether none is under way.
     #[must_use]
-    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

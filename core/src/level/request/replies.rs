@@ -225,6 +225,22 @@ impl<R> ReplyCache<R> {
         }
     }
 
+    /// Whether nothing is in work and no answer may have to be repeated. Then all copies of what was settled left in
+    /// packets below the newest that was received, and a cache that begins [`Self::above`] it executes nothing twice.
+    #[must_use]
+    pub fn may_rest(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// A cache that executes no request from a packet below this number.
+    #[must_use]
+    pub fn above(floor_pn: u64) -> Self {
+        Self {
+            floor_pn,
+            ..Self::default()
+        }
+    }
+
     /// When the oldest entry ends; nothing but memory depends on it.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {

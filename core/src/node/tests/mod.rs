@@ -15,6 +15,7 @@ mod operator;
 mod order;
 mod repeating;
 mod replay;
+mod rest;
 mod rush;
 mod sharing;
 mod strangers;

@@ -1,6 +1,8 @@
 //! The keys of one direction (protocol §4.2, §4.3), by suite. Told secrets; returns sealed and
 //! opened bytes in place. A secret steps forward by a one-way function, and is wiped.
 
+use core::cell::OnceCell;
+
 use aws_lc_rs::aead::quic::{AES_256, CHACHA20, HeaderProtectionKey};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
@@ -55,39 +57,54 @@ impl Suite {
     }
 }
 
-/// The sealing key of one direction and phase. `None` stands for a key that the library refused,
-/// which does not happen with keys of the right length: such a key seals and opens nothing.
+/// The key of one direction in one key phase. It is expanded when it is first used: a session at rest, and the
+/// direction of one that only hears or only says something, hold the secret alone.
 pub(super) struct PhaseKey {
+    suite: Suite,
     secret: Zeroizing<[u8; 32]>,
-    key: Option<LessSafeKey>,
-    iv: [u8; 12],
+    expanded: OnceCell<Option<(LessSafeKey, [u8; 12])>>,
 }
 
 impl PhaseKey {
-    pub(super) fn new(suite: Suite, secret: Zeroizing<[u8; 32]>) -> Self {
-        let algorithm = match suite {
-            Suite::ChaCha20Poly1305 => &CHACHA20_POLY1305,
-            Suite::Aes256Gcm => &AES_256_GCM,
-        };
-        let key = Zeroizing::new(keyed_256(&secret, &[b"p2p key"]));
-        let key = UnboundKey::new(algorithm, key.as_slice()).ok();
-        let iv = keyed_256(&secret, &[b"p2p iv"]);
+    pub(super) const fn new(suite: Suite, secret: Zeroizing<[u8; 32]>) -> Self {
         Self {
-            key: key.map(LessSafeKey::new),
-            iv: iv.first_chunk().copied().unwrap_or_default(),
+            suite,
             secret,
+            expanded: OnceCell::new(),
         }
     }
 
+    #[inline]
+    fn expanded(&self) -> Option<&(LessSafeKey, [u8; 12])> {
+        self.expanded.get_or_init(|| self.expand()).as_ref()
+    }
+
+    #[cold]
+    fn expand(&self) -> Option<(LessSafeKey, [u8; 12])> {
+        let algorithm = match self.suite {
+            Suite::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+            Suite::Aes256Gcm => &AES_256_GCM,
+        };
+        let key = Zeroizing::new(keyed_256(&self.secret, &[b"p2p key"]));
+        let key = UnboundKey::new(algorithm, key.as_slice()).ok()?;
+        let iv = keyed_256(&self.secret, &[b"p2p iv"]);
+        Some((LessSafeKey::new(key), *iv.first_chunk()?))
+    }
+
     /// The key of the next phase.
-    pub(super) fn next(&self, suite: Suite) -> Self {
+    pub(super) fn next(&self) -> Self {
         let secret = keyed_256(&self.secret, &[b"p2p next"]);
-        Self::new(suite, Zeroizing::new(secret))
+        Self::new(self.suite, Zeroizing::new(secret))
+    }
+
+    /// What it is made of.
+    pub(super) const fn secret(&self) -> &Zeroizing<[u8; 32]> {
+        &self.secret
     }
 
     #[inline]
-    fn nonce(&self, pn: u64) -> Nonce {
-        let mut nonce = self.iv;
+    fn nonce(iv: &[u8; 12], pn: u64) -> Nonce {
+        let mut nonce = *iv;
         if let Some(tail) = nonce.last_chunk_mut::<8>() {
             *tail = (u64::from_be_bytes(*tail) ^ pn).to_be_bytes();
         }
@@ -98,8 +115,8 @@ impl PhaseKey {
     #[inline]
     pub(super) fn seal(&self, pn: u64, header: &[u8], body: &mut [u8]) -> Option<()> {
         let (text, tag) = body.split_last_chunk_mut::<TAG_BYTES>()?;
-        let key = self.key.as_ref()?;
-        let sealed = key.seal_in_place_separate_tag(self.nonce(pn), Aad::from(header), text);
+        let (key, iv) = self.expanded()?;
+        let sealed = key.seal_in_place_separate_tag(Self::nonce(iv, pn), Aad::from(header), text);
         tag.copy_from_slice(sealed.ok()?.as_ref());
         Some(())
     }
@@ -107,23 +124,50 @@ impl PhaseKey {
     /// Opens `body`, whose last 16 bytes are the tag; returns the length of the text at its front.
     #[inline]
     pub(super) fn open(&self, pn: u64, header: &[u8], body: &mut [u8]) -> Option<usize> {
-        let key = self.key.as_ref()?;
-        let text = key.open_in_place(self.nonce(pn), Aad::from(header), body);
+        let (key, iv) = self.expanded()?;
+        let text = key.open_in_place(Self::nonce(iv, pn), Aad::from(header), body);
         text.ok().map(|text| text.len())
     }
 }
 
-/// The header key of one direction; the same in all phases.
-pub(super) struct HeaderKey(Option<HeaderProtectionKey>);
+/// The header key of one direction; the same in all phases. Expanded when it is first used.
+pub(super) struct HeaderKey {
+    suite: Suite,
+    key: Zeroizing<[u8; 32]>,
+    expanded: OnceCell<Option<HeaderProtectionKey>>,
+}
 
 impl HeaderKey {
-    pub(super) fn new(suite: Suite, secret: &Zeroizing<[u8; 32]>) -> Self {
-        let algorithm = match suite {
+    /// The header key that belongs to the secret of a direction's first phase.
+    pub(super) fn of(suite: Suite, secret: &Zeroizing<[u8; 32]>) -> Self {
+        Self::new(suite, Zeroizing::new(keyed_256(secret, &[b"p2p hp"])))
+    }
+
+    pub(super) const fn new(suite: Suite, key: Zeroizing<[u8; 32]>) -> Self {
+        Self {
+            suite,
+            key,
+            expanded: OnceCell::new(),
+        }
+    }
+
+    #[inline]
+    fn expanded(&self) -> Option<&HeaderProtectionKey> {
+        self.expanded.get_or_init(|| self.expand()).as_ref()
+    }
+
+    #[cold]
+    fn expand(&self) -> Option<HeaderProtectionKey> {
+        let algorithm = match self.suite {
             Suite::ChaCha20Poly1305 => &CHACHA20,
             Suite::Aes256Gcm => &AES_256,
         };
-        let key = Zeroizing::new(keyed_256(secret, &[b"p2p hp"]));
-        Self(HeaderProtectionKey::new(algorithm, key.as_slice()).ok())
+        HeaderProtectionKey::new(algorithm, self.key.as_slice()).ok()
+    }
+
+    /// What it is made of.
+    pub(super) const fn key(&self) -> &Zeroizing<[u8; 32]> {
+        &self.key
     }
 
     /// Puts header protection on (`pn_len` known) or takes it off (read from the first byte);
@@ -132,7 +176,7 @@ impl HeaderKey {
     pub(super) fn toggle(&self, packet: &mut [u8], pn_len: Option<usize>) -> Option<usize> {
         let (head, rest) = packet.split_first_chunk_mut::<HEADER_MIN>()?;
         let sample = rest.first_chunk::<16>()?;
-        let mask = self.0.as_ref()?.new_mask(sample).ok()?;
+        let mask = self.expanded()?.new_mask(sample).ok()?;
         let (first, rest) = head.split_first_mut()?;
         let (first_mask, pn_mask) = mask.split_first()?;
         *first ^= first_mask & PROTECTED_BITS;

@@ -11,6 +11,7 @@
 
 mod header;
 mod keys;
+mod rest;
 
 use core::fmt;
 use core::ops::Range;
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 use self::header::{FIRST_BYTE, HEADER_MIN, PHASE_BIT, RESERVED_BITS};
 use self::keys::{HeaderKey, PhaseKey};
 pub use self::keys::{Suite, TAG_BYTES};
+pub(crate) use self::rest::SessionAtRest;
 use super::replay::ReplayWindow;
 use crate::limits::{FORGERIES_MAX, FORGERIES_REKEY, PREVIOUS_PHASE_LIFE};
 use crate::time::Instant;
@@ -148,14 +150,14 @@ impl Session {
             is_initiator: agreed.is_initiator,
             suite: agreed.suite,
             sealing: Sealing {
-                header: HeaderKey::new(agreed.suite, sealing),
+                header: HeaderKey::of(agreed.suite, sealing),
                 key: PhaseKey::new(agreed.suite, sealing.clone()),
                 phase: false,
                 first: None,
                 first_in_phase: None,
             },
             opening: Opening {
-                header: HeaderKey::new(agreed.suite, opening),
+                header: HeaderKey::of(agreed.suite, opening),
                 key: PhaseKey::new(agreed.suite, opening.clone()),
                 phase: false,
                 first_in_phase: None,
@@ -285,7 +287,7 @@ impl Session {
             return Err(OpenError::Replayed);
         }
         let phase = first_byte & PHASE_BIT != 0;
-        let length = opening.unseal(phase, pn, header, body, self.suite, now)?;
+        let length = opening.unseal(phase, pn, header, body, now)?;
         opening.replay.insert(pn);
         if first_byte & RESERVED_BITS != 0 {
             return Err(OpenError::ReservedBits);
@@ -304,7 +306,7 @@ impl Session {
             .first_in_phase
             .is_some_and(|first| largest_acked.is_some_and(|acked| acked >= first));
         if is_followed {
-            sealing.key = sealing.key.next(self.suite);
+            sealing.key = sealing.key.next();
             sealing.phase = !sealing.phase;
             sealing.first_in_phase = None;
         }
@@ -320,7 +322,6 @@ impl Opening {
         pn: u64,
         header: &[u8],
         body: &mut [u8],
-        suite: Suite,
         now: Instant,
     ) -> Result<usize, OpenError> {
         if self
@@ -341,9 +342,7 @@ impl Opening {
             let length = key.and_then(|key| key.open(pn, header, body));
             return length.ok_or_else(|| count_forgery(&mut self.forgeries));
         }
-        let next = self
-            .next
-            .get_or_insert_with(|| Box::new(self.key.next(suite)));
+        let next = self.next.get_or_insert_with(|| Box::new(self.key.next()));
         let length = next.open(pn, header, body);
         let length = length.ok_or_else(|| count_forgery(&mut self.forgeries))?;
         if let Some(next) = self.next.take() {

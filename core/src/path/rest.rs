@@ -1,0 +1,153 @@
+//! The paths of a peer at rest. Mostly it is one proven path that carries nothing, where nothing is tried, awaited or
+//! held back: that takes little room. Whoever knows more addresses keeps all of them as they are. Keep-alives, consent,
+//! rounds of probes and the search for the largest datagram go on: their times are kept (docs/protocol.md §9.5).
+
+use super::state::{PathAtRest, PathState};
+use super::{PathKey, Paths};
+use crate::rng::Rng;
+use crate::time::{Instant, Offset};
+
+/// What the paths to one peer need to go on later.
+pub(crate) enum PathsAtRest {
+    One(OneAtRest),
+    Many(Box<Paths>),
+}
+
+/// One path, by times from one time.
+pub(crate) struct OneAtRest {
+    path: PathAtRest,
+    active_since: Offset,
+    last_received: Offset,
+    next_key: u32,
+    direct_paths: bool,
+    lost_direct: bool,
+}
+
+impl PathsAtRest {
+    /// The paths as they were; they are given back. `rng` is for what they draw from now on.
+    pub(crate) fn wake(&mut self, base: Instant, rng: Rng) -> Paths {
+        match self {
+            Self::One(one) => one.wake(base, rng),
+            Self::Many(paths) => core::mem::replace(paths, Paths::new(rng, false, base)),
+        }
+    }
+
+    /// The paths as they are, to be looked at.
+    pub(crate) fn picture(&self, base: Instant) -> Paths {
+        // What is looked at draws nothing.
+        let rng = Rng::from_seed([0; 32]);
+        match self {
+            Self::One(one) => one.wake(base, rng),
+            Self::Many(paths) => paths.copy(rng),
+        }
+    }
+}
+
+impl OneAtRest {
+    fn wake(&self, base: Instant, rng: Rng) -> Paths {
+        let mut paths = Paths::new(rng, self.direct_paths, base);
+        paths.paths.reserve_exact(1);
+        paths.paths.push(PathState::wake(&self.path, base));
+        paths.next_key = self.next_key;
+        paths.active = Some(self.path.key);
+        paths.active_since = self.active_since.some(base);
+        paths.was_established = true;
+        paths.lost_direct = self.lost_direct;
+        paths.last_received = self.last_received.some(base);
+        paths
+    }
+}
+
+impl Paths {
+    /// The path in use of paths that may rest: nothing is to be sent or told, no probe is to follow soon.
+    pub(crate) fn may_rest(&self) -> Option<PathKey> {
+        let is_probing = self.paths.iter().any(|path| path.schedule.due().is_some());
+        let is_waiting = is_probing || !self.events.is_empty() || !self.responses.is_empty();
+        self.active.filter(|_| !is_waiting)
+    }
+
+    /// The paths at rest, with times from `base`. These are empty afterwards: for those that [`Self::may_rest`].
+    pub(crate) fn rest(&mut self, now: Instant, base: Instant) -> PathsAtRest {
+        if let Some(one) = self.one_at_rest(now, base) {
+            return PathsAtRest::One(one);
+        }
+        let empty = Self::new(Rng::from_seed([0; 32]), false, now);
+        PathsAtRest::Many(Box::new(core::mem::replace(self, empty)))
+    }
+
+    /// `None` where there is more than one path or address, or anything to wait for.
+    fn one_at_rest(&self, now: Instant, base: Instant) -> Option<OneAtRest> {
+        let Self {
+            rng: _,
+            direct_paths,
+            paths,
+            refused,
+            next_key,
+            active,
+            active_since,
+            was_established,
+            lost_direct,
+            remote_reflexive,
+            local_reflexive,
+            local_host,
+            rounds,
+            peer_probes,
+            names,
+            roaming,
+            last_received,
+            told_lost,
+            responses,
+            events,
+        } = self;
+        let [path] = paths.as_slice() else {
+            return None;
+        };
+        let knows_addresses = !refused.is_empty()
+            || !remote_reflexive.is_empty()
+            || !local_reflexive.is_empty()
+            || !local_host.is_empty();
+        let is_waiting = rounds.due().is_some()
+            || !peer_probes.is_full(now)
+            || !names.is_full(now)
+            || !roaming.is_quiet(now)
+            || !responses.is_empty()
+            || !events.is_empty();
+        let is_in_use = *active == Some(path.key) && *was_established && !told_lost;
+        if knows_addresses || is_waiting || !is_in_use {
+            return None;
+        }
+        Some(OneAtRest {
+            path: path.rest(now, base)?,
+            active_since: Offset::of(base, Some(*active_since)),
+            last_received: Offset::of(base, Some(*last_received)),
+            next_key: *next_key,
+            direct_paths: *direct_paths,
+            lost_direct: *lost_direct,
+        })
+    }
+
+    fn copy(&self, rng: Rng) -> Self {
+        Self {
+            rng,
+            direct_paths: self.direct_paths,
+            paths: self.paths.clone(),
+            refused: self.refused.clone(),
+            next_key: self.next_key,
+            active: self.active,
+            active_since: self.active_since,
+            was_established: self.was_established,
+            lost_direct: self.lost_direct,
+            remote_reflexive: self.remote_reflexive.clone(),
+            local_reflexive: self.local_reflexive.clone(),
+            local_host: self.local_host.clone(),
+            rounds: self.rounds,
+            peer_probes: self.peer_probes,
+            names: self.names,
+            roaming: self.roaming,
+            last_received: self.last_received,
+            told_lost: self.told_lost,
+            responses: self.responses.clone(),
+            events: self.events.clone(),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A peer at rest. Most peers of most nodes say nothing but that they are there: for them the node keeps who they are,
+//! the secrets of the session, one path and some times, and nothing that only data needs. A peer comes to rest when it
+//! has been quiet for [`limits::REST_AFTER`] and neither side owes the other anything; whatever concerns it wakes it.
+//!
+//! A rest loses nothing: packet numbers go on, what was received stays received ([`crate::session`]), keep-alives,
+//! consent and the renewal of keys come when they would have come.
+
+use super::kept::EpochAtRest;
+use std::sync::Arc;
+
+use super::levels::Levels;
+use super::sessions::SessionsAtRest;
+use super::{Common, Epoch, Peer, Traffic};
+use crate::id::NodeId;
+use crate::identity::KeyRecord;
+use crate::limits;
+use crate::path::{Paths, PathsAtRest};
+use crate::recovery::{PathKey, RecoveryAtRest};
+use crate::rng::Rng;
+use crate::time::{Instant, Offset};
+
+/// Who a peer is: its key record, or as much of it as is known.
+enum Identity {
+    Record(KeyRecord),
+    Id(NodeId),
+}
+
+/// A peer at rest.
+pub(crate) struct Resident {
+    identity: Identity,
+    name: Option<Box<str>>,
+    sessions: SessionsAtRest,
+    paths: PathsAtRest,
+    recovery: RecoveryAtRest,
+    /// Levels whose identifiers and credit outlive what is under way; none where only requests were made.
+    levels: Option<Box<Levels>>,
+    sent_bytes: u64,
+    received_bytes: u64,
+    sent_packets: u64,
+    lost_packets: u64,
+    epoch: EpochAtRest,
+    busy_at: Offset,
+    last_received: Offset,
+    capabilities: u32,
+    is_smaller: bool,
+}
+
+impl Peer {
+    /// Whether it has said and heard nothing but keep-alives for long enough.
+    fn is_quiet(&self, now: Instant) -> bool {
+        now >= self.busy_at + limits::REST_AFTER
+    }
+
+    /// When to look whether it may rest; `None` where nothing but its own timers can change that.
+    pub(super) fn rest_at(&self, now: Instant) -> Option<Instant> {
+        (self.sessions.is_up() && !self.is_quiet(now)).then_some(self.busy_at + limits::REST_AFTER)
+    }
+
+    /// Something was said or heard that elicits an acknowledgement, or a session came up.
+    pub(super) fn on_busy(&mut self, now: Instant) {
+        self.busy_at = now;
+    }
+
+    /// The peer at rest, where it may rest; this one is to be dropped then.
+    pub(crate) fn rest(&mut self, now: Instant) -> Option<Resident> {
+        if !self.is_quiet(now) || self.has_output(now) {
+            return None;
+        }
+        self.collect_events();
+        let keeps_levels = self.levels_at_rest()?;
+        let path = self.paths.may_rest()?;
+        if self.owes(now) {
+            return None;
+        }
+        let recovery = self.recovery.rest(PathKey(path.0), &self.received)?;
+        let sessions = self.sessions.rest()?;
+        let epoch = self.epoch.rest()?;
+        // Nothing may refuse any more: from here on things are taken out.
+        let (base, sums) = (sessions.since(), self.recovery.sums());
+        let (id, traffic) = (self.id, self.traffic);
+        Some(Resident {
+            identity: self
+                .record
+                .take()
+                .map_or(Identity::Id(id), Identity::Record),
+            name: self.name.take().map(String::into_boxed_str),
+            sessions,
+            paths: self.paths.rest(now, base),
+            recovery,
+            levels: self.levels.take().filter(|_| keeps_levels),
+            sent_bytes: traffic.sent_bytes,
+            received_bytes: traffic.received_bytes,
+            sent_packets: traffic.sent_packets + sums.sent_packets,
+            lost_packets: traffic.lost_packets + sums.lost_packets,
+            epoch,
+            busy_at: Offset::of(base, Some(self.busy_at)),
+            last_received: Offset::of(base, traffic.last_received),
+            capabilities: self.capabilities,
+            is_smaller: self.is_smaller,
+        })
+    }
+
+    /// Whether anything but levels, paths and packets under way is still to be said, told or waited for. Names every
+    /// field, so that nobody adds one without a thought about rests.
+    fn owes(&self, now: Instant) -> bool {
+        let Self {
+            common: _,
+            id: _,
+            is_smaller: _,
+            name: _,
+            record: _,
+            capabilities: _,
+            sessions: _,
+            calling,
+            confirming,
+            paths: _,
+            recovery: _,
+            received: _,
+            acks: _,
+            timeouts: _,
+            levels: _,
+            // Covered by the largest number received.
+            request_floor: _,
+            kept,
+            epoch: _,
+            controls,
+            relay_queue,
+            relay_queue_bytes: _,
+            probes,
+            pings,
+            confirm_due,
+            // Belongs to output, and there is none.
+            paced_until: _,
+            stash,
+            control_budget,
+            closing,
+            outcomes,
+            rng: _,
+            traffic: _,
+            busy_at: _,
+        } = self;
+        calling.is_some()
+            || confirming.is_some()
+            || closing.is_some()
+            || stash.is_some()
+            || *confirm_due
+            || *probes + *pings > 0
+            || !controls.is_empty()
+            || !relay_queue.is_empty()
+            || !outcomes.is_empty()
+            || !kept.is_empty()
+            || !control_budget.is_full(now)
+    }
+
+    /// Whether the levels are kept in a rest; `None` while one of them has something to say or to wait for.
+    fn levels_at_rest(&self) -> Option<bool> {
+        let Some(levels) = &self.levels else {
+            return Some(false);
+        };
+        // Levels that are kept keep what they wait for.
+        let is_idle = levels.requests.is_empty() && (levels.has_flows || levels.replies.may_rest());
+        is_idle.then_some(levels.has_flows)
+    }
+}
+
+impl Resident {
+    /// The peer as it was; what is large is given back. `rng` is for what it draws from now on.
+    pub(crate) fn wake(&mut self, common: &Arc<Common>, rng: Rng) -> Peer {
+        let base = self.sessions.since();
+        let paths = self.paths.wake(base, rng.fork("paths"));
+        let mut peer = self.peer(common, rng, paths);
+        peer.levels = self.levels.take();
+        peer
+    }
+
+    /// The peer as it is but for its levels: to be looked at.
+    pub(crate) fn picture(&self, common: &Arc<Common>) -> Peer {
+        let paths = self.paths.picture(self.sessions.since());
+        // What is looked at draws nothing.
+        self.peer(common, Rng::from_seed([0; 32]), paths)
+    }
+
+    fn peer(&self, common: &Arc<Common>, rng: Rng, paths: Paths) -> Peer {
+        // Whatever is made new on waking counts from a time that has passed.
+        let base = self.sessions.since();
+        let active = paths.active().map(|(key, _)| key);
+        let key = active.unwrap_or(crate::path::PathKey(0));
+        let path = (PathKey(key.0), paths.max_datagram_bytes(key) as u64);
+        let id = self.id();
+        let mut peer = Peer::new(base, id, self.is_smaller, Arc::clone(common), rng);
+        if let Identity::Record(record) = &self.identity {
+            peer.record = Some(record.clone());
+        }
+        peer.name = self.name.as_deref().map(str::to_owned);
+        peer.capabilities = self.capabilities;
+        peer.sessions = self.sessions.wake();
+        peer.paths = paths;
+        (peer.recovery, peer.received) = self.recovery.wake(base, common.congestion, path);
+        // All copies of requests that were executed left before the newest packet.
+        peer.request_floor = self.recovery.largest_received().unwrap_or(0);
+        peer.epoch = Epoch::wake(self.epoch);
+        peer.busy_at = self.busy_at.some(base);
+        peer.traffic = Traffic {
+            sent_bytes: self.sent_bytes,
+            received_bytes: self.received_bytes,
+            sent_packets: self.sent_packets,
+            lost_packets: self.lost_packets,
+            last_received: self.last_received.get(base),
+        };
+        peer
+    }
+
+    /// The name under which it was found or introduced.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Its identity.
+    pub(crate) fn id(&self) -> NodeId {
+        match &self.identity {
+            Identity::Record(record) => record.id,
+            Identity::Id(id) => *id,
+        }
+    }
+
+    /// The token that would end its session.
+    pub(crate) fn reset_token(&self) -> &[u8; 16] {
+        self.sessions.reset_token()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that a peer holds at rest: it has no heap memory but a name, and levels where there were flows.
+    #[test]
+    fn a_peer_at_rest_is_small() {
+        assert!(size_of::<Resident>() <= 624, "{}", size_of::<Resident>());
+    }
+}

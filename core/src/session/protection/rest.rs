@@ -1,0 +1,110 @@
+//! A session of a peer at rest: secrets instead of expanded keys, and of the replay window the numbers nearest to the
+//! newest. Nothing that opened is forgotten, so that no packet opens a second time after a rest.
+
+use zeroize::Zeroizing;
+
+use super::keys::{HeaderKey, PhaseKey};
+use super::{Opening, Sealing, Session, Suite};
+use crate::session::replay::{ReplayAtRest, ReplayWindow};
+use crate::time::Sparse;
+
+/// What a session needs to go on later.
+#[derive(Clone)]
+pub(crate) struct SessionAtRest {
+    pub(crate) local_index: u32,
+    remote_index: u32,
+    pub(crate) remote_reset_token: [u8; 16],
+    is_initiator: bool,
+    suite: Suite,
+    sealing_phase: bool,
+    opening_phase: bool,
+    sealing: DirectionAtRest,
+    opening: DirectionAtRest,
+    sealing_first: Sparse,
+    replay: ReplayAtRest,
+    forgeries: u64,
+}
+
+/// The keys of one direction.
+#[derive(Clone)]
+struct DirectionAtRest {
+    header_key: Zeroizing<[u8; 32]>,
+    secret: Zeroizing<[u8; 32]>,
+    first_in_phase: Sparse,
+}
+
+impl Session {
+    /// The session at rest; `None` where nothing came yet from which packet numbers could be restored. The key of a
+    /// past phase goes: what comes so late says nothing that anybody waits for.
+    pub(crate) fn rest(&self) -> Option<SessionAtRest> {
+        let Self {
+            local_index,
+            remote_index,
+            remote_reset_token,
+            is_initiator,
+            suite,
+            sealing,
+            opening,
+        } = self;
+        if opening.resumed_after > opening.replay.largest() {
+            return None;
+        }
+        let direction = |header: &HeaderKey, key: &PhaseKey, first| DirectionAtRest {
+            header_key: header.key().clone(),
+            secret: key.secret().clone(),
+            first_in_phase: Sparse::of(first),
+        };
+        let (s, o) = (sealing, opening);
+        Some(SessionAtRest {
+            local_index: *local_index,
+            remote_index: *remote_index,
+            remote_reset_token: *remote_reset_token,
+            is_initiator: *is_initiator,
+            suite: *suite,
+            sealing_phase: s.phase,
+            opening_phase: o.phase,
+            sealing: direction(&s.header, &s.key, s.first_in_phase),
+            opening: direction(&o.header, &o.key, o.first_in_phase),
+            sealing_first: Sparse::of(s.first),
+            replay: o.replay.rest(),
+            forgeries: o.forgeries,
+        })
+    }
+}
+
+impl SessionAtRest {
+    /// Whether this side opened the handshake.
+    pub(crate) const fn is_initiator(&self) -> bool {
+        self.is_initiator
+    }
+
+    /// The session as it was; keys are expanded when they are used.
+    pub(crate) fn wake(&self) -> Session {
+        let (sealing, opening) = (&self.sealing, &self.opening);
+        Session {
+            local_index: self.local_index,
+            remote_index: self.remote_index,
+            remote_reset_token: self.remote_reset_token,
+            is_initiator: self.is_initiator,
+            suite: self.suite,
+            sealing: Sealing {
+                header: HeaderKey::new(self.suite, sealing.header_key.clone()),
+                key: PhaseKey::new(self.suite, sealing.secret.clone()),
+                phase: self.sealing_phase,
+                first: self.sealing_first.get(),
+                first_in_phase: sealing.first_in_phase.get(),
+            },
+            opening: Opening {
+                header: HeaderKey::new(self.suite, opening.header_key.clone()),
+                key: PhaseKey::new(self.suite, opening.secret.clone()),
+                phase: self.opening_phase,
+                first_in_phase: opening.first_in_phase.get(),
+                next: None,
+                previous: None,
+                replay: ReplayWindow::wake(self.replay),
+                resumed_after: None,
+                forgeries: self.forgeries,
+            },
+        }
+    }
+}
