@@ -1,5 +1,5 @@
 //! What strangers and peers may use up: each documented budget and bound, held by flooding it at one moment
-//! (`limits`; protocol §3.4 to §3.6, §4.6, §5.4, §11).
+//! (`limits`; protocol §3.4 to §3.6, §4.6, §11).
 
 use core::net::SocketAddr;
 
