@@ -1,8 +1,9 @@
 //! What stands under both drivers: a node's place on a machine, whatever runs its loop.
 //!
-//! [`Place::open`] opens state directory and sockets from [`NodeOptions`], which [`settings`] reads; [`carry_out`] does what the engine asks of
-//! the outside; [`watch`] notices new addresses; [`ticket_request`] and [`page_url`] make the first link to the page.
-//! Nothing here owns an engine or waits for a datagram: that is the driver's part (docs/drivers.md).
+//! [`Place::open`] opens state directory and sockets from [`NodeOptions`], which [`settings`] reads; [`carry_out`]
+//! does what the engine asks of the outside; [`watch`] notices new addresses; [`ticket_request`] and [`page_url`]
+//! make the first link to the page. Nothing here owns an engine or waits for a datagram: that is the driver's part
+//! (docs/drivers.md).
 
 mod clock;
 mod effects;
