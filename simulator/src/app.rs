@@ -70,7 +70,7 @@ pub(crate) enum Reaction {
 /// What one host's application knows. A crash of the host empties it.
 #[derive(Default)]
 pub struct Application {
-    /// The last [`EVENTS_KEPT`] things that its engine told it.
+    /// The last `EVENTS_KEPT` things that its engine told it.
     pub events: VecDeque<(Instant, Event)>,
     /// How many things its engine told it in all.
     pub events_seen: u64,
