@@ -16,8 +16,6 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 
 /// Socket buffers asked for, bytes: 20 ms at 1.6 Gbit/s. The system may grant less.
 pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 << 20;
-/// `EMSGSIZE` of Linux.
-const TOO_LARGE: i32 = 90;
 /// One receive buffer, bytes: the largest run of datagrams that the system joins.
 const RECEIVE_BYTES: usize = 1 << 16;
 
@@ -188,7 +186,7 @@ impl Sockets {
                     let alone = contents.len() <= segment || port.state.max_gso_segments() > 1;
                     kept.sent_bytes += if alone { contents.len() } else { 0 };
                     // A datagram too large for the path says nothing against the path.
-                    if alone && error.raw_os_error() != Some(TOO_LARGE) {
+                    if alone && !quinn_udp::is_msg_size_err(&error) {
                         self.refused = Some(kept.transmit);
                     }
                 }

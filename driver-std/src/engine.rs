@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use p2p_core::api::{Command, Effect};
+use p2p_core::api::{Arrival, Command, Effect};
 use p2p_core::limits;
 use p2p_core::time::Instant;
 use p2p_host::{Clock, InterfaceWatch, LocalAddresses, PeerKeeper, carry_out, watch};
@@ -68,8 +68,14 @@ impl Engine {
         for input in std::iter::once(first).chain(rest) {
             let now = self.clock.now();
             match input {
-                Input::Datagram(from, mut bytes) => {
-                    self.node.handle_datagram(now, from, &mut bytes);
+                Input::Datagrams(mut datagrams) => {
+                    let arrival = Arrival {
+                        from: datagrams.from,
+                        to: datagrams.to,
+                        segment_size: datagrams.segment_size,
+                        bytes: &mut datagrams.bytes,
+                    };
+                    self.node.handle_arrival(now, arrival);
                 }
                 Input::Http(input) => self.exchanges.handle_input(now, self.node.as_mut(), input),
                 Input::Command(command) => self.command(command),
@@ -129,7 +135,10 @@ impl Engine {
                 return false;
             };
             let bytes = buffer.get(..transmit.len).unwrap_or_default();
-            self.sockets.send(transmit.to, bytes, transmit.segment_size);
+            if !self.sockets.send(&transmit, bytes) {
+                let now = self.clock.now();
+                self.node.handle_send_error(now, transmit.to, transmit.from);
+            }
         }
         true
     }
