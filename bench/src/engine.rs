@@ -37,7 +37,7 @@ const RECEIVING: usize = 2;
 ///
 /// # Errors
 /// Where the engines do not find each other.
-pub fn run(workload: Workload, seconds: f64, packets: Option<u64>) -> Result<(), Failure> {
+pub(crate) fn run(workload: Workload, seconds: f64, packets: Option<u64>) -> Result<(), Failure> {
     let mut bench = Bench::new()?;
     bench.connect()?;
     let mut driver = Driver::new(workload, bench.node(RECEIVING)?.id(), bench.now);

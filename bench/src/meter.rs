@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 
 /// What has arrived so far.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub(crate) struct Meter {
     bytes: AtomicU64,
     count: AtomicU64,
     window: Mutex<Option<Window>>,
@@ -36,7 +36,7 @@ struct Window {
 
 impl Meter {
     /// A meter with its watching thread.
-    pub fn start() -> Arc<Self> {
+    pub(crate) fn start() -> Arc<Self> {
         let meter = Arc::new(Self::default());
         let watched = Arc::downgrade(&meter);
         thread::spawn(move || {
@@ -50,13 +50,13 @@ impl Meter {
     }
 
     /// So many bytes arrived, in so many units (datagrams, requests, reads).
-    pub fn add(&self, bytes: u64, count: u64) {
+    pub(crate) fn add(&self, bytes: u64, count: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.count.fetch_add(count, Ordering::Relaxed);
     }
 
     /// All bytes and units so far.
-    pub fn totals(&self) -> (u64, u64) {
+    pub(crate) fn totals(&self) -> (u64, u64) {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (of(&self.bytes), of(&self.count))
     }
@@ -80,7 +80,7 @@ impl Meter {
     }
 
     /// The window from the first arrival to the last; empty where nothing arrived.
-    pub fn figures(&self) -> Figures {
+    pub(crate) fn figures(&self) -> Figures {
         let window = self.window.lock().ok().and_then(|w| *w);
         let Some(Window { first, last }) = window else {
             return Figures::default();

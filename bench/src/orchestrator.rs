@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// Where no result came at all; single failures are printed and leave gaps in the table.
-pub fn run(
+pub(crate) fn run(
     workloads: &[Workload],
     systems: &[System],
     rounds: u32,

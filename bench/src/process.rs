@@ -16,7 +16,7 @@ use crate::workload::Workload;
 
 /// Why a measurement came to nothing.
 #[derive(Debug)]
-pub struct Failure(pub String);
+pub(crate) struct Failure(pub String);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +34,7 @@ impl<E: std::error::Error> From<E> for Failure {
 ///
 /// # Errors
 /// Where the system cannot be set up.
-pub fn serve(system: System, workload: Workload) -> Result<(), Failure> {
+pub(crate) fn serve(system: System, workload: Workload) -> Result<(), Failure> {
     let meter = Meter::start();
     let listened = Arc::clone(&meter);
     thread::spawn(move || obey(&listened));
@@ -61,7 +61,7 @@ fn obey(meter: &Meter) {
 ///
 /// # Errors
 /// Where the connection fails.
-pub fn drive(
+pub(crate) fn drive(
     system: System,
     workload: Workload,
     contact: &str,
@@ -74,7 +74,7 @@ pub fn drive(
 }
 
 /// Has the server note its memory, and waits until it did.
-pub fn mark() {
+pub(crate) fn mark() {
     println!("mark");
     let mut line = String::new();
     let _ = io::stdin().lock().read_line(&mut line);

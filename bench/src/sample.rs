@@ -9,7 +9,7 @@ use crate::workload::{IDLE_COUNTED, Workload};
 
 /// One figure of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metric {
+pub(crate) struct Metric {
     /// Its key in the JSON line.
     pub key: &'static str,
     /// Its heading in the table, with the unit.
@@ -20,7 +20,7 @@ pub struct Metric {
 
 impl Metric {
     /// A figure of which more is better.
-    pub const fn more(key: &'static str, heading: &'static str) -> Self {
+    pub(crate) const fn more(key: &'static str, heading: &'static str) -> Self {
         Self {
             key,
             heading,
@@ -29,7 +29,7 @@ impl Metric {
     }
 
     /// A figure of which less is better.
-    pub const fn less(key: &'static str, heading: &'static str) -> Self {
+    pub(crate) const fn less(key: &'static str, heading: &'static str) -> Self {
         Self {
             key,
             heading,
@@ -40,22 +40,22 @@ impl Metric {
 
 /// Named numbers, as one process tells them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures(pub BTreeMap<String, f64>);
+pub(crate) struct Figures(pub BTreeMap<String, f64>);
 
 impl Figures {
     /// Adds one number.
-    pub fn with(mut self, key: &str, value: f64) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: f64) -> Self {
         self.0.insert(key.to_owned(), value);
         self
     }
 
     /// A number by name; none where the process did not tell it.
-    pub fn number(&self, key: &str) -> Option<f64> {
+    pub(crate) fn number(&self, key: &str) -> Option<f64> {
         self.0.get(key).copied()
     }
 
     /// As one line of JSON.
-    pub fn to_line(&self) -> String {
+    pub(crate) fn to_line(&self) -> String {
         Value::Object(self.object()).to_string()
     }
 
@@ -67,7 +67,7 @@ impl Figures {
     }
 
     /// From one line of JSON; none where it is not an object of numbers.
-    pub fn from_line(line: &str) -> Option<Self> {
+    pub(crate) fn from_line(line: &str) -> Option<Self> {
         let value: Map<String, Value> = serde_json::from_str(line).ok()?;
         let number = |(key, value): (String, Value)| Some((key, value.as_f64()?));
         value
@@ -80,7 +80,7 @@ impl Figures {
 
 /// One result: one system, one workload, one round.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Which system.
     pub system: System,
     /// What was measured.
@@ -93,7 +93,7 @@ pub struct Sample {
 
 impl Sample {
     /// As one line of JSON.
-    pub fn to_line(&self) -> String {
+    pub(crate) fn to_line(&self) -> String {
         let mut object = self.figures.object();
         object.insert("system".to_owned(), json!(self.system.name()));
         object.insert("workload".to_owned(), json!(self.workload.name()));
@@ -105,7 +105,7 @@ impl Sample {
 /// Computes the figures of a workload from what the receiving and the driving process told.
 ///
 /// Returns `None` where one of them told too little, or nothing arrived.
-pub fn combine(workload: Workload, served: &Figures, driven: &Figures) -> Option<Figures> {
+pub(crate) fn combine(workload: Workload, served: &Figures, driven: &Figures) -> Option<Figures> {
     let positive = |figures: &Figures, key: &str| figures.number(key).filter(|n| *n > 0.0);
     let cpu_s = served.number("cpu_s").unwrap_or(0.0) + driven.number("cpu_s").unwrap_or(0.0);
     let raw = Figures::default().with("cpu_s", cpu_s);
@@ -160,7 +160,7 @@ pub fn combine(workload: Workload, served: &Figures, driven: &Figures) -> Option
 }
 
 /// Median and 99th percentile, microseconds, of round-trip times in nanoseconds.
-pub fn percentiles(mut nanos: Vec<u64>) -> Figures {
+pub(crate) fn percentiles(mut nanos: Vec<u64>) -> Figures {
     nanos.sort_unstable();
     let at = |share: f64| {
         let index = (nanos.len() as f64 * share) as usize;

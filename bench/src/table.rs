@@ -7,7 +7,7 @@ use crate::systems::System;
 use crate::workload::Workload;
 
 /// Renders all results as one Markdown table.
-pub fn render(samples: &[Sample]) -> String {
+pub(crate) fn render(samples: &[Sample]) -> String {
     let mut text = String::from("\n| workload | figure |");
     for system in System::ALL {
         let _ = write!(text, " {} |", system.name());

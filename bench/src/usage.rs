@@ -6,7 +6,7 @@ use std::fs;
 const TICKS_PER_S: f64 = 100.0;
 
 /// CPU seconds of this process so far, user and system, all threads; steps of 10 ms.
-pub fn cpu_seconds() -> f64 {
+pub(crate) fn cpu_seconds() -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The command in parentheses may hold anything: count from its end. utime and stime are fields 14 and 15.
     let after = text.rsplit_once(')').map_or("", |(_, after)| after);
@@ -16,7 +16,7 @@ pub fn cpu_seconds() -> f64 {
 }
 
 /// Resident memory of this process, KiB.
-pub fn resident_kib() -> f64 {
+pub(crate) fn resident_kib() -> f64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())

@@ -3,19 +3,19 @@
 use crate::sample::Metric;
 
 /// Connections on which the idle measurement warms tables and allocators up before it counts.
-pub const IDLE_WARM: usize = 100;
+pub(crate) const IDLE_WARM: usize = 100;
 /// Idle connections that are counted.
-pub const IDLE_COUNTED: usize = 1_000;
+pub(crate) const IDLE_COUNTED: usize = 1_000;
 /// Requests under way at once; what one peer may have waiting ([`p2p_core::limits::REQUESTS_PER_PEER`]).
-pub const REQUESTS_IN_FLIGHT: usize = 64;
+pub(crate) const REQUESTS_IN_FLIGHT: usize = 64;
 /// Body of a request and of its answer, bytes.
-pub const REQUEST_BYTES: usize = 64;
+pub(crate) const REQUEST_BYTES: usize = 64;
 /// Body of a datagram, bytes.
-pub const DATAGRAM_BYTES: usize = 200;
+pub(crate) const DATAGRAM_BYTES: usize = 200;
 
 /// One kind of measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Workload {
+pub(crate) enum Workload {
     /// One reliable stream, as fast as it goes.
     Bulk,
     /// One request after the other, 64 bytes each way, both processes on one core where `taskset` exists.
@@ -30,7 +30,7 @@ pub enum Workload {
 
 impl Workload {
     /// Every workload, in the order in which they run.
-    pub const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Bulk,
         Self::Serial,
         Self::Requests,
@@ -39,7 +39,7 @@ impl Workload {
     ];
 
     /// The word for it on the command line and in results.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bulk => "bulk",
             Self::Serial => "serial",
@@ -50,12 +50,12 @@ impl Workload {
     }
 
     /// The workload of that name.
-    pub fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|w| w.name() == name)
     }
 
     /// What a word of the command line stands for: one workload, both kinds of requests, or all.
-    pub fn group(name: &str) -> Option<&'static [Self]> {
+    pub(crate) fn group(name: &str) -> Option<&'static [Self]> {
         Some(match name {
             "bulk" => &[Self::Bulk],
             "serial" => &[Self::Serial],
@@ -68,7 +68,7 @@ impl Workload {
     }
 
     /// The figures in which this measurement ends, in the order of the table.
-    pub fn metrics(self) -> &'static [Metric] {
+    pub(crate) fn metrics(self) -> &'static [Metric] {
         match self {
             Self::Bulk => {
                 const {

@@ -16,7 +16,7 @@ use crate::node_arguments::NodeArguments;
     max_term_width = 100,
     after_help = "See also: p2p help exit-codes"
 )]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Options of every command.
     #[command(flatten)]
     pub global: Global,
@@ -27,7 +27,7 @@ pub struct Arguments {
 
 /// Options of every command.
 #[derive(Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// Print one JSON object, or one for each line, instead of text
     #[arg(long, global = true)]
     pub json: bool,
@@ -47,7 +47,7 @@ pub struct Global {
 
 /// What to do.
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run a node in the foreground, until Ctrl-C
     Up(Up),
     /// Run a node that introduces and relays others, and print the address to hand out
@@ -126,7 +126,7 @@ pub enum Command {
 
 /// `p2p up`
 #[derive(Args)]
-pub struct Up {
+pub(crate) struct Up {
     /// How the node is set up.
     #[command(flatten)]
     pub node: NodeArguments,
@@ -134,7 +134,7 @@ pub struct Up {
 
 /// `p2p introducer`
 #[derive(Args)]
-pub struct Introducer {
+pub(crate) struct Introducer {
     /// How the node is set up.
     #[command(flatten)]
     pub node: NodeArguments,
@@ -142,7 +142,7 @@ pub struct Introducer {
 
 /// `p2p connect`
 #[derive(Args)]
-pub struct Connect {
+pub(crate) struct Connect {
     /// Id, name, name@introducer, or id@host:port for a peer at a known address
     pub target: String,
     /// Ask this introducer: id, first characters of it, or host
@@ -155,7 +155,7 @@ pub struct Connect {
 
 /// `p2p ping`
 #[derive(Args)]
-pub struct Ping {
+pub(crate) struct Ping {
     /// Id, first 8 characters of it, or name
     pub peer: String,
     /// How many
@@ -171,7 +171,7 @@ pub struct Ping {
 
 /// `p2p msg`
 #[derive(Args)]
-pub struct Msg {
+pub(crate) struct Msg {
     /// Id, first 8 characters of it, or name
     pub peer: String,
     /// The text; - for standard input
@@ -186,7 +186,7 @@ pub struct Msg {
 
 /// `p2p tail`
 #[derive(Args)]
-pub struct Tail {
+pub(crate) struct Tail {
     /// Only what arrives on this channel
     #[arg(long)]
     pub channel: Option<u32>,
@@ -203,7 +203,7 @@ pub struct Tail {
 
 /// `p2p request`
 #[derive(Args)]
-pub struct Request {
+pub(crate) struct Request {
     /// Id, first 8 characters of it, or name
     pub peer: String,
     /// Name of the service: echo and node.hello are everywhere
@@ -217,7 +217,7 @@ pub struct Request {
 
 /// `p2p pipe`
 #[derive(Args)]
-pub struct Pipe {
+pub(crate) struct Pipe {
     /// Id, first 8 characters of it, or name; with --listen: only from this peer
     #[arg(required_unless_present = "listen")]
     pub peer: Option<String>,
@@ -234,7 +234,7 @@ pub struct Pipe {
 
 /// `p2p token`
 #[derive(Subcommand)]
-pub enum Token {
+pub(crate) enum Token {
     /// Print it
     Print,
     /// Print the name of the file that holds it

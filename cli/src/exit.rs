@@ -1,30 +1,30 @@
 //! Exit codes, the same for every command (docs/cli.md), and which of them a problem code of the HTTP surface means.
 
 /// Everything was done.
-pub const OK: u8 = 0;
+pub(crate) const OK: u8 = 0;
 /// Something failed that has no code of its own.
-pub const GENERIC: u8 = 1;
+pub(crate) const GENERIC: u8 = 1;
 /// The command line, or a value on it, is wrong.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// No node answers on this machine.
-pub const NOT_RUNNING: u8 = 3;
+pub(crate) const NOT_RUNNING: u8 = 3;
 /// The token is missing or wrong.
-pub const AUTH: u8 = 4;
+pub(crate) const AUTH: u8 = 4;
 /// There is no such peer, service, or thing.
-pub const NOT_FOUND: u8 = 5;
+pub(crate) const NOT_FOUND: u8 = 5;
 /// The peer or introducer cannot be reached.
-pub const UNREACHABLE: u8 = 6;
+pub(crate) const UNREACHABLE: u8 = 6;
 /// No answer in time.
-pub const TIMEOUT: u8 = 7;
+pub(crate) const TIMEOUT: u8 = 7;
 /// It clashes with the present state: ambiguous, in use, taken.
-pub const CONFLICT: u8 = 8;
+pub(crate) const CONFLICT: u8 = 8;
 /// The other side refused.
-pub const REFUSED: u8 = 9;
+pub(crate) const REFUSED: u8 = 9;
 /// Keys or content are not what they should be.
-pub const INTEGRITY: u8 = 10;
+pub(crate) const INTEGRITY: u8 = 10;
 
 /// The table as `p2p help exit-codes` prints it.
-pub const TABLE: &str = "\
+pub(crate) const TABLE: &str = "\
 Exit codes of all commands:
 
    0  done
@@ -41,7 +41,7 @@ Exit codes of all commands:
 
 /// The exit code for a problem of the HTTP surface; where the code is new, its status decides.
 #[must_use]
-pub fn of_problem(code: &str, status: u16) -> u8 {
+pub(crate) fn of_problem(code: &str, status: u16) -> u8 {
     match code {
         "not_loopback" | "host_not_allowed" | "cross_site" | "unauthorized" | "locked_out"
         | "ticket_invalid" | "csrf_required" | "token_required" => AUTH,

@@ -10,7 +10,7 @@ use crate::output::escape;
 
 /// Why a command did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// How the process ends.
     pub exit_code: u8,
     /// Stable code: one of the HTTP surface's, or one of this program's.
@@ -25,7 +25,7 @@ pub struct Failure {
 
 impl Failure {
     /// Makes a failure of this program's own.
-    pub fn new(exit_code: u8, code: &str, what: impl Into<String>) -> Self {
+    pub(crate) fn new(exit_code: u8, code: &str, what: impl Into<String>) -> Self {
         Self {
             exit_code,
             code: code.to_owned(),
@@ -37,25 +37,25 @@ impl Failure {
 
     /// Says why.
     #[must_use]
-    pub fn because(mut self, why: impl fmt::Display) -> Self {
+    pub(crate) fn because(mut self, why: impl fmt::Display) -> Self {
         self.why = why.to_string();
         self
     }
 
     /// Says what to do about it.
     #[must_use]
-    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+    pub(crate) fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = fix.into();
         self
     }
 
     /// A value on the command line is wrong.
-    pub fn usage(what: impl Into<String>) -> Self {
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self::new(exit::USAGE, "usage", what)
     }
 
     /// The state directory refused.
-    pub fn from_state(exit_code: u8, error: &p2p_storage::StateError) -> Self {
+    pub(crate) fn from_state(exit_code: u8, error: &p2p_storage::StateError) -> Self {
         let code = match error.kind {
             p2p_storage::StateErrorKind::InUse => "state_in_use",
             p2p_storage::StateErrorKind::Permissions => "state_permissions",
@@ -70,7 +70,7 @@ impl Failure {
     }
 
     /// Reads a problem document; anything else is shown as its status.
-    pub fn from_problem(status: u16, body: &[u8]) -> Self {
+    pub(crate) fn from_problem(status: u16, body: &[u8]) -> Self {
         let problem: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
         let code = match text("code") {
@@ -103,7 +103,7 @@ impl Failure {
     }
 
     /// The failure as `--json` prints it.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({"error": {
             "code": self.code,
             "exit_code": self.exit_code,

@@ -7,7 +7,7 @@ const UNTIL_STDIN_ENDS: &str = "until_stdin_ends";
 
 /// How a node is set up, as far as the command line says.
 #[derive(Clone, Default)]
-pub struct NodeArguments {
+pub(crate) struct NodeArguments {
     /// Values of settings.
     pub given: Given,
     /// Whether it ends when standard input ends, as a child of another program.

@@ -9,7 +9,7 @@ use crate::exit;
 use crate::failure::Failure;
 
 /// The address where a node serves HTTP unless it is told otherwise.
-pub const DEFAULT_HTTP: SocketAddr =
+pub(crate) const DEFAULT_HTTP: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// File of the state directory that names the address of a node that runs.
 const ADDRESS_FILE: &str = "http-address";
@@ -18,7 +18,7 @@ const ADDRESS_FILE: &str = "http-address";
 ///
 /// # Errors
 /// A failure where none is given and there is no home directory.
-pub fn state_directory(given: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(crate) fn state_directory(given: Option<&Path>) -> Result<PathBuf, Failure> {
     given.map_or_else(
         || p2p_storage::default_path().map_err(|e| Failure::from_state(exit::GENERIC, &e)),
         |path| Ok(path.to_owned()),
@@ -26,7 +26,7 @@ pub fn state_directory(given: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 /// The file with the token.
-pub fn token_path(state: &Path) -> PathBuf {
+pub(crate) fn token_path(state: &Path) -> PathBuf {
     state.join(p2p_storage::TOKEN_FILE)
 }
 
@@ -34,7 +34,7 @@ pub fn token_path(state: &Path) -> PathBuf {
 ///
 /// # Errors
 /// A failure where the file is there and cannot be used.
-pub fn token(state: &Path) -> Result<Option<String>, Failure> {
+pub(crate) fn token(state: &Path) -> Result<Option<String>, Failure> {
     if !token_path(state).exists() {
         return Ok(None);
     }
@@ -43,14 +43,14 @@ pub fn token(state: &Path) -> Result<Option<String>, Failure> {
 }
 
 /// Leaves the address of a node that runs, for clients that know its state directory only.
-pub fn leave_address(state: &Path, http: SocketAddr) {
+pub(crate) fn leave_address(state: &Path, http: SocketAddr) {
     if let Err(e) = fs::write(state.join(ADDRESS_FILE), format!("http://{http}\n")) {
         log::warn!("the HTTP address is not left in the state directory: {e}");
     }
 }
 
 /// Takes the address back.
-pub fn take_address_back(state: &Path) {
+pub(crate) fn take_address_back(state: &Path) {
     let _ = fs::remove_file(state.join(ADDRESS_FILE));
 }
 
@@ -58,7 +58,7 @@ pub fn take_address_back(state: &Path) {
 ///
 /// # Errors
 /// A usage failure where what is given is no loopback address: the token must not leave this machine in the clear.
-pub fn http_address(given: Option<&str>, state: &Path) -> Result<SocketAddr, Failure> {
+pub(crate) fn http_address(given: Option<&str>, state: &Path) -> Result<SocketAddr, Failure> {
     if let Some(text) = given {
         return parse_address(text);
     }

@@ -5,14 +5,14 @@ use p2p_core::time::Instant;
 
 /// Turns the engine's time into time of day.
 #[derive(Clone, Copy, Debug)]
-pub struct WallClock {
+pub(crate) struct WallClock {
     start: Instant,
     start_unix_ms: u64,
 }
 
 impl WallClock {
     /// `unix_ms` is the time of day at `now`, in milliseconds since 1970-01-01T00:00:00Z.
-    pub const fn new(now: Instant, unix_ms: u64) -> Self {
+    pub(crate) const fn new(now: Instant, unix_ms: u64) -> Self {
         Self {
             start: now,
             start_unix_ms: unix_ms,
@@ -20,7 +20,7 @@ impl WallClock {
     }
 
     /// Time of day at `at`, for example `2026-02-03T04:05:06.789Z`.
-    pub fn rfc3339(&self, at: Instant) -> String {
+    pub(crate) fn rfc3339(&self, at: Instant) -> String {
         let later = at.saturating_since(self.start).as_millis();
         let earlier = self.start.saturating_since(at).as_millis();
         let ms = u128::from(self.start_unix_ms)

@@ -4,7 +4,7 @@
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Writes bytes in base64 with padding.
-pub fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let byte = |i: usize| u32::from(group.get(i).copied().unwrap_or(0));
@@ -22,7 +22,7 @@ pub fn base64(bytes: &[u8]) -> String {
 }
 
 /// Undoes percent-encoding; `None` for a broken escape or bytes that are not UTF-8. `plus_is_space` for queries.
-pub fn percent_decode(text: &str, plus_is_space: bool) -> Option<String> {
+pub(crate) fn percent_decode(text: &str, plus_is_space: bool) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -41,16 +41,16 @@ pub fn percent_decode(text: &str, plus_is_space: bool) -> Option<String> {
 
 /// A mark of this run, so that cursors and ids of an earlier run are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunMark(pub u32);
+pub(crate) struct RunMark(pub u32);
 
 impl RunMark {
     /// Writes a number as an opaque text.
-    pub fn encode(self, number: u64) -> String {
+    pub(crate) fn encode(self, number: u64) -> String {
         format!("{:08x}-{number}", self.0)
     }
 
     /// Reads a number; `None` where the text is foreign or of another run.
-    pub fn decode(self, text: &str) -> Option<u64> {
+    pub(crate) fn decode(self, text: &str) -> Option<u64> {
         let (mark, number) = text.split_once('-')?;
         let canonical = !number.starts_with('+');
         let same = u32::from_str_radix(mark, 16).ok()? == self.0 && mark.len() == 8;
@@ -58,7 +58,7 @@ impl RunMark {
     }
 
     /// Whether the text has the form of a cursor, of whatever run.
-    pub fn well_formed(text: &str) -> bool {
+    pub(crate) fn well_formed(text: &str) -> bool {
         text.split_once('-').is_some_and(|(mark, number)| {
             mark.len() == 8
                 && mark.bytes().all(|b| b.is_ascii_hexdigit())

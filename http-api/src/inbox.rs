@@ -10,13 +10,13 @@ use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 
 /// Most items kept: enough for a second of a busy application.
-pub const INBOX_ITEMS: usize = 1_024;
+pub(crate) const INBOX_ITEMS: usize = 1_024;
 /// Most bytes kept: two messages of the largest size.
-pub const INBOX_BYTES: usize = 32 << 20;
+pub(crate) const INBOX_BYTES: usize = 32 << 20;
 
 /// Which level an item came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ItemKind {
+pub(crate) enum ItemKind {
     /// Level 0.
     Datagram,
     /// Level 1: somebody waits for an answer.
@@ -29,7 +29,7 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// The word clients see.
-    pub const fn text(self) -> &'static str {
+    pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Datagram => "datagram",
             Self::Request => "request",
@@ -39,7 +39,7 @@ impl ItemKind {
     }
 
     /// Reads the word.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         [Self::Datagram, Self::Request, Self::Message, Self::Stream]
             .into_iter()
             .find(|k| k.text() == text)
@@ -48,7 +48,7 @@ impl ItemKind {
 
 /// One thing that arrived.
 #[derive(Clone, Debug)]
-pub struct Item {
+pub(crate) struct Item {
     /// Level.
     pub kind: ItemKind,
     /// From whom.
@@ -69,7 +69,7 @@ pub struct Item {
 
 /// Which items a reader wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// Only this channel.
     pub channel: Option<ChannelId>,
     /// Only this level.
@@ -85,7 +85,7 @@ impl Filter {
 
 /// The items.
 #[derive(Debug, Default)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     items: BTreeMap<u64, Item>,
     datagrams: BTreeSet<u64>,
     bytes: usize,
@@ -96,7 +96,7 @@ pub struct Inbox {
 
 impl Inbox {
     /// Makes room for an item of `len` bytes by dropping the oldest datagrams, only where that is enough.
-    pub fn make_room(&mut self, len: usize) -> bool {
+    pub(crate) fn make_room(&mut self, len: usize) -> bool {
         let kept_items = self.items.len() - self.datagrams.len();
         let kept_bytes = self.bytes - self.datagram_bytes;
         if kept_items >= INBOX_ITEMS || kept_bytes + len > INBOX_BYTES {
@@ -113,7 +113,7 @@ impl Inbox {
     }
 
     /// Adds an item; its number, or `None` where there is no room.
-    pub fn push(&mut self, item: Item) -> Option<u64> {
+    pub(crate) fn push(&mut self, item: Item) -> Option<u64> {
         if !self.make_room(item.data.len()) {
             self.dropped += u64::from(item.kind == ItemKind::Datagram);
             return None;
@@ -129,7 +129,7 @@ impl Inbox {
     }
 
     /// Items after `since` that fit, at most `limit` and about `max_bytes` (one item always passes).
-    pub fn after(
+    pub(crate) fn after(
         &self,
         since: u64,
         filter: Filter,
@@ -150,12 +150,12 @@ impl Inbox {
     }
 
     /// One item.
-    pub fn item(&self, number: u64) -> Option<&Item> {
+    pub(crate) fn item(&self, number: u64) -> Option<&Item> {
         self.items.get(&number)
     }
 
     /// Frees items up to and with `cursor` that fit; how many.
-    pub fn acknowledge(&mut self, cursor: u64, filter: Filter) -> usize {
+    pub(crate) fn acknowledge(&mut self, cursor: u64, filter: Filter) -> usize {
         let done: Vec<u64> = self
             .items
             .range(..=cursor)
@@ -169,17 +169,17 @@ impl Inbox {
     }
 
     /// Items held.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
     /// Bytes held.
-    pub const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Datagrams dropped for want of room.
-    pub const fn dropped(&self) -> u64 {
+    pub(crate) const fn dropped(&self) -> u64 {
         self.dropped
     }
 

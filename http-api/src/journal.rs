@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::encode::RunMark;
 
 /// Events kept.
-pub const JOURNAL_EVENTS: usize = 1_024;
+pub(crate) const JOURNAL_EVENTS: usize = 1_024;
 
 struct Entry {
     kind: &'static str,
@@ -27,7 +27,7 @@ impl Entry {
 
 /// Which events a follower wants.
 #[derive(Clone, Debug, Default)]
-pub struct Interest {
+pub(crate) struct Interest {
     /// Only these kinds; empty for all.
     pub kinds: Vec<String>,
     /// Of what carries a channel, only this one.
@@ -44,7 +44,7 @@ impl Interest {
 
 /// Where a follower goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
+pub(crate) struct Position {
     /// Number of the next event to give.
     pub next: u64,
     /// A gap to tell of first: what the follower named, and why it cannot go on there.
@@ -52,7 +52,7 @@ pub struct Position {
 }
 
 /// The newest events.
-pub struct Journal {
+pub(crate) struct Journal {
     run: RunMark,
     entries: VecDeque<Entry>,
     /// Number of the first entry; numbers start with 1.
@@ -61,7 +61,7 @@ pub struct Journal {
 
 impl Journal {
     /// An empty journal of this run.
-    pub const fn new(run: RunMark) -> Self {
+    pub(crate) const fn new(run: RunMark) -> Self {
         Self {
             run,
             entries: VecDeque::new(),
@@ -70,7 +70,7 @@ impl Journal {
     }
 
     /// Adds an event; `encode` is called when somebody follows, and once at most.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         kind: &'static str,
         channel: Option<u32>,
@@ -89,12 +89,12 @@ impl Journal {
     }
 
     /// Number that the next event will have.
-    pub fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
 
     /// Where a follower starts that has seen `last_id`, or nothing.
-    pub fn position(&self, last_id: Option<&str>) -> Position {
+    pub(crate) fn position(&self, last_id: Option<&str>) -> Position {
         let Some(last_id) = last_id else {
             return Position {
                 next: self.next(),
@@ -127,7 +127,11 @@ impl Journal {
     }
 
     /// The next frame for a follower that wants event `next`: its bytes and where to go on; `None` at the end.
-    pub fn frame(&self, position: &Position, interest: &Interest) -> Option<(String, Position)> {
+    pub(crate) fn frame(
+        &self,
+        position: &Position,
+        interest: &Interest,
+    ) -> Option<(String, Position)> {
         if let Some((from, why)) = &position.gap {
             let data = serde_json::json!({
                 "type": "gap",

@@ -12,13 +12,13 @@ use crate::routes::{Answers, Body, ROUTES, Route};
 use crate::view::ProblemView;
 
 /// Schemas by name.
-pub type Schemas = BTreeMap<String, Value>;
+pub(crate) type Schemas = BTreeMap<String, Value>;
 
 /// Adds a type's schema, and those it refers to; returns its name.
-pub type SchemaOf = fn(&mut Schemas) -> String;
+pub(crate) type SchemaOf = fn(&mut Schemas) -> String;
 
 /// Adds the schema of `T` to `schemas`; returns its name.
-pub fn schema_of<T: ToSchema + PartialSchema>(schemas: &mut Schemas) -> String {
+pub(crate) fn schema_of<T: ToSchema + PartialSchema>(schemas: &mut Schemas) -> String {
     let mut found = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut found);
     for (name, schema) in found {
@@ -29,7 +29,7 @@ pub fn schema_of<T: ToSchema + PartialSchema>(schemas: &mut Schemas) -> String {
 }
 
 /// The whole document.
-pub fn document(version: &str) -> Value {
+pub(crate) fn document(version: &str) -> Value {
     let mut schemas = Schemas::new();
     let problem = schema_of::<ProblemView>(&mut schemas);
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();

@@ -8,11 +8,11 @@ use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 
 /// Messages whose state is kept.
-pub const OUTBOX_MESSAGES: usize = 4_096;
+pub(crate) const OUTBOX_MESSAGES: usize = 4_096;
 
 /// Where a message stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// On its way.
     Queued,
     /// The peer's engine holds it whole.
@@ -23,7 +23,7 @@ pub enum State {
 
 /// One message.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// To whom.
     pub peer: NodeId,
     /// Channel.
@@ -40,7 +40,7 @@ pub struct Sent {
 
 /// The newest messages.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     messages: BTreeMap<u64, Sent>,
     open: BTreeMap<(NodeId, MessageId), u64>,
     last: u64,
@@ -48,7 +48,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Whether one more may be sent; forgets the oldest finished one where that is needed.
-    pub fn make_room(&mut self) -> bool {
+    pub(crate) fn make_room(&mut self) -> bool {
         if self.messages.len() < OUTBOX_MESSAGES {
             return true;
         }
@@ -61,7 +61,7 @@ impl Outbox {
     }
 
     /// Remembers a message; its number.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         now: Instant,
         peer: NodeId,
@@ -91,7 +91,7 @@ impl Outbox {
     }
 
     /// A message ended; its number, where it is one of ours.
-    pub fn finish(
+    pub(crate) fn finish(
         &mut self,
         now: Instant,
         peer: NodeId,
@@ -106,7 +106,7 @@ impl Outbox {
     }
 
     /// One message.
-    pub fn message(&self, number: u64) -> Option<&Sent> {
+    pub(crate) fn message(&self, number: u64) -> Option<&Sent> {
         self.messages.get(&number)
     }
 }

@@ -33,7 +33,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
 
 /// One file.
 #[derive(Clone)]
-pub struct File {
+pub(crate) struct File {
     /// Content type.
     pub content_type: &'static str,
     /// Strong entity tag, with quotes.
@@ -43,13 +43,13 @@ pub struct File {
 }
 
 /// All files of the page.
-pub struct Page {
+pub(crate) struct Page {
     files: BTreeMap<&'static str, File>,
 }
 
 impl Page {
     /// Hashes the files once.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let file = |(name, content_type, body): &(&'static str, &'static str, &'static [u8])| {
             let hash = Blake2s256::digest(body);
             let etag = format!("\"{}\"", encode_z_base_32(&hash[..16]));
@@ -66,7 +66,7 @@ impl Page {
     }
 
     /// A file by its name.
-    pub fn file(&self, name: &str) -> Option<&File> {
+    pub(crate) fn file(&self, name: &str) -> Option<&File> {
         self.files.get(name)
     }
 }

@@ -15,7 +15,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; st
      base-uri 'none'; form-action 'none'";
 
 /// Header fields of every response.
-pub const PROTECTION: &[(&str, &str)] = &[
+pub(crate) const PROTECTION: &[(&str, &str)] = &[
     ("content-security-policy", CONTENT_SECURITY_POLICY),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -30,7 +30,7 @@ pub const PROTECTION: &[(&str, &str)] = &[
 
 /// A complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Full {
+pub(crate) struct Full {
     /// Status.
     pub status: u16,
     /// Header fields besides the protective ones.
@@ -41,7 +41,7 @@ pub struct Full {
 
 impl Full {
     /// A JSON document.
-    pub fn json(status: u16, value: &impl Serialize) -> Self {
+    pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
         let body = serde_json::to_vec(value).unwrap_or_default();
         Self {
             status,
@@ -51,7 +51,7 @@ impl Full {
     }
 
     /// Bytes of a content type.
-    pub fn bytes(status: u16, content_type: &str, body: Bytes) -> Self {
+    pub(crate) fn bytes(status: u16, content_type: &str, body: Bytes) -> Self {
         Self {
             status,
             headers: vec![("content-type", content_type.to_owned())],
@@ -60,7 +60,7 @@ impl Full {
     }
 
     /// No content.
-    pub const fn empty(status: u16) -> Self {
+    pub(crate) const fn empty(status: u16) -> Self {
         Self {
             status,
             headers: Vec::new(),
@@ -69,7 +69,7 @@ impl Full {
     }
 
     /// Adds a header field.
-    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -90,7 +90,7 @@ impl From<Problem> for Full {
 
 /// What a parked request waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WaitFor {
+pub(crate) enum WaitFor {
     /// The end of a connection attempt.
     Connect(OperationId),
     /// The end of a search.
@@ -114,7 +114,7 @@ pub enum WaitFor {
 
 /// A parked request.
 #[derive(Clone, Debug)]
-pub struct Wait {
+pub(crate) struct Wait {
     /// What for.
     pub what: WaitFor,
     /// Until when at most.
@@ -122,7 +122,7 @@ pub struct Wait {
 }
 
 /// What a handler answers.
-pub enum Reply {
+pub(crate) enum Reply {
     /// All at once.
     Full(Full),
     /// Later.

@@ -9,17 +9,17 @@ use p2p_core::limits::{REQUEST_DEADLINE_MAX, SERVICE_NAME_BYTES};
 use p2p_core::time::Instant;
 
 /// Most services registered at once.
-pub const SERVICES: usize = 256;
+pub(crate) const SERVICES: usize = 256;
 /// Most requests waiting for the application at once.
-pub const OPEN_REQUESTS: usize = 1_024;
+pub(crate) const OPEN_REQUESTS: usize = 1_024;
 /// Services that the surface answers itself.
-pub const BUILT_IN: &[&str] = &["echo", "node.hello"];
+pub(crate) const BUILT_IN: &[&str] = &["echo", "node.hello"];
 /// How long a request may wait for the application: no sender waits longer.
 const OPEN_LIFE: Duration = REQUEST_DEADLINE_MAX;
 
 /// What to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     /// Give the body back.
     Echo,
     /// Say who we are.
@@ -32,14 +32,14 @@ pub enum Delivery {
 
 /// Services and open requests.
 #[derive(Debug, Default)]
-pub struct Services {
+pub(crate) struct Services {
     registered: BTreeSet<String>,
     open: BTreeMap<u64, (NodeId, RequestId, Instant)>,
 }
 
 impl Services {
     /// What to do with a request for `service`.
-    pub fn delivery(&self, service: &str) -> Delivery {
+    pub(crate) fn delivery(&self, service: &str) -> Delivery {
         match service {
             "echo" => Delivery::Echo,
             "node.hello" => Delivery::Hello,
@@ -49,14 +49,14 @@ impl Services {
     }
 
     /// Whether a text may name a service.
-    pub fn valid_name(name: &str) -> bool {
+    pub(crate) fn valid_name(name: &str) -> bool {
         !name.is_empty()
             && name.len() <= SERVICE_NAME_BYTES
             && !name.chars().any(|c| c.is_control() || c == '/')
     }
 
     /// Registers a service; whether there was room.
-    pub fn register(&mut self, name: &str) -> bool {
+    pub(crate) fn register(&mut self, name: &str) -> bool {
         if self.registered.len() >= SERVICES && !self.registered.contains(name) {
             return false;
         }
@@ -65,28 +65,34 @@ impl Services {
     }
 
     /// Takes a service back; whether it was there.
-    pub fn unregister(&mut self, name: &str) -> bool {
+    pub(crate) fn unregister(&mut self, name: &str) -> bool {
         self.registered.remove(name)
     }
 
     /// Registered services in order.
-    pub fn registered(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
         self.registered.iter().map(String::as_str)
     }
 
     /// Whether one more request may wait for the application.
-    pub fn has_room(&mut self, now: Instant) -> bool {
+    pub(crate) fn has_room(&mut self, now: Instant) -> bool {
         self.open.retain(|_, (_, _, ends)| *ends > now);
         self.open.len() < OPEN_REQUESTS
     }
 
     /// A request waits under the number of its inbox item.
-    pub fn on_request(&mut self, now: Instant, number: u64, peer: NodeId, request: RequestId) {
+    pub(crate) fn on_request(
+        &mut self,
+        now: Instant,
+        number: u64,
+        peer: NodeId,
+        request: RequestId,
+    ) {
         self.open.insert(number, (peer, request, now + OPEN_LIFE));
     }
 
     /// Takes a waiting request out to answer it.
-    pub fn take(&mut self, now: Instant, number: u64) -> Option<(NodeId, RequestId)> {
+    pub(crate) fn take(&mut self, now: Instant, number: u64) -> Option<(NodeId, RequestId)> {
         let (peer, request, ends) = self.open.remove(&number)?;
         (ends > now).then_some((peer, request))
     }

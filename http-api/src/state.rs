@@ -24,7 +24,7 @@ const NAMES: usize = 4_096;
 
 /// A message that the engine holds for want of room in the inbox.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// From whom.
     pub peer: NodeId,
     /// The engine's number.
@@ -37,7 +37,7 @@ pub struct Waiting {
 
 /// Who uses the two directions of a stream.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ends {
+pub(crate) struct Ends {
     /// Who reads what the peer sends.
     pub reader: Option<HttpId>,
     /// Who writes to the peer.
@@ -45,7 +45,7 @@ pub struct Ends {
 }
 
 /// What the surface remembers.
-pub struct State {
+pub(crate) struct State {
     pub version: String,
     pub driver: &'static str,
     pub clock: WallClock,
@@ -64,7 +64,7 @@ pub struct State {
 
 impl State {
     /// Starts empty.
-    pub fn new(config: SurfaceConfig, now: Instant, wall_clock_unix_ms: u64) -> Self {
+    pub(crate) fn new(config: SurfaceConfig, now: Instant, wall_clock_unix_ms: u64) -> Self {
         let rng = Rng::from_seed(config.rng_seed);
         let run = RunMark(rng.fork("run mark").next_u32());
         Self {
@@ -86,7 +86,7 @@ impl State {
     }
 
     /// A peer's name was learnt.
-    pub fn on_name(&mut self, peer: NodeId, name: &str) {
+    pub(crate) fn on_name(&mut self, peer: NodeId, name: &str) {
         if self.names.len() >= NAMES && !self.names.contains_key(&peer) {
             self.names.pop_first();
         }
@@ -94,7 +94,7 @@ impl State {
     }
 
     /// A search found a name at an introducer.
-    pub fn on_found(&mut self, name: &str, introducer: NodeId, peer: NodeId) {
+    pub(crate) fn on_found(&mut self, name: &str, introducer: NodeId, peer: NodeId) {
         let key = (name.to_owned(), introducer);
         if self.found.len() >= NAMES && !self.found.contains_key(&key) {
             self.found.pop_first();
@@ -103,22 +103,22 @@ impl State {
     }
 
     /// A peer's name, where one was learnt.
-    pub fn name(&self, peer: &NodeId) -> Option<&str> {
+    pub(crate) fn name(&self, peer: &NodeId) -> Option<&str> {
         self.names.get(peer).map(String::as_str)
     }
 
     /// Whose name it is at that introducer, where a search said so.
-    pub fn found(&self, name: &str, introducer: NodeId) -> Option<NodeId> {
+    pub(crate) fn found(&self, name: &str, introducer: NodeId) -> Option<NodeId> {
         self.found.get(&(name.to_owned(), introducer)).copied()
     }
 
     /// Version and driver.
-    pub fn program(&self) -> (&str, &'static str) {
+    pub(crate) fn program(&self) -> (&str, &'static str) {
         (&self.version, self.driver)
     }
 
     /// Reads an id that this run gave out.
-    pub fn own_id(&self, text: &str, code: Code) -> Result<u64, Problem> {
+    pub(crate) fn own_id(&self, text: &str, code: Code) -> Result<u64, Problem> {
         self.run.decode(text).ok_or_else(|| {
             let detail = "The id is not one that this run of the node gave out.";
             Problem::new(code, detail)
@@ -127,7 +127,7 @@ impl State {
 }
 
 /// What a handler works with.
-pub struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     /// The present.
     pub now: Instant,
     /// The engine.
@@ -138,7 +138,10 @@ pub struct Turn<'a> {
 
 impl Turn<'_> {
     /// Gives the engine an order.
-    pub fn command(&mut self, command: Command) -> Result<p2p_core::api::Accepted, ApiMisuse> {
+    pub(crate) fn command(
+        &mut self,
+        command: Command,
+    ) -> Result<p2p_core::api::Accepted, ApiMisuse> {
         self.node.handle_command(self.now, command)
     }
 }

@@ -16,7 +16,7 @@ use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 
 /// Events that an application remembers: a long story must not fill the memory.
-pub const EVENTS_KEPT: usize = 4_096;
+pub(crate) const EVENTS_KEPT: usize = 4_096;
 
 /// How a connection attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The systems that are measured, each with a serving and a driving half for every workload.
 
-pub mod ours;
+pub(crate) mod ours;
 mod quinn;
 mod raw;
 
@@ -14,7 +14,7 @@ use crate::workload::Workload;
 
 /// One of the systems measured side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum System {
+pub(crate) enum System {
     /// This project, through its production driver.
     Ours,
     /// quinn, its default configuration.
@@ -25,10 +25,10 @@ pub enum System {
 
 impl System {
     /// Every system, in the order in which they take turns.
-    pub const ALL: [Self; 3] = [Self::Ours, Self::Quinn, Self::Raw];
+    pub(crate) const ALL: [Self; 3] = [Self::Ours, Self::Quinn, Self::Raw];
 
     /// The word for it on the command line and in results.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ours => "p2p",
             Self::Quinn => "quinn",
@@ -37,17 +37,17 @@ impl System {
     }
 
     /// The system of that name.
-    pub fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.name() == name)
     }
 
     /// Whether the workload means anything to it: raw UDP has no connections.
-    pub fn has(self, workload: Workload) -> bool {
+    pub(crate) fn has(self, workload: Workload) -> bool {
         self != Self::Raw || workload != Workload::Idle
     }
 
     /// Serves until the process ends; says once how to reach it.
-    pub fn serve(
+    pub(crate) fn serve(
         self,
         workload: Workload,
         meter: Arc<Meter>,
@@ -61,7 +61,7 @@ impl System {
     }
 
     /// Drives the workload for so long and returns the driver's own figures.
-    pub fn drive(
+    pub(crate) fn drive(
         self,
         workload: Workload,
         contact: &str,

@@ -33,7 +33,11 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// Serves until the process ends.
-pub fn serve(workload: Workload, meter: Arc<Meter>, ready: &dyn Fn(String)) -> Result<(), Failure> {
+pub(super) fn serve(
+    workload: Workload,
+    meter: Arc<Meter>,
+    ready: &dyn Fn(String),
+) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let certified = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
         let certificate = certified.cert.der().clone();
@@ -90,7 +94,11 @@ async fn receive(
 }
 
 /// Drives the workload against the server that `contact` names.
-pub fn drive(workload: Workload, contact: &str, duration: Duration) -> Result<Figures, Failure> {
+pub(super) fn drive(
+    workload: Workload,
+    contact: &str,
+    duration: Duration,
+) -> Result<Figures, Failure> {
     let wrong = || Failure("the contact is not ADDRESS/CERTIFICATE".to_owned());
     let (address, hex) = contact.split_once('/').ok_or_else(wrong)?;
     let address: SocketAddr = address.parse()?;

@@ -137,7 +137,11 @@ fn body_bytes(workload: Workload) -> usize {
 }
 
 /// Serves until the process ends.
-pub fn serve(workload: Workload, meter: &Meter, ready: &dyn Fn(String)) -> Result<(), Failure> {
+pub(super) fn serve(
+    workload: Workload,
+    meter: &Meter,
+    ready: &dyn Fn(String),
+) -> Result<(), Failure> {
     let mut pipe = Pipe::new()?;
     ready(pipe.socket.local_addr()?.to_string());
     let mut buffer = vec![0; 1 << 16];
@@ -159,7 +163,11 @@ pub fn serve(workload: Workload, meter: &Meter, ready: &dyn Fn(String)) -> Resul
 }
 
 /// Drives the workload against the server that `contact` names.
-pub fn drive(workload: Workload, contact: &str, duration: Duration) -> Result<Figures, Failure> {
+pub(super) fn drive(
+    workload: Workload,
+    contact: &str,
+    duration: Duration,
+) -> Result<Figures, Failure> {
     let to: SocketAddr = contact.parse()?;
     let mut pipe = Pipe::new()?;
     pipe.socket.set_read_timeout(Some(LOSS))?;

@@ -14,18 +14,18 @@ use hyper::body::Frame;
 const CHUNKS: usize = 4;
 
 /// A request body.
-pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Where the chunks of a streaming body go in; dropping it ends the body.
-pub type BodySender = Sender<Bytes>;
+pub(crate) type BodySender = Sender<Bytes>;
 
 /// A body that is all there.
-pub fn full(bytes: Bytes) -> Body {
+pub(crate) fn full(bytes: Bytes) -> Body {
     Full::new(bytes).boxed_unsync()
 }
 
 /// A body that comes bit by bit.
-pub fn streaming() -> (BodySender, Body) {
+pub(crate) fn streaming() -> (BodySender, Body) {
     let (sender, receiver): (_, Receiver<Bytes>) = async_channel::bounded(CHUNKS);
     let frames = receiver.map(|chunk| Ok(Frame::data(chunk)));
     (sender, StreamBody::new(frames).boxed_unsync())

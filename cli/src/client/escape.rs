@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Percent-encodes everything but unreserved characters.
-pub fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -12,7 +12,7 @@ const EVENT_BYTES: usize = 32 << 20;
 
 /// One event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// Where to go on after it.
     pub id: String,
     /// Kind.
@@ -75,7 +75,7 @@ impl Parser {
 }
 
 /// The events of one answer.
-pub struct EventReader {
+pub(crate) struct EventReader {
     body: Incoming,
     parser: Parser,
     rest: Bytes,
@@ -83,7 +83,7 @@ pub struct EventReader {
 
 impl EventReader {
     /// Reads them from this body.
-    pub fn new(body: Incoming) -> Self {
+    pub(crate) fn new(body: Incoming) -> Self {
         Self {
             body,
             parser: Parser::default(),
@@ -95,7 +95,7 @@ impl EventReader {
     ///
     /// # Errors
     /// The connection broke, or an event is too long.
-    pub async fn next(&mut self) -> Result<Option<Event>, Failure> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Failure> {
         loop {
             if let Some(event) = self.parser.take(&mut self.rest)? {
                 return Ok(Some(event));

@@ -17,9 +17,9 @@ use serde_json::Value;
 use smol::net::TcpStream;
 use smol_hyper::rt::FuturesIo;
 
-pub use body::{Body, BodySender, full, streaming};
-pub use escape::segment;
-pub use events::{Event, EventReader};
+pub(crate) use body::{Body, BodySender, full, streaming};
+pub(crate) use escape::segment;
+pub(crate) use events::{Event, EventReader};
 
 use crate::exit;
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ const ANSWER_BYTES: usize = 96 << 20;
 
 /// One node's HTTP surface.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     /// Where it listens.
     pub address: SocketAddr,
     token: Option<String>,
@@ -47,7 +47,7 @@ enum KeepAlive {
 }
 
 /// An exchange with bytes both ways.
-pub struct Duplex {
+pub(crate) struct Duplex {
     /// What comes down.
     pub body: Incoming,
     connection: SendRequest<Body>,
@@ -55,7 +55,7 @@ pub struct Duplex {
 
 impl Duplex {
     /// Waits until both bodies have ended, or the connection broke.
-    pub async fn ended(mut self) {
+    pub(crate) async fn ended(mut self) {
         if let Err(e) = self.connection.ready().await {
             log::debug!("the connection ended with the exchange: {e}");
         }
@@ -63,7 +63,7 @@ impl Duplex {
 }
 
 /// One request to make.
-pub struct Call {
+pub(crate) struct Call {
     method: Method,
     target: String,
     headers: Vec<(&'static str, String)>,
@@ -73,7 +73,7 @@ pub struct Call {
 
 impl Call {
     /// A request without a body.
-    pub fn new(method: Method, target: impl Into<String>) -> Self {
+    pub(crate) fn new(method: Method, target: impl Into<String>) -> Self {
         Self {
             method,
             target: target.into(),
@@ -84,23 +84,23 @@ impl Call {
     }
 
     /// `GET`.
-    pub fn get(target: impl Into<String>) -> Self {
+    pub(crate) fn get(target: impl Into<String>) -> Self {
         Self::new(Method::GET, target)
     }
 
     /// `POST`.
-    pub fn post(target: impl Into<String>) -> Self {
+    pub(crate) fn post(target: impl Into<String>) -> Self {
         Self::new(Method::POST, target)
     }
 
     /// Adds a header field.
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// Sends JSON.
-    pub fn json(self, value: &Value) -> Self {
+    pub(crate) fn json(self, value: &Value) -> Self {
         let call = self.header("content-type", "application/json");
         Self {
             body: full(value.to_string().into()),
@@ -109,24 +109,24 @@ impl Call {
     }
 
     /// Sends bytes.
-    pub fn bytes(self, bytes: Bytes) -> Self {
+    pub(crate) fn bytes(self, bytes: Bytes) -> Self {
         self.body(full(bytes))
     }
 
     /// Sends a body that may come bit by bit.
-    pub fn body(self, body: Body) -> Self {
+    pub(crate) fn body(self, body: Body) -> Self {
         let call = self.header("content-type", "application/octet-stream");
         Self { body, ..call }
     }
 
     /// Waits so long for the head of the answer.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
     /// Waits for the head of the answer as long as it takes.
-    pub fn patient(mut self) -> Self {
+    pub(crate) fn patient(mut self) -> Self {
         self.timeout = None;
         self
     }
@@ -134,7 +134,7 @@ impl Call {
 
 impl Client {
     /// A client of the node at `address`.
-    pub fn new(address: SocketAddr, token: Option<String>) -> Self {
+    pub(crate) fn new(address: SocketAddr, token: Option<String>) -> Self {
         Self { address, token }
     }
 
@@ -142,7 +142,7 @@ impl Client {
     ///
     /// # Errors
     /// No node answers, the time is over, or the node answered with an error.
-    pub async fn send(&self, call: Call) -> Result<Response<Incoming>, Failure> {
+    pub(crate) async fn send(&self, call: Call) -> Result<Response<Incoming>, Failure> {
         let timeout = call.timeout;
         let exchange = self.exchange(call, KeepAlive::No);
         let (response, _) = match timeout {
@@ -158,7 +158,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn duplex(&self, call: Call) -> Result<Duplex, Failure> {
+    pub(crate) async fn duplex(&self, call: Call) -> Result<Duplex, Failure> {
         let (response, connection) = self.exchange(call, KeepAlive::Yes).await?;
         let response = refused(response).await?;
         Ok(Duplex {
@@ -171,7 +171,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::send`], or the answer broke off.
-    pub async fn bytes(&self, call: Call) -> Result<Bytes, Failure> {
+    pub(crate) async fn bytes(&self, call: Call) -> Result<Bytes, Failure> {
         collect(self.send(call).await?).await
     }
 
@@ -179,7 +179,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::bytes`], or the answer is not JSON.
-    pub async fn json(&self, call: Call) -> Result<Value, Failure> {
+    pub(crate) async fn json(&self, call: Call) -> Result<Value, Failure> {
         let bytes = self.bytes(call).await?;
         if bytes.is_empty() {
             return Ok(Value::Null);
@@ -195,7 +195,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn events(&self, call: Call) -> Result<EventReader, Failure> {
+    pub(crate) async fn events(&self, call: Call) -> Result<EventReader, Failure> {
         let call = call.header("accept", "text/event-stream");
         Ok(EventReader::new(self.send(call).await?.into_body()))
     }
@@ -271,7 +271,7 @@ async fn refused(response: Response<Incoming>) -> Result<Response<Incoming>, Fai
 ///
 /// # Errors
 /// It broke off, or is too large.
-pub async fn collect(response: Response<Incoming>) -> Result<Bytes, Failure> {
+pub(crate) async fn collect(response: Response<Incoming>) -> Result<Bytes, Failure> {
     let body = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES);
     match body.collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
@@ -284,7 +284,7 @@ pub async fn collect(response: Response<Incoming>) -> Result<Bytes, Failure> {
 }
 
 /// What a future yields, or nothing once the time is over.
-pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     let late = async {
         smol::Timer::after(limit).await;
         None

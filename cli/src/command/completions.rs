@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use crate::arguments::Arguments;
 
 /// Runs it.
-pub fn run(shell: Shell) {
+pub(super) fn run(shell: Shell) {
     let mut command = Arguments::command();
     clap_complete::generate(shell, &mut command, "p2p", &mut std::io::stdout());
 }

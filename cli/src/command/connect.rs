@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::output::escape;
 
 /// Runs `p2p connect`.
-pub async fn run(context: &Context, connect: Connect) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, connect: Connect) -> Result<(), Failure> {
     let client = context.client()?;
     let Connect {
         target,
@@ -58,7 +58,7 @@ async fn resolved(target: String) -> Result<String, Failure> {
 }
 
 /// Runs `p2p disconnect`.
-pub async fn disconnect(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn disconnect(context: &Context, name: &str) -> Result<(), Failure> {
     let client = context.client()?;
     let call = Call::new(Method::DELETE, peer::path(name, "/connection"));
     client.bytes(call).await?;

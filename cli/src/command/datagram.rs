@@ -5,7 +5,7 @@ use crate::client::Call;
 use crate::failure::Failure;
 
 /// Runs it.
-pub async fn run(
+pub(super) async fn run(
     context: &Context,
     name: &str,
     text: Option<String>,

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::{Tone, escape};
 
 /// Runs it.
-pub async fn run(context: &Context, msg: Msg) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, msg: Msg) -> Result<(), Failure> {
     let body = content(&msg.text)?;
     let client = context.client()?;
     let id = peer::connected(&client, &msg.peer).await?;

@@ -24,8 +24,8 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-pub use peer::{fingerprint, ms_text, path as peer_path};
-pub use ui::link as ui_link;
+pub(crate) use peer::{fingerprint, ms_text, path as peer_path};
+pub(crate) use ui::link as ui_link;
 
 use crate::arguments::{Arguments, Command, Global};
 use crate::client::Client;
@@ -35,7 +35,7 @@ use crate::output::Output;
 use crate::place;
 
 /// What every command works with.
-pub struct Context {
+pub(crate) struct Context {
     /// How to speak.
     pub output: Output,
     api: Option<String>,
@@ -44,7 +44,7 @@ pub struct Context {
 
 impl Context {
     /// Takes the options of every command.
-    pub fn new(arguments: &Arguments) -> Self {
+    pub(crate) fn new(arguments: &Arguments) -> Self {
         let Global {
             json,
             api,
@@ -63,7 +63,7 @@ impl Context {
     ///
     /// # Errors
     /// There is no place for one.
-    pub fn state_directory(&self) -> Result<PathBuf, Failure> {
+    pub(crate) fn state_directory(&self) -> Result<PathBuf, Failure> {
         let state = place::state_directory(self.state_dir.as_deref())?;
         // Absolute, because it is printed for other shells to use.
         Ok(std::path::absolute(&state).unwrap_or(state))
@@ -73,7 +73,7 @@ impl Context {
     ///
     /// # Errors
     /// The address is wrong, or the token cannot be read.
-    pub fn client(&self) -> Result<Client, Failure> {
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
         let state = self.state_directory()?;
         let address = place::http_address(self.api.as_deref(), &state)?;
         Ok(Client::new(address, place::token(&state)?))
@@ -84,7 +84,7 @@ impl Context {
 ///
 /// # Errors
 /// What went wrong, with its exit code.
-pub async fn run(context: &Context, command: Command) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Up(up) => up::up(context, up).await,
         Command::Introducer(introducer) => up::introducer(context, introducer).await,

@@ -6,7 +6,7 @@ use super::peer::{fingerprint, ms_text};
 use crate::output::{Output, Tone, escape};
 
 /// Identity, name, roles, addresses.
-pub fn node_lines(node: &Value) -> Vec<String> {
+pub(super) fn node_lines(node: &Value) -> Vec<String> {
     let text = |name: &str| node[name].as_str().map(escape);
     let list = |name: &str| {
         let items = node[name].as_array().into_iter().flatten();
@@ -40,7 +40,7 @@ pub fn node_lines(node: &Value) -> Vec<String> {
 }
 
 /// One line for each introducer, with its state.
-pub fn introducer_lines(output: &Output, node: &Value) -> Vec<String> {
+pub(super) fn introducer_lines(output: &Output, node: &Value) -> Vec<String> {
     let introducers = node["introducers"].as_array().cloned().unwrap_or_default();
     let line = |introducer: &Value| {
         let state = introducer["state"].as_str().unwrap_or("?");

@@ -12,7 +12,7 @@ use crate::output::{Tone, escape};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A path below `/v1/peers/{peer}`.
-pub fn path(peer: &str, rest: &str) -> String {
+pub(crate) fn path(peer: &str, rest: &str) -> String {
     format!("/v1/peers/{}{rest}", segment(peer))
 }
 
@@ -20,7 +20,7 @@ pub fn path(peer: &str, rest: &str) -> String {
 ///
 /// # Errors
 /// The connection does not come about.
-pub async fn connect(
+pub(super) async fn connect(
     client: &Client,
     peer: &str,
     introducer: Option<&str>,
@@ -41,14 +41,14 @@ pub async fn connect(
 ///
 /// # Errors
 /// The connection does not come about.
-pub async fn connected(client: &Client, peer: &str) -> Result<String, Failure> {
+pub(super) async fn connected(client: &Client, peer: &str) -> Result<String, Failure> {
     let answer = connect(client, peer, None, CONNECT_TIMEOUT).await?;
     let id = answer["peer"].as_str().or(answer["id"].as_str());
     Ok(id.unwrap_or(peer).to_owned())
 }
 
 /// A path in a few words: `direct 192.0.2.1:6660`, `relay via yxh3bq7a`.
-pub fn path_text(path: &Value) -> (String, Tone) {
+pub(super) fn path_text(path: &Value) -> (String, Tone) {
     let remote = escape(path["remote"].as_str().unwrap_or("?"));
     match path["kind"].as_str() {
         Some("direct") => (format!("direct {remote}"), Tone::Good),
@@ -62,12 +62,12 @@ pub fn path_text(path: &Value) -> (String, Tone) {
 }
 
 /// The first characters of an id, enough to name it on the command line.
-pub fn short(id: &str) -> String {
+pub(super) fn short(id: &str) -> String {
     escape(&id.chars().take(10).collect::<String>())
 }
 
 /// A duration in milliseconds as people read it.
-pub fn ms_text(ms: &Value) -> String {
+pub(crate) fn ms_text(ms: &Value) -> String {
     match ms.as_f64() {
         Some(ms) if ms < 10.0 => format!("{ms:.2} ms"),
         Some(ms) if ms < 10_000.0 => format!("{ms:.0} ms"),
@@ -77,7 +77,7 @@ pub fn ms_text(ms: &Value) -> String {
 }
 
 /// How long ago something was, as people read it.
-pub fn ago_text(ms: &Value) -> String {
+pub(super) fn ago_text(ms: &Value) -> String {
     match ms.as_u64() {
         Some(ms) if ms < 1_000 => format!("{ms} ms ago"),
         Some(ms) if ms < 120_000 => format!("{} s ago", ms / 1_000),
@@ -87,7 +87,7 @@ pub fn ago_text(ms: &Value) -> String {
 }
 
 /// A peer's name, or the beginning of its id.
-pub fn name_or_id(value: &Value) -> String {
+pub(super) fn name_or_id(value: &Value) -> String {
     let id = value["peer"]
         .as_str()
         .or(value["id"].as_str())
@@ -96,7 +96,7 @@ pub fn name_or_id(value: &Value) -> String {
 }
 
 /// The fingerprint's words, joined.
-pub fn fingerprint(value: &Value) -> String {
+pub(crate) fn fingerprint(value: &Value) -> String {
     let words = value["fingerprint"].as_array();
     let words = words.into_iter().flatten().filter_map(Value::as_str);
     escape(&words.collect::<Vec<_>>().join("-"))

@@ -24,7 +24,7 @@ struct Summary {
 }
 
 /// Runs it.
-pub async fn run(context: &Context, ping: Ping) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, ping: Ping) -> Result<(), Failure> {
     let client = context.client()?;
     let id = peer::connected(&client, &ping.peer).await?;
     let mut summary = Summary::default();

@@ -24,7 +24,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 const POLL_S: u64 = 50;
 
 /// Runs it.
-pub async fn run(context: &Context, pipe: Pipe) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, pipe: Pipe) -> Result<(), Failure> {
     let client = context.client()?;
     if pipe.listen {
         return listen(context, &client, &pipe).await;

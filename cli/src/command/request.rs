@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::escape_lines;
 
 /// Runs it; the answer goes to standard output as it is, unless that is a terminal.
-pub async fn run(context: &Context, request: Request) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, request: Request) -> Result<(), Failure> {
     let body = request
         .body
         .as_deref()

@@ -9,7 +9,11 @@ use crate::failure::Failure;
 use crate::output::{Table, escape};
 
 /// Runs it; follows the pages up to a sensible number of names.
-pub async fn run(context: &Context, text: &str, introducer: Option<String>) -> Result<(), Failure> {
+pub(super) async fn run(
+    context: &Context,
+    text: &str,
+    introducer: Option<String>,
+) -> Result<(), Failure> {
     const PAGES: usize = 5;
     let client = context.client()?;
     let mut base = format!("/v1/search?q={}", segment(text));

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::escape;
 
 /// Runs it.
-pub async fn run(context: &Context) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let settings = context.client()?.json(Call::get("/v1/settings")).await?;
     if context.output.json {
         context.output.value(&settings);

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::{Table, Tone, escape};
 
 /// Runs it.
-pub async fn run(context: &Context) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let client = context.client()?;
     let node = client.json(Call::get("/v1/node")).await?;
     let peers = all_peers(&client).await?;

@@ -29,7 +29,7 @@ struct Follow<'a> {
 }
 
 /// Runs it.
-pub async fn run(context: &Context, tail: Tail) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, tail: Tail) -> Result<(), Failure> {
     let mut follow = Follow {
         output: &context.output,
         client: context.client()?,

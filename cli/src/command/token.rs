@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::place;
 
 /// Runs it.
-pub fn run(context: &Context, action: Token) -> Result<(), Failure> {
+pub(super) fn run(context: &Context, action: Token) -> Result<(), Failure> {
     let state = context.state_directory()?;
     let path = place::token_path(&state);
     let output = &context.output;

@@ -12,14 +12,14 @@ use crate::failure::Failure;
 ///
 /// # Errors
 /// The node does not answer, or the token is wrong.
-pub async fn link(client: &Client) -> Result<String, Failure> {
+pub(crate) async fn link(client: &Client) -> Result<String, Failure> {
     let answer = client.json(Call::post("/v1/auth/tickets")).await?;
     let ticket = answer["ticket"].as_str().unwrap_or_default();
     Ok(format!("http://{}/#t={ticket}", client.address))
 }
 
 /// Runs it.
-pub async fn run(context: &Context, no_open: bool) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, no_open: bool) -> Result<(), Failure> {
     let link = link(&context.client()?).await?;
     if context.output.json {
         context.output.value(&json!({"url": link}));

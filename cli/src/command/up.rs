@@ -26,12 +26,12 @@ const INTRODUCER_HINT: &str =
     "Hand one of these lines out; others join with: p2p up --introducer LINE";
 
 /// Runs `p2p up`.
-pub async fn up(context: &Context, up: Up) -> Result<(), Failure> {
+pub(super) async fn up(context: &Context, up: Up) -> Result<(), Failure> {
     run(context, up.node, None).await
 }
 
 /// Runs `p2p introducer`.
-pub async fn introducer(context: &Context, introducer: Introducer) -> Result<(), Failure> {
+pub(super) async fn introducer(context: &Context, introducer: Introducer) -> Result<(), Failure> {
     run(context, introducer.node, Some(Roles::ALL)).await
 }
 

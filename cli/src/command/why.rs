@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Tone, escape};
 
 /// Runs it.
-pub async fn run(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {
     let client = context.client()?;
     let why = client.json(Call::get(peer::path(name, "/why"))).await?;
     if context.output.json {

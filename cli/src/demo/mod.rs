@@ -21,7 +21,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Something of the talk did not happen.
-pub async fn run(context: &Context, once: bool) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context, once: bool) -> Result<(), Failure> {
     let mut cast = Cast::new()?;
     let mut told = false;
     let talk = async {

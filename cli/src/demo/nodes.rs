@@ -19,7 +19,7 @@ use crate::place;
 const START: Duration = Duration::from_secs(30);
 
 /// One node that runs.
-pub struct Running {
+pub(super) struct Running {
     /// What it is called.
     pub name: &'static str,
     /// Its HTTP surface.
@@ -31,7 +31,7 @@ pub struct Running {
 }
 
 /// All nodes of the demo.
-pub struct Cast {
+pub(super) struct Cast {
     folder: PathBuf,
     nodes: Vec<Running>,
     children: Vec<Child>,
@@ -39,7 +39,7 @@ pub struct Cast {
 
 impl Cast {
     /// Makes the temporary directory, for this user only.
-    pub fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let folder = std::env::temp_dir().join(format!("p2p-demo-{}", std::process::id()));
         make_private(&folder).map_err(|e| {
             let what = format!("{} cannot be made", folder.display());
@@ -55,7 +55,7 @@ impl Cast {
     }
 
     /// Starts a node; the number chooses its ports: 6660 and 8080 for 0, others above, free ones where taken.
-    pub async fn start(
+    pub(super) async fn start(
         &mut self,
         name: &'static str,
         number: u16,
@@ -96,7 +96,7 @@ impl Cast {
     }
 
     /// A node by its name.
-    pub fn node(&self, name: &str) -> Result<&Running, Failure> {
+    pub(super) fn node(&self, name: &str) -> Result<&Running, Failure> {
         self.nodes
             .iter()
             .find(|n| n.name == name)
@@ -104,12 +104,12 @@ impl Cast {
     }
 
     /// The nodes that have a name of their own at the introducer.
-    pub fn peers(&self) -> impl Iterator<Item = &Running> {
+    pub(super) fn peers(&self) -> impl Iterator<Item = &Running> {
         self.nodes.iter().filter(|n| n.name != "introducer")
     }
 
     /// Lets the nodes say goodbye: peers first, so that they can still sign off at the introducer.
-    pub async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         for mut child in self.children.drain(..).rev() {
             drop(child.stdin.take());
             let ended = smol::unblock(move || child.wait()).await;

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(10);
 const STREAM_BYTES: usize = 8 << 20;
 
 /// Tells the story with a fresh cast.
-pub async fn tell(context: &Context, cast: &mut Cast) -> Result<(), Failure> {
+pub(super) async fn tell(context: &Context, cast: &mut Cast) -> Result<(), Failure> {
     let mut teller = Teller {
         context,
         step: 0,

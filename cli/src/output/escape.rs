@@ -14,7 +14,7 @@ fn harmless(c: char) -> bool {
 }
 
 /// Text on one line, harmless to a terminal.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if harmless(c) {
@@ -27,7 +27,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Text of several lines, harmless to a terminal: line feeds and tabs stay.
-pub fn escape_lines(text: &str) -> String {
+pub(crate) fn escape_lines(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if harmless(c) || c == '\n' || c == '\t' {
@@ -40,7 +40,7 @@ pub fn escape_lines(text: &str) -> String {
 }
 
 /// JSON text with the same characters escaped; they can only stand in strings, so that the value stays the same.
-pub fn escape_json(json: &str) -> String {
+pub(crate) fn escape_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
         if harmless(c) || c == '\n' {

@@ -8,13 +8,13 @@ use std::io::IsTerminal as _;
 
 use serde_json::Value;
 
-pub use escape::{escape, escape_json, escape_lines};
-pub use table::Table;
+pub(crate) use escape::{escape, escape_json, escape_lines};
+pub(crate) use table::Table;
 
 use crate::failure::Failure;
 
 /// How a command speaks.
-pub struct Output {
+pub(crate) struct Output {
     /// One JSON object, or one for each line, instead of text.
     pub json: bool,
     /// Results only, no remarks.
@@ -25,7 +25,7 @@ pub struct Output {
 
 /// What a piece of text means; colour never carries it alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
+pub(crate) enum Tone {
     /// As it should be.
     Good,
     /// Works, but could be better.
@@ -40,7 +40,7 @@ pub enum Tone {
 
 impl Output {
     /// Looks at the environment and the terminal once.
-    pub fn new(json: bool, quiet: bool) -> Self {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
         let wanted = |tty: bool| (set("CLICOLOR_FORCE") || tty && !dumb) && !set("NO_COLOR");
@@ -53,24 +53,24 @@ impl Output {
     }
 
     /// Prints a line of the result; the caller has escaped what others wrote.
-    pub fn line(&self, text: impl AsRef<str>) {
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
         put(&mut std::io::stdout().lock(), text.as_ref());
     }
 
     /// Prints a JSON value on one line.
-    pub fn value(&self, value: &Value) {
+    pub(crate) fn value(&self, value: &Value) {
         self.line(escape_json(&value.to_string()));
     }
 
     /// Prints a remark to standard error, unless it is to be quiet.
-    pub fn remark(&self, text: impl AsRef<str>) {
+    pub(crate) fn remark(&self, text: impl AsRef<str>) {
         if !self.quiet {
             put(&mut std::io::stderr().lock(), text.as_ref());
         }
     }
 
     /// Prints why a command failed.
-    pub fn failure(&self, failure: &Failure) {
+    pub(crate) fn failure(&self, failure: &Failure) {
         let text = if self.json {
             escape_json(&failure.to_json().to_string())
         } else if self.colour_on_stderr {
@@ -84,7 +84,7 @@ impl Output {
     }
 
     /// Colours a piece of text, where there is colour.
-    pub fn paint(&self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
         if !self.colour {
             return text.to_owned();
         }

@@ -3,14 +3,14 @@
 use super::{Output, Tone};
 
 /// A table that is printed once it is complete.
-pub struct Table {
+pub(crate) struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<(String, Option<Tone>)>>,
 }
 
 impl Table {
     /// A table with these columns.
-    pub fn new(headings: &[&'static str]) -> Self {
+    pub(crate) fn new(headings: &[&'static str]) -> Self {
         Self {
             headings: headings.to_vec(),
             rows: Vec::new(),
@@ -18,12 +18,12 @@ impl Table {
     }
 
     /// Adds a row; the caller has escaped what others wrote.
-    pub fn row(&mut self, cells: Vec<(String, Option<Tone>)>) {
+    pub(crate) fn row(&mut self, cells: Vec<(String, Option<Tone>)>) {
         self.rows.push(cells);
     }
 
     /// The lines, headings first.
-    pub fn lines(&self, output: &Output) -> Vec<String> {
+    pub(crate) fn lines(&self, output: &Output) -> Vec<String> {
         let widths: Vec<usize> = (0..self.headings.len()).map(|i| self.width(i)).collect();
         let headings = self.headings.iter().zip(&widths);
         let heading = headings

@@ -13,11 +13,11 @@ use std::thread;
 use serde_json::Value;
 
 /// A directory of one test, removed with it.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub PathBuf);
 
 impl Folder {
     /// Makes it, empty and for this user only.
-    pub fn new(test: &str) -> Self {
+    pub(crate) fn new(test: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("p2p-test-{test}-{}-{number}", std::process::id());
@@ -27,7 +27,7 @@ impl Folder {
     }
 
     /// A path below it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
@@ -39,7 +39,7 @@ impl Drop for Folder {
 }
 
 /// The program with nothing of the user's surroundings.
-pub fn p2p(folder: &Path) -> Command {
+pub(crate) fn p2p(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_p2p"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("P2P_") {
@@ -56,29 +56,29 @@ pub fn p2p(folder: &Path) -> Command {
 }
 
 /// What a run printed.
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// What a run said besides.
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The exit code of a run.
-pub fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().expect("it ended by itself")
 }
 
 /// Each line as JSON.
-pub fn json_lines(output: &Output) -> Vec<Value> {
+pub(crate) fn json_lines(output: &Output) -> Vec<Value> {
     let text = stdout(output);
     let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     text.lines().map(parse).collect()
 }
 
 /// A node that gives canned answers: `("GET /v1/node", 200, body)`, the first fitting beginning wins.
-pub fn fake_node(answers: Vec<(&'static str, u16, String)>) -> SocketAddr {
+pub(crate) fn fake_node(answers: Vec<(&'static str, u16, String)>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     thread::spawn(move || {
@@ -122,7 +122,7 @@ fn answer(mut socket: TcpStream, answers: &[(&'static str, u16, String)]) {
 }
 
 /// A problem document.
-pub fn problem(code: &str, status: u16) -> String {
+pub(crate) fn problem(code: &str, status: u16) -> String {
     format!(
         r#"{{"type":"/docs/errors#{code}","title":"Title of {code}","status":{status},
             "detail":"Detail.","code":"{code}","hint":"Hint.","retryable":false}}"#
@@ -130,7 +130,7 @@ pub fn problem(code: &str, status: u16) -> String {
 }
 
 /// A real node, ended with its test.
-pub struct Node {
+pub(crate) struct Node {
     child: Child,
     /// What it said when it was ready.
     pub ready: Value,
@@ -140,7 +140,7 @@ pub struct Node {
 
 impl Node {
     /// Starts one with its state below the folder.
-    pub fn start(folder: &Folder, name: &str, more: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Folder, name: &str, more: &[&str]) -> Self {
         let state = folder.path(name);
         let mut child = p2p(&folder.0)
             .args([
@@ -172,19 +172,19 @@ impl Node {
     }
 
     /// The program as a client of this node.
-    pub fn client(&self) -> Command {
+    pub(crate) fn client(&self) -> Command {
         let mut command = p2p(&self.folder);
         command.arg("--state-dir").arg(&self.state);
         command
     }
 
     /// Runs the program as a client of this node to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.client().args(arguments).output().expect("it runs")
     }
 
     /// Ends it politely.
-    pub fn end(mut self) {
+    pub(crate) fn end(mut self) {
         drop(self.child.stdin.take());
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");

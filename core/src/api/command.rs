@@ -39,89 +39,139 @@ pub enum Command {
     RemoveIntroducer(NodeId),
     /// Answer to [`super::Effect::Resolve`]; empty where the name does not resolve now.
     IntroducerResolved {
+        /// The introducer.
         id: NodeId,
+        /// What its name stands for.
         addresses: Vec<SocketAddr>,
     },
     /// Asks introducers for registered names that start with `query` (3 characters at least).
     /// Yields `Accepted::Operation`; ends with one `Event::SearchDone`.
     Search {
+        /// What the names start with.
         query: String,
+        /// The only one to ask; otherwise all are.
         introducer: Option<NodeId>,
+        /// Where the page before ended, as [`super::SearchOutcome::Found`] told.
         cursor: Option<String>,
     },
     /// Connects; yields `Accepted::Operation`; ends with one `Event::Connected` or `Event::ConnectFailed` that
     /// carries the operation. A peer that is connected already answers at once.
     Connect {
+        /// Whom to.
         target: ConnectTarget,
+        /// The only one to ask for an introduction; otherwise all are.
         introducer: Option<NodeId>,
+        /// When the attempt fails at the latest, from now.
         timeout: Duration,
     },
     /// Ends the connection with a peer; everything unfinished on it fails.
     Disconnect(NodeId),
     /// Level 0: at most once, any order, oldest dropped when the queue is full.
     SendDatagram {
+        /// The peer.
         peer: NodeId,
+        /// What the application tells its data apart by.
         channel: ChannelId,
+        /// At most [`crate::limits::DATAGRAM_BODY_BYTES`] bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
+        /// How long it may wait to be sent.
         expiry: Option<Duration>,
     },
     /// Level "latest": replaces the value of a key with the peer. A value that is superseded before it arrived is
     /// not sent again; the newest is, until it arrives or the connection ends.
     SetLatest {
+        /// The peer.
         peer: NodeId,
+        /// What the value belongs to.
         key: String,
+        /// The value.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// Level 1: yields `Accepted::Request`; ends with one `Event::RequestDone`.
     SendRequest {
+        /// The peer.
         peer: NodeId,
+        /// Name of the peer's service.
         service: String,
         /// How many times the peer may hand the request on to a third node, 0 to [`crate::limits::FORWARD_BUDGET`].
         budget: u8,
+        /// At most [`crate::limits::REQUEST_BODY_BYTES`] bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         body: Bytes,
+        /// How long to wait for the answer.
         deadline: Duration,
     },
     /// Gives up waiting for an answer; `Event::RequestDone` with `Cancelled` follows.
-    CancelRequest { peer: NodeId, request: RequestId },
+    CancelRequest {
+        /// Who was asked.
+        peer: NodeId,
+        /// The request.
+        request: RequestId,
+    },
     /// Answers a request that came in with `Event::RequestReceived`; a second answer is refused.
     Answer {
+        /// Who asked.
         peer: NodeId,
+        /// The request.
         request: RequestId,
+        /// What to answer.
         answer: Answer,
     },
     /// Level 2: yields `Accepted::Message`; ends with one `Event::MessageDelivered` or `MessageFailed`.
     SendMessage {
+        /// The peer.
         peer: NodeId,
+        /// What the application tells its data apart by.
         channel: ChannelId,
+        /// At most [`crate::limits::MESSAGE_BYTES`] bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
+        /// After how long both sides drop it if it has not arrived.
         deadline: Option<Duration>,
     },
     /// Level 3: yields `Accepted::Stream`.
-    OpenStream { peer: NodeId, channel: ChannelId },
+    OpenStream {
+        /// The peer.
+        peer: NodeId,
+        /// What the application tells its data apart by.
+        channel: ChannelId,
+    },
     /// Appends bytes; yields `Accepted::Written` with how many were taken. Fewer than given means: wait for
     /// `Event::StreamWritable`.
     WriteStream {
+        /// The peer.
         peer: NodeId,
+        /// The stream.
         stream: StreamId,
+        /// The bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// Ends the sending half after everything written.
-    FinishStream { peer: NodeId, stream: StreamId },
+    FinishStream {
+        /// The peer.
+        peer: NodeId,
+        /// The stream.
+        stream: StreamId,
+    },
     /// Abandons the sending half.
     ResetStream {
+        /// The peer.
         peer: NodeId,
+        /// The stream.
         stream: StreamId,
+        /// The reason, in the applications' own numbers.
         code: u64,
     },
     /// Asks the peer to stop sending; what has arrived is thrown away.
     StopStream {
+        /// The peer.
         peer: NodeId,
+        /// The stream.
         stream: StreamId,
+        /// The reason, in the applications' own numbers.
         code: u64,
     },
     /// Measures one round trip on the current path; ends with one `Event::Pong`.

@@ -115,11 +115,16 @@ pub struct SearchEntry {
 pub enum SearchOutcome {
     /// Entries found; `cursor` asks for the next page.
     Found {
+        /// What was found.
         entries: Vec<SearchEntry>,
+        /// Asks for the next page; none: this was the last.
         cursor: Option<String>,
     },
     /// The introducers' budget for this node is used up.
-    Throttled { retry_after: Duration },
+    Throttled {
+        /// When asking again helps, from now.
+        retry_after: Duration,
+    },
     /// No introducer answered.
     Unreachable,
 }
@@ -130,110 +135,181 @@ pub enum SearchOutcome {
 #[non_exhaustive]
 pub enum Event {
     /// An introducer's state changed.
-    Introducer { id: NodeId, state: IntroducerState },
+    Introducer {
+        /// Which introducer.
+        id: NodeId,
+        /// Its state now.
+        state: IntroducerState,
+    },
     /// A search ended.
     SearchDone {
+        /// The search, as it was answered to the command.
         operation: OperationId,
+        /// What came of it.
         outcome: SearchOutcome,
     },
     /// A peer is connected and data flows. `operation` is set where this node asked for it.
     Connected {
+        /// The attempt that led to it.
         operation: Option<OperationId>,
+        /// The peer.
         peer: NodeId,
+        /// Name under which the peer is known.
         name: Option<String>,
+        /// The path that data takes.
         path: PathStatus,
     },
     /// A connection attempt failed.
     ConnectFailed {
+        /// The attempt.
         operation: OperationId,
+        /// The peer, where it was known by then.
         peer: Option<NodeId>,
+        /// Why.
         reason: ConnectFailure,
     },
     /// Data takes another path from now on.
     PathChanged {
+        /// The peer.
         peer: NodeId,
+        /// The path that data takes.
         path: PathStatus,
+        /// Why it does.
         reason: PathChangeReason,
     },
     /// A connection ended.
     Disconnected {
+        /// The peer.
         peer: NodeId,
+        /// Why.
         reason: DisconnectReason,
     },
     /// A datagram arrived.
     DatagramReceived {
+        /// The peer.
         peer: NodeId,
+        /// What the application tells its data apart by.
         channel: ChannelId,
+        /// The bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// The peer replaced the value of a key; never an older value after a newer one of the same key.
     LatestReceived {
+        /// The peer.
         peer: NodeId,
+        /// What the value belongs to.
         key: String,
+        /// The value.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
     },
     /// A request arrived; answer with `Command::Answer`.
     RequestReceived {
+        /// The peer.
         peer: NodeId,
+        /// Number to answer it by.
         request: RequestId,
+        /// Name of the service that is asked.
         service: String,
         /// How many times it may be handed on to a third node.
         budget: u8,
+        /// What is asked.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         body: Bytes,
     },
     /// A request of ours ended.
     RequestDone {
+        /// The peer.
         peer: NodeId,
+        /// The request.
         request: RequestId,
+        /// How it ended.
         outcome: RequestOutcome,
     },
     /// A whole message is there; fetch it with [`crate::Node::take_message`]. Until then it counts against the
     /// peer's credit.
     MessageReady {
+        /// The peer.
         peer: NodeId,
+        /// Number to take it by.
         message: MessageId,
+        /// What the application tells its data apart by.
         channel: ChannelId,
+        /// Its size in bytes.
         len: usize,
     },
     /// The peer's engine holds the whole message.
-    MessageDelivered { peer: NodeId, message: MessageId },
+    MessageDelivered {
+        /// The peer.
+        peer: NodeId,
+        /// The message.
+        message: MessageId,
+    },
     /// A message of ours will not arrive, or nobody can say whether it did.
     MessageFailed {
+        /// The peer.
         peer: NodeId,
+        /// The message.
         message: MessageId,
+        /// Why.
         reason: MessageFailure,
     },
     /// The peer opened a stream.
     StreamOpened {
+        /// The peer.
         peer: NodeId,
+        /// The stream.
         stream: StreamId,
+        /// What the application tells its data apart by.
         channel: ChannelId,
     },
     /// A stream has bytes, or its end, to read; not repeated until a read came up short.
-    StreamReadable { peer: NodeId, stream: StreamId },
+    StreamReadable {
+        /// The peer.
+        peer: NodeId,
+        /// The stream.
+        stream: StreamId,
+    },
     /// A stream that took fewer bytes than offered takes some again.
-    StreamWritable { peer: NodeId, stream: StreamId },
+    StreamWritable {
+        /// The peer.
+        peer: NodeId,
+        /// The stream.
+        stream: StreamId,
+    },
     /// The peer acknowledged everything that was written, and the end.
-    StreamFinished { peer: NodeId, stream: StreamId },
+    StreamFinished {
+        /// The peer.
+        peer: NodeId,
+        /// The stream.
+        stream: StreamId,
+    },
     /// The peer abandoned its sending half.
     StreamReset {
+        /// The peer.
         peer: NodeId,
+        /// The stream.
         stream: StreamId,
+        /// The reason, in the applications' own numbers.
         code: u64,
     },
     /// The peer wants no more bytes on this stream.
     StreamStopped {
+        /// The peer.
         peer: NodeId,
+        /// The stream.
         stream: StreamId,
+        /// The reason, in the applications' own numbers.
         code: u64,
     },
     /// A `Command::Ping` came back; `None` where it was lost.
     Pong {
+        /// The peer.
         peer: NodeId,
+        /// The round-trip time measured.
         rtt: Option<Duration>,
+        /// The path that data takes.
         path: PathStatus,
     },
 }
@@ -244,13 +320,24 @@ pub enum Event {
 #[non_exhaustive]
 pub enum Effect {
     /// Resolve a name and answer with `Command::IntroducerResolved`.
-    Resolve { id: NodeId, host: String, port: u16 },
+    Resolve {
+        /// The introducer whose name it is.
+        id: NodeId,
+        /// The name.
+        host: String,
+        /// The port that its addresses get.
+        port: u16,
+    },
     /// Keep a peer's verified key record, so that a later connect needs no introducer to vouch.
     PersistRecord {
+        /// Whose it is.
         id: NodeId,
+        /// The record as it was signed.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         record: Vec<u8>,
+        /// Name under which the peer was found.
         name: Option<String>,
+        /// Where it answered last; not told yet.
         address: Option<SocketAddr>,
     },
 }

@@ -9,7 +9,7 @@
 //! parent reports a packet only after it was opened with the session's keys, and records are verified before
 //! they are handed over.
 
-pub mod attempts;
-pub mod client;
-pub mod name;
-pub mod server;
+pub(crate) mod attempts;
+pub(crate) mod client;
+pub(crate) mod name;
+pub(crate) mod server;

@@ -7,7 +7,7 @@ use crate::limits::NAME_BYTES;
 /// Whether `name` may be registered: 1 to 64 bytes, no control character, no white space, no `@` or `/`,
 /// and not the text of a node id, which would shadow that node in every place that takes either.
 #[must_use]
-pub fn is_valid_name(name: &str) -> bool {
+pub(crate) fn is_valid_name(name: &str) -> bool {
     let forbidden = |c: char| c.is_control() || c.is_whitespace() || c == '@' || c == '/';
     (1..=NAME_BYTES).contains(&name.len())
         && !name.contains(forbidden)
@@ -17,7 +17,7 @@ pub fn is_valid_name(name: &str) -> bool {
 /// Lower-cases character by character: unlike a whole text's lower case, the fold of a prefix is then always
 /// a prefix of the fold.
 #[must_use]
-pub fn fold_name(name: &str) -> String {
+pub(crate) fn fold_name(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).collect()
 }
 

@@ -21,7 +21,7 @@ const MERGE_BYTES: usize = 4_096;
 /// What became of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Inserted {
+pub(crate) enum Inserted {
     /// Kept, or known already; so many more bytes are now readable in order.
     Accepted {
         /// Bytes added to the ordered prefix.
@@ -33,7 +33,7 @@ pub enum Inserted {
 
 /// Orders pieces of one stream or message.
 #[derive(Debug)]
-pub struct Assembler {
+pub(crate) struct Assembler {
     /// Ordered chunks to read, then `tail`.
     ready: VecDeque<Bytes>,
     tail: BytesMut,
@@ -53,13 +53,13 @@ pub struct Assembler {
 impl Assembler {
     /// For a stream: read in chunks.
     #[must_use]
-    pub fn chunked() -> Self {
+    pub(crate) fn chunked() -> Self {
         Self::with_chunk(CHUNK_BYTES)
     }
 
     /// For a message: read at once, in one piece.
     #[must_use]
-    pub fn whole() -> Self {
+    pub(crate) fn whole() -> Self {
         Self::with_chunk(usize::MAX)
     }
 
@@ -77,7 +77,7 @@ impl Assembler {
     }
 
     /// Takes a piece in; bytes already known are skipped.
-    pub fn insert(&mut self, offset: u64, data: &[u8]) -> Inserted {
+    pub(crate) fn insert(&mut self, offset: u64, data: &[u8]) -> Inserted {
         let before = self.ordered;
         let end = offset.saturating_add(data.len() as u64);
         if end > self.ordered {
@@ -235,7 +235,7 @@ impl Assembler {
     }
 
     /// The next ordered bytes, `max_bytes` at most.
-    pub fn read(&mut self, max_bytes: usize) -> Option<Bytes> {
+    pub(crate) fn read(&mut self, max_bytes: usize) -> Option<Bytes> {
         if max_bytes == 0 {
             return None;
         }
@@ -251,13 +251,13 @@ impl Assembler {
 
     /// End of the ordered prefix.
     #[must_use]
-    pub fn ordered_offset(&self) -> u64 {
+    pub(crate) fn ordered_offset(&self) -> u64 {
         self.ordered
     }
 
     /// End of what was read.
     #[must_use]
-    pub fn read_offset(&self) -> u64 {
+    pub(crate) fn read_offset(&self) -> u64 {
         self.read
     }
 
@@ -269,7 +269,7 @@ impl Assembler {
 
     /// Whether a read would give bytes.
     #[must_use]
-    pub fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         self.read < self.ordered
     }
 }

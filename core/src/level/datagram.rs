@@ -13,7 +13,7 @@ use crate::time::Instant;
 
 /// One datagram to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queued {
+pub(crate) struct Queued {
     /// Channel of the application.
     pub channel: ChannelId,
     /// Body.
@@ -25,7 +25,7 @@ pub struct Queued {
 impl Queued {
     /// Bytes of the DATAGRAM frame.
     #[must_use]
-    pub fn frame_bytes(&self) -> usize {
+    pub(crate) fn frame_bytes(&self) -> usize {
         let len = self.data.len();
         1 + varint_len(u64::from(self.channel)) + varint_len(len as u64) + len
     }
@@ -33,7 +33,7 @@ impl Queued {
 
 /// Datagrams waiting to be sent, oldest first; bounded by count and bytes.
 #[derive(Debug, Default)]
-pub struct Datagrams {
+pub(crate) struct Datagrams {
     queue: VecDeque<Queued>,
     queued_bytes: usize,
     dropped: u64,
@@ -44,7 +44,7 @@ impl Datagrams {
     ///
     /// # Errors
     /// `TooLarge` above [`limits::DATAGRAM_BODY_BYTES`].
-    pub fn push(&mut self, datagram: Queued) -> Result<(), ApiMisuse> {
+    pub(crate) fn push(&mut self, datagram: Queued) -> Result<(), ApiMisuse> {
         let limit_bytes = limits::DATAGRAM_BODY_BYTES;
         if datagram.data.len() > limit_bytes {
             return Err(ApiMisuse::TooLarge { limit_bytes });
@@ -67,7 +67,7 @@ impl Datagrams {
     }
 
     /// The oldest datagram still in time, where its frame fits into `room_bytes`.
-    pub fn poll(&mut self, room_bytes: usize, now: Instant) -> Option<Queued> {
+    pub(crate) fn poll(&mut self, room_bytes: usize, now: Instant) -> Option<Queued> {
         while let Some(oldest) = self.queue.front() {
             if oldest.expiry.is_some_and(|at| at <= now) {
                 self.drop_oldest();
@@ -85,14 +85,14 @@ impl Datagrams {
 
     /// Whether anything waits (it may turn out to be stale).
     #[must_use]
-    pub fn has_data_to_send(&self) -> bool {
+    pub(crate) fn has_data_to_send(&self) -> bool {
         !self.queue.is_empty()
     }
 
     /// Datagrams dropped so far for age or want of place.
     #[must_use]
     #[cfg(test)]
-    pub fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 }

@@ -14,15 +14,15 @@
 //! which comes back through `on_delivered` or `on_lost`, once or several times, in any order. [`window`] decides how
 //! far a sender may be ahead of its reader, [`budget`] how many bytes all peers of a node may hold.
 
-pub mod assembler;
+pub(crate) mod assembler;
 pub(crate) mod budget;
-pub mod datagram;
+pub(crate) mod datagram;
 pub(crate) mod latest;
-pub mod message;
+pub(crate) mod message;
 mod ranges;
-pub mod request;
-pub mod send_buffer;
-pub mod stream;
+pub(crate) mod request;
+pub(crate) mod send_buffer;
+pub(crate) mod stream;
 #[cfg(test)]
 mod test_pipe;
 pub(crate) mod window;
@@ -32,7 +32,7 @@ use core::fmt;
 /// A rule of protocol §8 that the peer broke; the connection with it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Violation {
+pub(crate) enum Violation {
     /// More stream bytes than credit was given for.
     FlowControl,
     /// More streams opened than allowed.
@@ -50,7 +50,7 @@ pub enum Violation {
 impl Violation {
     /// A stable name for logs and for `DisconnectReason::Misbehaved`.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::FlowControl => "flow control",
             Self::StreamLimit => "stream limit",
@@ -73,7 +73,7 @@ impl core::error::Error for Violation {}
 /// Whether the frame's content was taken in (or was known already).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Received {
+pub(crate) enum Received {
     /// The packet may be acknowledged.
     Accepted,
     /// The packet must not be acknowledged, so that its content is sent again later.

@@ -21,7 +21,7 @@ struct Chunk {
 
 /// Ordered bytes from the first unacknowledged one to the last one written.
 #[derive(Debug, Default)]
-pub struct SendBuffer {
+pub(crate) struct SendBuffer {
     chunks: VecDeque<Chunk>,
     /// Small writes behind the chunks.
     tail: BytesMut,
@@ -38,7 +38,7 @@ pub struct SendBuffer {
 
 impl SendBuffer {
     /// Appends bytes.
-    pub fn push(&mut self, data: Bytes) {
+    pub(crate) fn push(&mut self, data: Bytes) {
         if data.is_empty() {
             return;
         }
@@ -65,7 +65,11 @@ impl SendBuffer {
 
     /// The next bytes to send, `max_bytes` at most: lost ones, then fresh ones below `limit_offset`. They count as
     /// sent afterwards. A piece may be shorter than asked for where a chunk ends; ask again.
-    pub fn next_range(&mut self, max_bytes: usize, limit_offset: u64) -> Option<(u64, Bytes)> {
+    pub(crate) fn next_range(
+        &mut self,
+        max_bytes: usize,
+        limit_offset: u64,
+    ) -> Option<(u64, Bytes)> {
         if max_bytes == 0 {
             return None;
         }
@@ -95,13 +99,13 @@ impl SendBuffer {
 
     /// The offset that [`Self::next_range`] would begin at.
     #[must_use]
-    pub fn next_offset(&self, limit_offset: u64) -> Option<u64> {
+    pub(crate) fn next_offset(&self, limit_offset: u64) -> Option<u64> {
         let fresh = (self.fresh < self.end.min(limit_offset)).then_some(self.fresh);
         self.lost.first().map(|(start, _)| start).or(fresh)
     }
 
     /// The peer holds `start..end`; memory before the first gap is given back.
-    pub fn on_acked(&mut self, start: u64, end: u64) {
+    pub(crate) fn on_acked(&mut self, start: u64, end: u64) {
         let end = end.min(self.fresh);
         if !self.lost.is_empty() {
             self.lost.remove(start, end);
@@ -123,7 +127,7 @@ impl SendBuffer {
     }
 
     /// The packet that carried `start..end` is lost; what no other packet brought is sent again.
-    pub fn on_lost(&mut self, start: u64, end: u64) {
+    pub(crate) fn on_lost(&mut self, start: u64, end: u64) {
         let (start, end) = (start.max(self.base), end.min(self.fresh));
         if self.acked.is_empty() {
             self.lost.insert(start, end);
@@ -135,7 +139,7 @@ impl SendBuffer {
     }
 
     /// Throws all bytes away; offsets stay.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.chunks = VecDeque::new();
         self.tail = BytesMut::new();
         self.lost = RangeSet::default();
@@ -146,37 +150,37 @@ impl SendBuffer {
 
     /// Bytes written and not acknowledged.
     #[must_use]
-    pub fn buffered_bytes(&self) -> u64 {
+    pub(crate) fn buffered_bytes(&self) -> u64 {
         self.end - self.base
     }
 
     /// Bytes sent, from the first that is not acknowledged.
     #[must_use]
-    pub fn under_way_bytes(&self) -> u64 {
+    pub(crate) fn under_way_bytes(&self) -> u64 {
         self.fresh - self.base
     }
 
     /// Where the bytes never sent begin.
     #[must_use]
-    pub fn fresh_offset(&self) -> u64 {
+    pub(crate) fn fresh_offset(&self) -> u64 {
         self.fresh
     }
 
     /// Where the next write goes.
     #[must_use]
-    pub fn end_offset(&self) -> u64 {
+    pub(crate) fn end_offset(&self) -> u64 {
         self.end
     }
 
     /// Whether lost bytes wait to be sent again.
     #[must_use]
-    pub fn has_lost(&self) -> bool {
+    pub(crate) fn has_lost(&self) -> bool {
         !self.lost.is_empty()
     }
 
     /// Whether everything written is acknowledged.
     #[must_use]
-    pub fn is_all_acked(&self) -> bool {
+    pub(crate) fn is_all_acked(&self) -> bool {
         self.base == self.end
     }
 }

@@ -10,7 +10,7 @@ const NANOS_PER_S: u64 = 1_000_000_000;
 
 /// A budget of so many tokens a second with a burst. A new bucket is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenBucket {
+pub(crate) struct TokenBucket {
     full_at: Instant,
     nanos_per_token: u64,
     burst: u64,
@@ -20,14 +20,14 @@ impl TokenBucket {
     /// Makes a full bucket of `burst` tokens that gains `rate_per_s` tokens a second (at most
     /// 10^9; 0 gains none).
     #[must_use]
-    pub fn new(rate_per_s: u64, burst: u64, now: Instant) -> Self {
+    pub(crate) fn new(rate_per_s: u64, burst: u64, now: Instant) -> Self {
         let nanos = NANOS_PER_S.checked_div(rate_per_s).unwrap_or(u64::MAX);
         Self::with_interval(Duration::from_nanos(nanos), burst, now)
     }
 
     /// Makes a full bucket of `burst` tokens that gains one token each `interval`.
     #[must_use]
-    pub fn with_interval(interval: Duration, burst: u64, now: Instant) -> Self {
+    pub(crate) fn with_interval(interval: Duration, burst: u64, now: Instant) -> Self {
         let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
         Self {
             full_at: now,
@@ -38,7 +38,7 @@ impl TokenBucket {
 
     /// Takes `n` tokens if they are all there; otherwise takes none.
     #[must_use]
-    pub fn take(&mut self, now: Instant, n: u64) -> bool {
+    pub(crate) fn take(&mut self, now: Instant, n: u64) -> bool {
         if !self.retry_after(now, n).is_zero() {
             return false;
         }
@@ -49,7 +49,7 @@ impl TokenBucket {
     /// How long until `n` tokens are there; zero if they are. `Duration::MAX` where the bucket
     /// never holds as many.
     #[must_use]
-    pub fn retry_after(&self, now: Instant, n: u64) -> Duration {
+    pub(crate) fn retry_after(&self, now: Instant, n: u64) -> Duration {
         if n > self.burst {
             return Duration::MAX;
         }
@@ -59,12 +59,12 @@ impl TokenBucket {
 
     /// Whether the bucket is as a new one is.
     #[must_use]
-    pub fn is_full(&self, now: Instant) -> bool {
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
         self.full_at <= now
     }
 
     /// Makes the bucket full again.
-    pub fn refill(&mut self, now: Instant) {
+    pub(crate) fn refill(&mut self, now: Instant) {
         self.full_at = self.full_at.min(now);
     }
 

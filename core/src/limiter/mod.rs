@@ -8,5 +8,5 @@
 mod bucket;
 mod sources;
 
-pub use bucket::TokenBucket;
-pub use sources::SourceMeter;
+pub(crate) use bucket::TokenBucket;
+pub(crate) use sources::SourceMeter;

@@ -29,7 +29,7 @@ struct Slot {
 }
 
 /// A bounded table of token buckets, one for each source; allocated when first asked.
-pub struct SourceMeter {
+pub(crate) struct SourceMeter {
     key: [u8; 32],
     interval: Duration,
     burst_span: Duration,
@@ -39,7 +39,7 @@ pub struct SourceMeter {
 impl SourceMeter {
     /// Makes an empty meter that allows each source `rate_per_s` (at least 1) and `burst` at once.
     #[must_use]
-    pub fn new(rng: &mut Rng, rate_per_s: u32, burst: u32) -> Self {
+    pub(crate) fn new(rng: &mut Rng, rate_per_s: u32, burst: u32) -> Self {
         let interval = Duration::from_secs(1) / rate_per_s.max(1);
         Self {
             key: rng.array(),
@@ -51,7 +51,7 @@ impl SourceMeter {
 
     /// Takes one token of the source's budget; false where it is used up.
     #[must_use]
-    pub fn take(&mut self, now: Instant, source: IpAddr) -> bool {
+    pub(crate) fn take(&mut self, now: Instant, source: IpAddr) -> bool {
         if self.slots.is_empty() {
             self.slots.resize(FIRST_SLOTS, Slot::default());
         }

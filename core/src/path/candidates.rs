@@ -22,7 +22,7 @@ enum Scope {
 
 /// The address with IPv4-mapped IPv6 written as IPv4, and without flow label.
 #[must_use]
-pub fn canonical(address: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match (address.ip().to_canonical(), address) {
         (IpAddr::V6(ip), SocketAddr::V6(v6)) => {
             core::net::SocketAddrV6::new(ip, v6.port(), 0, v6.scope_id()).into()
@@ -36,7 +36,7 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
 ///
 /// # Errors
 /// The reason why not, in words for the status.
-pub fn may_probe(
+pub(crate) fn may_probe(
     candidate: SocketAddr,
     kind: CandidateKind,
     remote_reflexive: &[SocketAddr],

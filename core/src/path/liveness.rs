@@ -89,7 +89,7 @@ impl RoamingCheck {
 
 impl Paths {
     /// Does what is due. Poll probes, events and keep-alives afterwards.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if let Some(failed) = self.roaming.poll_failed(now) {
             self.doubt(now, failed);
         }
@@ -113,7 +113,7 @@ impl Paths {
     }
 
     /// The route on which a KEEP_ALIVE is due now; asking counts as sending.
-    pub fn poll_keep_alive(&mut self, now: Instant) -> Option<Route> {
+    pub(crate) fn poll_keep_alive(&mut self, now: Instant) -> Option<Route> {
         let since = self.active_since;
         let path = self.active.and_then(|key| self.by_key_mut(key))?;
         let sent = path.last_sent.unwrap_or(since);
@@ -126,7 +126,7 @@ impl Paths {
 
     /// When to call [`Self::handle_timeout`] and to poll.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Deadline> {
+    pub(crate) fn next_timeout(&self) -> Option<Deadline> {
         if !self.events.is_empty() || !self.responses.is_empty() {
             return Some(Deadline::new(Instant::EPOCH, TimerKind::OutputWaiting));
         }

@@ -34,10 +34,12 @@ mod tests;
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-pub use candidates::{canonical, may_probe};
-pub use mtu::MtuDiscovery;
+pub(crate) use candidates::{canonical, may_probe};
+pub(crate) use mtu::MtuDiscovery;
 pub(crate) use rest::PathsAtRest;
-pub use types::{Pair, PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus};
+pub(crate) use types::{
+    Pair, PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus,
+};
 
 use crate::api::{CandidateKind, PathChangeReason};
 use crate::limiter::TokenBucket;
@@ -67,7 +69,7 @@ const NAME_INTERVAL: Duration = Duration::from_secs(15);
 const DEFER: Duration = Duration::from_secs(1);
 
 /// All paths and remote candidates of one peer.
-pub struct Paths {
+pub(crate) struct Paths {
     rng: Rng,
     direct_paths: bool,
     /// Named and learnt addresses, and relayed paths; never more than
@@ -96,7 +98,7 @@ impl Paths {
     /// Makes an empty set. Without `direct_paths` no address is probed and only relayed paths are
     /// used, except for the route that a handshake itself took.
     #[must_use]
-    pub fn new(rng: Rng, direct_paths: bool, now: Instant) -> Self {
+    pub(crate) fn new(rng: Rng, direct_paths: bool, now: Instant) -> Self {
         Self {
             rng,
             direct_paths,
@@ -123,34 +125,34 @@ impl Paths {
 
     /// The path that carries the data.
     #[must_use]
-    pub fn active(&self) -> Option<(PathKey, Route)> {
+    pub(crate) fn active(&self) -> Option<(PathKey, Route)> {
         let path = self.by_key(self.active?)?;
         Some((path.key, path.route))
     }
 
     /// The key of a route, where it is known.
     #[must_use]
-    pub fn key_of(&self, route: Route) -> Option<PathKey> {
+    pub(crate) fn key_of(&self, route: Route) -> Option<PathKey> {
         self.by_route(route.canonical()).map(|path| path.key)
     }
 
     /// The route of a path, while it exists.
     #[must_use]
-    pub fn route_of(&self, path: PathKey) -> Option<Route> {
+    pub(crate) fn route_of(&self, path: PathKey) -> Option<Route> {
         self.by_key(path).map(|path| path.route)
     }
 
     /// Largest datagram known to pass on a path, bytes of UDP payload (through a relay: of the
     /// inner datagram).
     #[must_use]
-    pub fn max_datagram_bytes(&self, path: PathKey) -> usize {
+    pub(crate) fn max_datagram_bytes(&self, path: PathKey) -> usize {
         self.by_key(path)
             .map_or(MtuDiscovery::relayed().current(), |path| path.mtu.current())
     }
 
     /// The next challenge to send. Where the node's budget for unproven addresses is used up
     /// (`may_probe_unproven` false), those wait; the caller counts probes with `proven` false.
-    pub fn poll_probe(&mut self, now: Instant, may_probe_unproven: bool) -> Option<Probe> {
+    pub(crate) fn poll_probe(&mut self, now: Instant, may_probe_unproven: bool) -> Option<Probe> {
         loop {
             let rank = |p: &&mut PathState| (p.schedule.due(), !p.is_proven(), p.kind, p.key);
             let due = |p: &&mut PathState| p.schedule.due().is_some_and(|due| due <= now);
@@ -181,18 +183,18 @@ impl Paths {
     }
 
     /// The next PATH_RESPONSE to send, on the route that its challenge came by.
-    pub fn poll_response(&mut self) -> Option<(Route, [u8; 8])> {
+    pub(crate) fn poll_response(&mut self) -> Option<(Route, [u8; 8])> {
         self.responses.pop_front()
     }
 
     /// The next thing to act on.
-    pub fn poll_event(&mut self) -> Option<PathEvent> {
+    pub(crate) fn poll_event(&mut self) -> Option<PathEvent> {
         self.events.pop_front()
     }
 
     /// A padded PING to send on a path to find its largest datagram: path, route and bytes of UDP
     /// payload.
-    pub fn poll_mtu_probe(&mut self, now: Instant) -> Option<(PathKey, Route, usize)> {
+    pub(crate) fn poll_mtu_probe(&mut self, now: Instant) -> Option<(PathKey, Route, usize)> {
         let active = self.active?;
         let path = self.by_key_mut(active)?;
         let size = path.mtu.poll_probe_size(now)?;

@@ -26,7 +26,7 @@ const BLACK_HOLE_LOSSES: u8 = 6;
 
 /// The search on one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MtuDiscovery {
+pub(crate) struct MtuDiscovery {
     current_bytes: usize,
     /// Largest size not yet known to be too large.
     ceiling_bytes: usize,
@@ -41,7 +41,7 @@ pub struct MtuDiscovery {
 impl MtuDiscovery {
     /// For a direct path: starts at the base size, searches once the path is proven.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             current_bytes: limits::BASE_DATAGRAM_BYTES,
             ceiling_bytes: limits::MAX_DATAGRAM_BYTES,
@@ -55,7 +55,7 @@ impl MtuDiscovery {
 
     /// For a relayed path: one size for ever.
     #[must_use]
-    pub const fn relayed() -> Self {
+    pub(crate) const fn relayed() -> Self {
         let mut fixed = Self::new();
         fixed.current_bytes = RELAYED_BYTES;
         fixed.fixed = true;
@@ -64,19 +64,19 @@ impl MtuDiscovery {
 
     /// Largest datagram known to pass, bytes of UDP payload.
     #[must_use]
-    pub const fn current(&self) -> usize {
+    pub(crate) const fn current(&self) -> usize {
         self.current_bytes
     }
 
     /// Begins a search: the path was proven, or its network changed.
-    pub fn on_proven(&mut self, now: Instant) {
+    pub(crate) fn on_proven(&mut self, now: Instant) {
         if !self.fixed {
             self.begin(now);
         }
     }
 
     /// The route below may be another one: starts again from the base size.
-    pub fn on_network_change(&mut self, now: Instant) {
+    pub(crate) fn on_network_change(&mut self, now: Instant) {
         if !self.fixed {
             self.current_bytes = limits::BASE_DATAGRAM_BYTES;
             self.begin(now);
@@ -85,7 +85,7 @@ impl MtuDiscovery {
 
     /// Size of the probe to send now, bytes of UDP payload; the caller sends a padded PING of that
     /// size.
-    pub fn poll_probe_size(&mut self, now: Instant) -> Option<usize> {
+    pub(crate) fn poll_probe_size(&mut self, now: Instant) -> Option<usize> {
         if self.next_at? > now {
             return None;
         }
@@ -109,7 +109,7 @@ impl MtuDiscovery {
     }
 
     /// A probe of this size was acknowledged.
-    pub fn on_probe_acked(&mut self, now: Instant, size_bytes: usize) {
+    pub(crate) fn on_probe_acked(&mut self, now: Instant, size_bytes: usize) {
         if self.in_flight != Some(size_bytes) {
             return;
         }
@@ -121,7 +121,7 @@ impl MtuDiscovery {
     }
 
     /// A probe of this size was lost; this says nothing about congestion (RFC 8899 §3, point 7).
-    pub fn on_probe_lost(&mut self, now: Instant, size_bytes: usize) {
+    pub(crate) fn on_probe_lost(&mut self, now: Instant, size_bytes: usize) {
         if self.in_flight != Some(size_bytes) {
             return;
         }
@@ -135,7 +135,7 @@ impl MtuDiscovery {
     }
 
     /// An ordinary datagram of this size was acknowledged.
-    pub fn on_datagram_acked(&mut self, size_bytes: usize) {
+    pub(crate) fn on_datagram_acked(&mut self, size_bytes: usize) {
         if size_bytes > limits::BASE_DATAGRAM_BYTES {
             self.large_losses = 0;
         }
@@ -143,7 +143,7 @@ impl MtuDiscovery {
 
     /// An ordinary datagram of this size was lost; true where that makes a black hole and the size
     /// fell.
-    pub fn on_datagram_lost(&mut self, now: Instant, size_bytes: usize) -> bool {
+    pub(crate) fn on_datagram_lost(&mut self, now: Instant, size_bytes: usize) -> bool {
         let base = limits::BASE_DATAGRAM_BYTES;
         if self.fixed || self.current_bytes <= base || size_bytes <= base {
             return false;
@@ -159,7 +159,7 @@ impl MtuDiscovery {
 
     /// When [`Self::poll_probe_size`] may next have something.
     #[must_use]
-    pub const fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) const fn next_timeout(&self) -> Option<Instant> {
         self.next_at
     }
 

@@ -8,7 +8,7 @@ use crate::api::{CandidateAttempt, Verdict};
 impl Paths {
     /// Every proven path, the active one first.
     #[must_use]
-    pub fn status(&self) -> Vec<RouteStatus> {
+    pub(crate) fn status(&self) -> Vec<RouteStatus> {
         let proven = self.paths.iter().filter(|path| path.is_proven());
         let mut all: Vec<_> = proven.map(|path| self.status_of(path)).collect();
         all.sort_by_key(|path| (!path.active, !path.route.is_direct(), path.rtt, path.path));
@@ -17,7 +17,7 @@ impl Paths {
 
     /// What came of each candidate, those not tried last.
     #[must_use]
-    pub fn attempts(&self) -> Vec<CandidateAttempt> {
+    pub(crate) fn attempts(&self) -> Vec<CandidateAttempt> {
         let tried = self.paths.iter().filter_map(|path| {
             Some(CandidateAttempt {
                 remote: path.route.address()?,
@@ -44,7 +44,7 @@ impl Paths {
 
     /// Why the path in use is what it is.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let is_direct = |p: &&PathState| p.route.is_direct();
         let mut candidates = self.paths.iter().filter(is_direct);
         match self.active() {

@@ -19,7 +19,7 @@ const DOUBT_PROBE: Duration = Duration::from_secs(5);
 
 impl Paths {
     /// A relayed route exists over which the peer's authentic packets may come: usable at once.
-    pub fn on_relay_route(&mut self, now: Instant, route: Route) {
+    pub(crate) fn on_relay_route(&mut self, now: Instant, route: Route) {
         // The introducer speaks for the route, not for the peer: who is silent stays so.
         let before = (self.last_received, self.told_lost);
         let was_established = self.was_established;
@@ -30,7 +30,7 @@ impl Paths {
     }
 
     /// The handshake was completed on this route, which proves both directions.
-    pub fn on_established(&mut self, now: Instant, route: Route) {
+    pub(crate) fn on_established(&mut self, now: Instant, route: Route) {
         let route = route.canonical();
         if self.by_route(route).is_none() {
             let kind = CandidateKind::PeerReflexive;
@@ -48,7 +48,7 @@ impl Paths {
     }
 
     /// The association ended: nothing is proven, tried or awaited any more.
-    pub fn on_ended(&mut self) {
+    pub(crate) fn on_ended(&mut self) {
         self.paths.clear();
         self.refused.clear();
         self.active = None;
@@ -63,7 +63,7 @@ impl Paths {
     }
 
     /// Our own addresses: as introducers see them, and of our interfaces.
-    pub fn on_local_addresses(&mut self, reflexive: &[SocketAddr], host: &[SocketAddr]) {
+    pub(crate) fn on_local_addresses(&mut self, reflexive: &[SocketAddr], host: &[SocketAddr]) {
         let bounded =
             |from: &[SocketAddr]| from.iter().take(limits::CANDIDATES * 2).copied().collect();
         self.local_reflexive = bounded(reflexive);
@@ -72,7 +72,11 @@ impl Paths {
 
     /// The peer named its addresses; those that may be tried are, at once. Addresses named before
     /// keep the budget that they have left, so that naming them again gains nothing.
-    pub fn on_remote_candidates(&mut self, now: Instant, named: &[(SocketAddr, CandidateKind)]) {
+    pub(crate) fn on_remote_candidates(
+        &mut self,
+        now: Instant,
+        named: &[(SocketAddr, CandidateKind)],
+    ) {
         let named = || {
             named
                 .iter()
@@ -107,7 +111,7 @@ impl Paths {
     /// An authentic packet arrived, whatever it carried. An unknown source becomes a candidate at
     /// once; where the packet shows that the peer moved, the path in use must prove itself too
     /// (RFC 9000 §9.3).
-    pub fn on_packet_received(
+    pub(crate) fn on_packet_received(
         &mut self,
         now: Instant,
         route: Route,
@@ -149,7 +153,7 @@ impl Paths {
     }
 
     /// A datagram of this size left on a route.
-    pub fn on_packet_sent(&mut self, now: Instant, route: Route, bytes: usize) {
+    pub(crate) fn on_packet_sent(&mut self, now: Instant, route: Route, bytes: usize) {
         if let Some(path) = self.by_route_mut(route.canonical()) {
             path.last_sent = Some(now);
             if !path.is_proven() {
@@ -160,7 +164,7 @@ impl Paths {
 
     /// The peer challenges us on a route; it is answered there, once. Tell of the packet first
     /// ([`Self::on_packet_received`]).
-    pub fn on_challenge_received(&mut self, now: Instant, route: Route, challenge: [u8; 8]) {
+    pub(crate) fn on_challenge_received(&mut self, now: Instant, route: Route, challenge: [u8; 8]) {
         let route = route.canonical();
         let direct_paths = self.direct_paths;
         let Some(path) = self.by_route_mut(route) else {
@@ -189,7 +193,7 @@ impl Paths {
 
     /// The peer echoed eight bytes. They prove the path on which they were sent, whichever way the
     /// echo came.
-    pub fn on_response_received(
+    pub(crate) fn on_response_received(
         &mut self,
         now: Instant,
         route: Route,
@@ -223,7 +227,7 @@ impl Paths {
     }
 
     /// Recovery's smoothed round-trip time of a path, from an acknowledgement: the path works.
-    pub fn on_rtt(&mut self, now: Instant, path: PathKey, smoothed: Duration) {
+    pub(crate) fn on_rtt(&mut self, now: Instant, path: PathKey, smoothed: Duration) {
         if let Some(path) = self.by_key_mut(path)
             && path.is_proven()
         {
@@ -235,7 +239,7 @@ impl Paths {
 
     /// So many probe timeouts in a row passed on a path; from the second on it is doubted, and
     /// everything else is probed at once.
-    pub fn on_probe_timeouts(&mut self, now: Instant, path: PathKey, count: u32) {
+    pub(crate) fn on_probe_timeouts(&mut self, now: Instant, path: PathKey, count: u32) {
         if count < 2 {
             return;
         }
@@ -248,7 +252,7 @@ impl Paths {
     /// The socket refused to send on a route (no route to host, our end gone, and the like). A path in use is doubted
     /// at once and the next best carries the data; what is tried again leaves from whichever address the system
     /// chooses. Such an error may pass, so that nothing is dropped for it.
-    pub fn on_send_error(&mut self, now: Instant, route: Route) {
+    pub(crate) fn on_send_error(&mut self, now: Instant, route: Route) {
         match self.by_route_mut(route.canonical()) {
             Some(path) if path.is_proven() => {
                 let key = path.key;
@@ -262,7 +266,7 @@ impl Paths {
 
     /// Our own network changed: every path must prove itself anew, and every candidate is worth
     /// another try.
-    pub fn on_network_change(&mut self, now: Instant) {
+    pub(crate) fn on_network_change(&mut self, now: Instant) {
         self.peer_probes.refill(now);
         self.names.refill(now);
         for path in &mut self.paths {
@@ -284,7 +288,7 @@ impl Paths {
     }
 
     /// The session with a relay ended; its channels are gone.
-    pub fn on_relay_lost(&mut self, now: Instant, lost: u32) {
+    pub(crate) fn on_relay_lost(&mut self, now: Instant, lost: u32) {
         let is_lost =
             |p: &&PathState| matches!(p.route, Route::Relay { relay, .. } if relay == lost);
         let keys: Vec<_> = self.paths.iter().filter(is_lost).map(|p| p.key).collect();
@@ -295,28 +299,28 @@ impl Paths {
     }
 
     /// A probe for the largest datagram was acknowledged.
-    pub fn on_mtu_probe_acked(&mut self, now: Instant, path: PathKey, bytes: usize) {
+    pub(crate) fn on_mtu_probe_acked(&mut self, now: Instant, path: PathKey, bytes: usize) {
         if let Some(path) = self.by_key_mut(path) {
             path.mtu.on_probe_acked(now, bytes);
         }
     }
 
     /// A probe for the largest datagram was lost.
-    pub fn on_mtu_probe_lost(&mut self, now: Instant, path: PathKey, bytes: usize) {
+    pub(crate) fn on_mtu_probe_lost(&mut self, now: Instant, path: PathKey, bytes: usize) {
         if let Some(path) = self.by_key_mut(path) {
             path.mtu.on_probe_lost(now, bytes);
         }
     }
 
     /// An ordinary datagram was acknowledged.
-    pub fn on_datagram_acked(&mut self, path: PathKey, bytes: usize) {
+    pub(crate) fn on_datagram_acked(&mut self, path: PathKey, bytes: usize) {
         if let Some(path) = self.by_key_mut(path) {
             path.mtu.on_datagram_acked(bytes);
         }
     }
 
     /// An ordinary datagram was lost; true where the path's largest datagram fell because of it.
-    pub fn on_datagram_lost(&mut self, now: Instant, path: PathKey, bytes: usize) -> bool {
+    pub(crate) fn on_datagram_lost(&mut self, now: Instant, path: PathKey, bytes: usize) -> bool {
         self.by_key_mut(path)
             .is_some_and(|path| path.mtu.on_datagram_lost(now, bytes))
     }

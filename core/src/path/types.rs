@@ -9,7 +9,7 @@ use crate::time::Duration;
 
 /// How a datagram reaches the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Route {
+pub(crate) enum Route {
     /// Straight to its address.
     Direct(Pair),
     /// Inside RELAY frames to a relay with which a session exists.
@@ -24,7 +24,7 @@ pub enum Route {
 /// Both ends of a direct route (a candidate pair of RFC 8445). A host with several addresses must answer from the one
 /// that was asked: a NAT in front of the peer lets in nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// The peer's end (IPv4-mapped IPv6 addresses count as their IPv4 address).
     pub remote: SocketAddr,
     /// Our end; `None` until a datagram shows it, and then the system chooses.
@@ -34,7 +34,7 @@ pub struct Pair {
 impl Route {
     /// Straight to this address, from whichever of ours the system chooses.
     #[must_use]
-    pub const fn to(remote: SocketAddr) -> Self {
+    pub(crate) const fn to(remote: SocketAddr) -> Self {
         Self::Direct(Pair {
             remote,
             local: None,
@@ -68,13 +68,13 @@ impl Route {
 
     /// Whether no relay is in between.
     #[must_use]
-    pub const fn is_direct(&self) -> bool {
+    pub(crate) const fn is_direct(&self) -> bool {
         matches!(self, Self::Direct(_))
     }
 
     /// The address, where the route is direct.
     #[must_use]
-    pub const fn address(&self) -> Option<SocketAddr> {
+    pub(crate) const fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Direct(pair) => Some(pair.remote),
             Self::Relay { .. } => None,
@@ -95,11 +95,11 @@ impl Route {
 /// Names one path for recovery and congestion control; a path that was dropped and comes back has
 /// a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PathKey(pub u32);
+pub(crate) struct PathKey(pub u32);
 
 /// An authentic packet, as far as paths care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
+pub(crate) struct Received {
     /// Bytes of UDP payload.
     pub bytes: usize,
     /// Whether its packet number is the highest so far.
@@ -110,7 +110,7 @@ pub struct Received {
 
 /// What an authentic packet means for the paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PacketOutcome {
+pub(crate) enum PacketOutcome {
     /// It came over a route that was known.
     Known(PathKey),
     /// Its source was unknown and is a candidate now.
@@ -121,7 +121,7 @@ pub enum PacketOutcome {
 
 /// What a PATH_RESPONSE means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResponseOutcome {
+pub(crate) enum ResponseOutcome {
     /// It echoed a challenge of ours.
     Validated {
         /// The path that the challenge was sent on.
@@ -141,7 +141,7 @@ pub enum ResponseOutcome {
 
 /// A PATH_CHALLENGE to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// The path under test.
     pub path: PathKey,
     /// Where to send it.
@@ -154,7 +154,7 @@ pub struct Probe {
 
 /// Something the parent must act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathEvent {
+pub(crate) enum PathEvent {
     /// Data takes another path from now on.
     ActiveChanged {
         /// The path before, if it still exists.
@@ -175,7 +175,7 @@ pub enum PathEvent {
 
 /// One proven path as the status shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RouteStatus {
+pub(crate) struct RouteStatus {
     /// Its key.
     pub path: PathKey,
     /// Its route.

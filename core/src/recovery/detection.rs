@@ -21,7 +21,7 @@ const DEFAULT_MTU: u64 = limits::BASE_DATAGRAM_BYTES as u64;
 
 /// Loss recovery and congestion control of one association; `F` notes what a packet carried.
 #[derive(Debug)]
-pub struct Recovery<F> {
+pub(crate) struct Recovery<F> {
     numbers: PacketNumbers,
     ledger: Ledger<F>,
     notes: LossNotes,
@@ -32,7 +32,7 @@ pub struct Recovery<F> {
 impl<F> Recovery<F> {
     /// Starts with no packets and no paths; allocates nothing.
     #[must_use]
-    pub const fn new(kind: ControllerKind) -> Self {
+    pub(crate) const fn new(kind: ControllerKind) -> Self {
         Self {
             numbers: PacketNumbers::new(),
             ledger: Ledger::new(),
@@ -45,19 +45,19 @@ impl<F> Recovery<F> {
     /// Takes the number for the next packet. It counts as used: a packet that then does not leave
     /// is a gap.
     #[must_use = "the number counts as used"]
-    pub fn next_packet_number(&mut self, rng: &mut Rng) -> u64 {
+    pub(crate) fn next_packet_number(&mut self, rng: &mut Rng) -> u64 {
         self.numbers.take_next(rng)
     }
 
     /// The largest packet number that the peer acknowledged; packet numbers are truncated against
     /// it.
     #[must_use]
-    pub const fn largest_acked(&self) -> Option<u64> {
+    pub(crate) const fn largest_acked(&self) -> Option<u64> {
         self.numbers.largest_acked()
     }
 
     /// Records a packet that left. Its path comes into being where it is new.
-    pub fn on_packet_sent(&mut self, packet: SentPacket<F>) {
+    pub(crate) fn on_packet_sent(&mut self, packet: SentPacket<F>) {
         let path = open(&mut self.paths, self.kind, packet.path, packet.at);
         let Some(path) = path else { return };
         if !packet.ack_eliciting {
@@ -74,7 +74,7 @@ impl<F> Recovery<F> {
     /// # Errors
     /// [`AckOfUnsent`] where a packet is acknowledged that was never sent; the peer is to be
     /// disconnected.
-    pub fn on_ack(
+    pub(crate) fn on_ack(
         &mut self,
         ranges: impl IntoIterator<Item = (u64, u64)>,
         ack_delay: Duration,
@@ -135,7 +135,7 @@ impl<F> Recovery<F> {
     }
 
     /// Fires what is due. The outcome is emptied first and then filled.
-    pub fn on_timeout(&mut self, now: Instant, outcome: &mut TimeoutOutcome<F>) {
+    pub(crate) fn on_timeout(&mut self, now: Instant, outcome: &mut TimeoutOutcome<F>) {
         outcome.clear();
         let due = |path: &PathRecovery| path.loss_at().is_some_and(|at| at <= now);
         let late: Vec<PathKey> = self
@@ -156,7 +156,7 @@ impl<F> Recovery<F> {
 
     /// When [`Self::on_timeout`] is to be called; `None` while nothing is under way.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.paths
             .iter()
             .filter_map(PathRecovery::next_timeout)
@@ -165,7 +165,7 @@ impl<F> Recovery<F> {
 
     /// How much may leave on a path now by its window and its pacer; probes need not ask.
     #[must_use]
-    pub fn may_send(&self, path: PathKey, now: Instant) -> SendBudget {
+    pub(crate) fn may_send(&self, path: PathKey, now: Instant) -> SendBudget {
         self.path(path).map_or(
             SendBudget {
                 bytes: initial_window(DEFAULT_MTU),
@@ -177,7 +177,7 @@ impl<F> Recovery<F> {
 
     /// Tells that there is nothing to send on a path now. Unless its window is full, what leaves until all that is
     /// under way has arrived shows less than the path can do.
-    pub fn on_app_limited(&mut self, path: PathKey) {
+    pub(crate) fn on_app_limited(&mut self, path: PathKey) {
         if let Some(path) = find(&mut self.paths, path) {
             path.on_app_limited();
         }
@@ -186,19 +186,19 @@ impl<F> Recovery<F> {
     /// Tells that the acknowledgement just applied counts more packets marked "congestion experienced" on a path than
     /// any before (RFC 9002 §7.1).
     #[allow(dead_code)] // for whoever reads ECN counts out of acknowledgements
-    pub fn on_ecn_ce(&mut self, path: PathKey, now: Instant) {
+    pub(crate) fn on_ecn_ce(&mut self, path: PathKey, now: Instant) {
         if let Some(path) = find(&mut self.paths, path) {
             path.on_ecn_ce(now);
         }
     }
 
     /// What the packets under way on a path carry, oldest first: a probe best repeats the oldest.
-    pub fn outstanding_on(&self, path: PathKey) -> impl Iterator<Item = &F> + '_ {
+    pub(crate) fn outstanding_on(&self, path: PathKey) -> impl Iterator<Item = &F> + '_ {
         self.ledger.outstanding_on(path)
     }
 
     /// Tells how large the datagrams of a path are, bytes of UDP payload; 1,200 before.
-    pub fn set_mtu(&mut self, path: PathKey, mtu: u64, now: Instant) {
+    pub(crate) fn set_mtu(&mut self, path: PathKey, mtu: u64, now: Instant) {
         if let Some(path) = open(&mut self.paths, self.kind, path, now) {
             path.set_mtu(mtu, now);
         }
@@ -206,7 +206,7 @@ impl<F> Recovery<F> {
 
     /// Tells a first idea of a path's round-trip time, such as the handshake's; ignored once there
     /// was a sample.
-    pub fn seed_rtt(&mut self, path: PathKey, rtt: Duration, now: Instant) {
+    pub(crate) fn seed_rtt(&mut self, path: PathKey, rtt: Duration, now: Instant) {
         if let Some(path) = open(&mut self.paths, self.kind, path, now) {
             path.seed_rtt(rtt, now);
         }
@@ -214,7 +214,7 @@ impl<F> Recovery<F> {
 
     /// Declares everything under way on a path lost, without a congestion signal; what is known of
     /// it stays. Lost packets are appended.
-    pub fn on_path_abandoned(&mut self, path: PathKey, lost: &mut Vec<Lost<F>>) {
+    pub(crate) fn on_path_abandoned(&mut self, path: PathKey, lost: &mut Vec<Lost<F>>) {
         let paths = &mut self.paths;
         self.ledger.settle_where(
             u64::MAX,
@@ -234,7 +234,7 @@ impl<F> Recovery<F> {
     }
 
     /// Abandons a path and forgets all about it. Lost packets are appended.
-    pub fn forget_path(&mut self, path: PathKey, lost: &mut Vec<Lost<F>>) {
+    pub(crate) fn forget_path(&mut self, path: PathKey, lost: &mut Vec<Lost<F>>) {
         self.on_path_abandoned(path, lost);
         self.notes.forget_path(path);
         self.paths.retain(|p| p.key != path);
@@ -243,38 +243,38 @@ impl<F> Recovery<F> {
     /// Bytes under way on a path.
     #[must_use]
     #[cfg(test)]
-    pub fn bytes_in_flight(&self, path: PathKey) -> u64 {
+    pub(crate) fn bytes_in_flight(&self, path: PathKey) -> u64 {
         self.path(path).map_or(0, PathRecovery::in_flight_bytes)
     }
 
     /// The congestion window of a path, bytes.
     #[must_use]
-    pub fn window(&self, path: PathKey) -> u64 {
+    pub(crate) fn window(&self, path: PathKey) -> u64 {
         self.path(path)
             .map_or_else(|| initial_window(DEFAULT_MTU), PathRecovery::window)
     }
 
     /// Probe timeouts on a path since it last had an acknowledgement.
     #[must_use]
-    pub fn pto_count(&self, path: PathKey) -> u32 {
+    pub(crate) fn pto_count(&self, path: PathKey) -> u32 {
         self.path(path).map_or(0, PathRecovery::pto_count)
     }
 
     /// The round-trip time of a path; `None` where nothing was sent on it yet.
     #[must_use]
-    pub fn rtt(&self, path: PathKey) -> Option<&Rtt> {
+    pub(crate) fn rtt(&self, path: PathKey) -> Option<&Rtt> {
         self.path(path).map(|p| &p.rtt)
     }
 
     /// Counters and estimates of a path; `None` where nothing was sent on it yet.
     #[must_use]
-    pub fn stats(&self, path: PathKey) -> Option<PathStats> {
+    pub(crate) fn stats(&self, path: PathKey) -> Option<PathStats> {
         self.path(path).map(PathRecovery::stats)
     }
 
     /// Whether nothing is under way.
     #[must_use]
-    pub const fn is_idle(&self) -> bool {
+    pub(crate) const fn is_idle(&self) -> bool {
         self.ledger.is_empty()
     }
 

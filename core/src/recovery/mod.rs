@@ -20,7 +20,7 @@
 //! A peer that never sent anything holds no heap memory here; one that fell silent keeps a
 //! [`RecoveryAtRest`] instead.
 
-pub mod congestion;
+pub(crate) mod congestion;
 mod detection;
 mod ledger;
 mod numbers;
@@ -32,12 +32,12 @@ mod rest;
 mod rtt;
 mod spurious;
 
-pub use detection::Recovery;
-pub use outcome::{AckOutcome, Lost, PathKey, SentPacket, TimeoutOutcome};
-pub use path_recovery::PathStats;
-pub use received::ReceivedPackets;
+pub(crate) use detection::Recovery;
+pub(crate) use outcome::{AckOutcome, Lost, PathKey, SentPacket, TimeoutOutcome};
+pub(crate) use path_recovery::PathStats;
+pub(crate) use received::ReceivedPackets;
 pub(crate) use rest::RecoveryAtRest;
-pub use rtt::Rtt;
+pub(crate) use rtt::Rtt;
 
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,11 @@ use crate::time::{Duration, Instant};
 
 /// The parent's name of a path; round-trip time and congestion belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct PathKey(pub u32);
+pub(crate) struct PathKey(pub u32);
 
 /// A packet that has just been sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentPacket<F> {
+pub(crate) struct SentPacket<F> {
     /// Its number, from [`super::Recovery::next_packet_number`].
     pub pn: u64,
     /// When it was sent.
@@ -32,7 +32,7 @@ pub struct SentPacket<F> {
 
 /// A packet that the peer acknowledged for the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivered<F> {
+pub(crate) struct Delivered<F> {
     /// Its packet number.
     pub pn: u64,
     /// The path that it took.
@@ -45,7 +45,7 @@ pub struct Delivered<F> {
 
 /// A packet that counts as lost; what it carried is to be sent again where that matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost<F> {
+pub(crate) struct Lost<F> {
     /// Its packet number.
     pub pn: u64,
     /// The path that it took.
@@ -58,7 +58,7 @@ pub struct Lost<F> {
 
 /// Bytes that one acknowledgement newly acknowledged on one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PathAcked {
+pub(crate) struct PathAcked {
     /// The path.
     pub path: PathKey,
     /// Newly acknowledged bytes.
@@ -67,7 +67,7 @@ pub struct PathAcked {
 
 /// What follows from an acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AckOutcome<F> {
+pub(crate) struct AckOutcome<F> {
     /// Newly acknowledged packets; ascending within each range of the acknowledgement.
     pub delivered: Vec<Delivered<F>>,
     /// Packets that now count as lost, ascending.
@@ -83,7 +83,7 @@ pub struct AckOutcome<F> {
 impl<F> AckOutcome<F> {
     /// Makes an empty outcome; it allocates when first filled.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             delivered: Vec::new(),
             lost: Vec::new(),
@@ -94,7 +94,7 @@ impl<F> AckOutcome<F> {
     }
 
     /// Empties the outcome and keeps its buffers.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.delivered.clear();
         self.lost.clear();
         self.rtt_sample = None;
@@ -111,7 +111,7 @@ impl<F> Default for AckOutcome<F> {
 
 /// What follows from the passing of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeoutOutcome<F> {
+pub(crate) struct TimeoutOutcome<F> {
     /// Packets that now count as lost, ascending.
     pub lost: Vec<Lost<F>>,
     /// Paths whose probe timeout fired: an ack-eliciting packet is to leave on each at once, past
@@ -122,7 +122,7 @@ pub struct TimeoutOutcome<F> {
 impl<F> TimeoutOutcome<F> {
     /// Makes an empty outcome; it allocates when first filled.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             lost: Vec::new(),
             probes: Vec::new(),
@@ -130,7 +130,7 @@ impl<F> TimeoutOutcome<F> {
     }
 
     /// Empties the outcome and keeps its buffers.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.lost.clear();
         self.probes.clear();
     }
@@ -144,7 +144,7 @@ impl<F> Default for TimeoutOutcome<F> {
 
 /// How much may leave on a path now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendBudget {
+pub(crate) struct SendBudget {
     /// Bytes that may leave now: 0, or at least one full datagram.
     pub bytes: u64,
     /// Where `bytes` is 0, when to ask again; `None` where the congestion window is full and only

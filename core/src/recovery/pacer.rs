@@ -19,7 +19,7 @@ const NANOS_PER_S: u128 = 1_000_000_000;
 
 /// A token bucket for one path.
 #[derive(Clone, Copy, Debug)]
-pub struct Pacer {
+pub(super) struct Pacer {
     rate_bytes_per_s: u64,
     /// What may leave at once, where the congestion controller says so.
     quantum_bytes: Option<u64>,
@@ -32,7 +32,13 @@ pub struct Pacer {
 impl Pacer {
     /// Starts with a full bucket.
     #[must_use]
-    pub fn new(window_bytes: u64, rtt: Duration, mtu: u64, slow_start: bool, now: Instant) -> Self {
+    pub(super) fn new(
+        window_bytes: u64,
+        rtt: Duration,
+        mtu: u64,
+        slow_start: bool,
+        now: Instant,
+    ) -> Self {
         let mut pacer = Self {
             rate_bytes_per_s: 1,
             quantum_bytes: None,
@@ -46,7 +52,7 @@ impl Pacer {
     }
 
     /// Takes over a new window or round-trip time.
-    pub fn on_window(
+    pub(super) fn on_window(
         &mut self,
         window_bytes: u64,
         rtt: Duration,
@@ -61,12 +67,12 @@ impl Pacer {
     }
 
     /// Takes over what the congestion controller wants to leave at once; counts from the next rate on.
-    pub fn set_quantum(&mut self, quantum_bytes: Option<u64>) {
+    pub(super) fn set_quantum(&mut self, quantum_bytes: Option<u64>) {
         self.quantum_bytes = quantum_bytes;
     }
 
     /// Takes over a rate that the congestion controller chose itself.
-    pub fn on_rate(&mut self, rate_bytes_per_s: u64, mtu: u64, now: Instant) {
+    pub(super) fn on_rate(&mut self, rate_bytes_per_s: u64, mtu: u64, now: Instant) {
         self.tokens_bytes = self.tokens_at(now);
         self.filled_at = max(self.filled_at, now);
         self.rate_bytes_per_s = rate_bytes_per_s.clamp(1, RATE_MAX_BYTES_PER_S);
@@ -79,13 +85,13 @@ impl Pacer {
 
     /// Bytes that may leave now.
     #[must_use]
-    pub fn budget(&self, now: Instant) -> u64 {
+    pub(super) fn budget(&self, now: Instant) -> u64 {
         u64::try_from(self.tokens_at(now)).unwrap_or(0)
     }
 
     /// When `bytes` may leave, or as much of them as the bucket ever holds.
     #[must_use]
-    pub fn next_release(&self, now: Instant, bytes: u64) -> Instant {
+    pub(super) fn next_release(&self, now: Instant, bytes: u64) -> Instant {
         let wanted = min(
             i64::try_from(bytes).unwrap_or(i64::MAX),
             self.capacity_bytes,
@@ -101,7 +107,7 @@ impl Pacer {
     /// Bytes worth waiting for: half a bucket at high rates, so that batches stay large, else one
     /// datagram.
     #[must_use]
-    pub fn batch(&self, mtu: u64) -> u64 {
+    pub(super) fn batch(&self, mtu: u64) -> u64 {
         if let Some(quantum) = self.quantum_bytes {
             return quantum.clamp(mtu, max(mtu, limits::BATCH_BYTES as u64));
         }
@@ -114,7 +120,7 @@ impl Pacer {
     }
 
     /// Takes what was sent out of the bucket.
-    pub fn on_sent(&mut self, bytes: u64, now: Instant) {
+    pub(super) fn on_sent(&mut self, bytes: u64, now: Instant) {
         let taken = i64::try_from(bytes).unwrap_or(i64::MAX);
         let tokens = self.tokens_at(now).saturating_sub(taken);
         self.tokens_bytes = max(tokens, self.capacity_bytes.saturating_neg());

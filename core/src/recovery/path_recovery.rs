@@ -30,7 +30,7 @@ const PERSISTENT_CONGESTION_THRESHOLD: u32 = 3;
 
 /// Counters and estimates of a path, for status reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct PathStats {
+pub(crate) struct PathStats {
     /// Packets sent, whether or not they elicit acknowledgements.
     pub sent_packets: u64,
     /// Bytes sent in them.
@@ -60,7 +60,6 @@ pub struct PathStats {
 struct AckBatch {
     bytes: u64,
     newest: Option<Meta>,
-    in_flight_before_bytes: u64,
     rtt_sampled: bool,
 }
 
@@ -239,9 +238,6 @@ impl PathRecovery {
 
     /// Notes a packet that arrived; [`Self::finish_acks`] draws the conclusions.
     pub(super) fn on_delivered(&mut self, meta: Meta) {
-        if self.acks.newest.is_none() {
-            self.acks.in_flight_before_bytes = self.in_flight_bytes;
-        }
         let size = u64::from(meta.sent.bytes);
         self.leave(size);
         self.acks.bytes += size;
@@ -291,7 +287,6 @@ impl PathRecovery {
             now,
             newest: &sent,
             bytes: batch.bytes,
-            in_flight_before_bytes: batch.in_flight_before_bytes,
             is_cwnd_limited: self.window_was_used(),
             rtt_sampled: batch.rtt_sampled,
             delivered_bytes: self.stats.delivered_bytes - sent.delivered_bytes,

@@ -25,7 +25,7 @@ enum Place {
 
 /// Received packet numbers of an association.
 #[derive(Clone, Debug)]
-pub struct ReceivedPackets {
+pub(crate) struct ReceivedPackets {
     newest: Option<Range>,
     /// Older ranges, ascending, apart from each other and from `newest` by at least one number.
     older: Vec<Range>,
@@ -41,7 +41,7 @@ pub struct ReceivedPackets {
 impl ReceivedPackets {
     /// Starts with nothing received.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             newest: None,
             older: Vec::new(),
@@ -64,7 +64,7 @@ impl ReceivedPackets {
     }
 
     /// Notes an authentic packet; one that is known already changes nothing.
-    pub fn on_packet(&mut self, pn: u64, ack_eliciting: bool, now: Instant) {
+    pub(crate) fn on_packet(&mut self, pn: u64, ack_eliciting: bool, now: Instant) {
         let place = self.insert(pn, now);
         if !ack_eliciting || matches!(place, Place::Known) {
             return;
@@ -77,19 +77,19 @@ impl ReceivedPackets {
     }
 
     /// The packet just noted wants its acknowledgement now: somebody measures, or probes after a loss.
-    pub fn hasten_ack(&mut self) {
+    pub(crate) fn hasten_ack(&mut self) {
         self.at_once |= self.eliciting > 0;
     }
 
     /// Sets how many ack-eliciting packets call for an acknowledgement; 2 at first, never below 1.
     #[cfg(test)]
-    pub fn set_ack_threshold(&mut self, packets: u32) {
+    pub(crate) fn set_ack_threshold(&mut self, packets: u32) {
         self.threshold = packets.max(1);
     }
 
     /// Whether an acknowledgement is to leave even if alone.
     #[must_use]
-    pub fn ack_due(&self, now: Instant) -> bool {
+    pub(crate) fn ack_due(&self, now: Instant) -> bool {
         self.eliciting > 0
             && (self.at_once
                 || self.eliciting >= self.threshold
@@ -98,13 +98,13 @@ impl ReceivedPackets {
 
     /// Whether something is worth acknowledging with the next packet that leaves anyway.
     #[must_use]
-    pub const fn ack_pending(&self) -> bool {
+    pub(crate) const fn ack_pending(&self) -> bool {
         self.eliciting > 0
     }
 
     /// When a lone acknowledgement is due; in the past where one is due already.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         if self.at_once || self.eliciting >= self.threshold {
             return self.due_at.map(|at| at - limits::MAX_ACK_DELAY);
         }
@@ -113,7 +113,7 @@ impl ReceivedPackets {
 
     /// The ranges to acknowledge: inclusive `(start, end)`, descending, at most
     /// `limits::ACK_RANGES`.
-    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + Clone + '_ {
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + Clone + '_ {
         self.newest
             .iter()
             .chain(self.older.iter().rev())
@@ -122,24 +122,24 @@ impl ReceivedPackets {
 
     /// How many ranges [`Self::ranges`] yields.
     #[must_use]
-    pub fn range_count(&self) -> usize {
+    pub(crate) fn range_count(&self) -> usize {
         usize::from(self.newest.is_some()) + self.older.len()
     }
 
     /// The largest packet number received.
     #[must_use]
-    pub fn largest(&self) -> Option<u64> {
+    pub(crate) fn largest(&self) -> Option<u64> {
         self.newest.map(|range| range.end)
     }
 
     /// Time since the packet with the largest number arrived.
     #[must_use]
-    pub fn ack_delay(&self, now: Instant) -> Duration {
+    pub(crate) fn ack_delay(&self, now: Instant) -> Duration {
         now.saturating_since(self.largest_at)
     }
 
     /// Notes that an acknowledgement of all ranges leaves.
-    pub fn on_ack_sent(&mut self, _now: Instant) {
+    pub(crate) fn on_ack_sent(&mut self, _now: Instant) {
         self.eliciting = 0;
         self.at_once = false;
         self.due_at = None;
@@ -148,7 +148,7 @@ impl ReceivedPackets {
     /// Forgets ranges that the peer knows to be acknowledged: it acknowledged a packet of ours
     /// whose acknowledgement had `largest_acked` as its largest number (RFC 9000 §13.2.4). The
     /// range around that number stays.
-    pub fn on_ack_of_ack(&mut self, largest_acked: u64) {
+    pub(crate) fn on_ack_of_ack(&mut self, largest_acked: u64) {
         let settled = self.older.partition_point(|r| r.end < largest_acked);
         let _ = self.older.drain(..settled);
         let start = self.older.first().or(self.newest.as_ref());

@@ -11,7 +11,7 @@ pub(super) const GRANULARITY: Duration = Duration::from_millis(1);
 
 /// Estimator of a path's round-trip time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rtt {
+pub(crate) struct Rtt {
     latest: Duration,
     smoothed: Duration,
     variance: Duration,
@@ -21,7 +21,7 @@ pub struct Rtt {
 impl Rtt {
     /// Starts from an assumption: 333 ms, or what a handshake measured.
     #[must_use]
-    pub fn new(initial: Duration) -> Self {
+    pub(crate) fn new(initial: Duration) -> Self {
         Self {
             latest: initial,
             smoothed: initial,
@@ -46,7 +46,7 @@ impl Rtt {
 
     /// Takes a sample. The peer's delay counts up to the agreed 10 ms and only as far as the result
     /// stays above the minimum (RFC 9002 §5.3).
-    pub fn on_sample(&mut self, latest: Duration, ack_delay: Duration) {
+    pub(crate) fn on_sample(&mut self, latest: Duration, ack_delay: Duration) {
         self.latest = latest;
         let Some(min_before) = self.min else {
             self.min = Some(latest);
@@ -69,37 +69,37 @@ impl Rtt {
 
     /// The last sample, or the assumption.
     #[must_use]
-    pub const fn latest(&self) -> Duration {
+    pub(crate) const fn latest(&self) -> Duration {
         self.latest
     }
 
     /// The smoothed round-trip time, or the assumption.
     #[must_use]
-    pub const fn smoothed(&self) -> Duration {
+    pub(crate) const fn smoothed(&self) -> Duration {
         self.smoothed
     }
 
     /// The mean deviation.
     #[must_use]
-    pub const fn variance(&self) -> Duration {
+    pub(crate) const fn variance(&self) -> Duration {
         self.variance
     }
 
     /// The smallest sample; `None` before the first.
     #[must_use]
-    pub const fn min(&self) -> Option<Duration> {
+    pub(crate) const fn min(&self) -> Option<Duration> {
         self.min
     }
 
     /// Whether there was a sample.
     #[must_use]
-    pub const fn is_measured(&self) -> bool {
+    pub(crate) const fn is_measured(&self) -> bool {
         self.min.is_some()
     }
 
     /// The probe timeout before any doubling (RFC 9002 §6.2.1).
     #[must_use]
-    pub fn pto_base(&self) -> Duration {
+    pub(crate) fn pto_base(&self) -> Duration {
         self.smoothed + max(self.variance * 4, GRANULARITY) + limits::MAX_ACK_DELAY
     }
 }

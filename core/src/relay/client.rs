@@ -7,21 +7,21 @@ use crate::id::PeerKey;
 
 /// Map between (relay, channel) and the remote behind it.
 #[derive(Debug, Default)]
-pub struct RelayRoutes {
+pub(crate) struct RelayRoutes {
     remotes: BTreeMap<(PeerKey, u32), PeerKey>,
     by_remote: BTreeSet<(PeerKey, PeerKey, u32)>,
 }
 
 /// The channel leads to another remote already; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RouteTaken;
+pub(crate) struct RouteTaken;
 
 impl RelayRoutes {
     /// Adds a route; adding it twice is harmless.
     ///
     /// # Errors
     /// [`RouteTaken`] where the channel belongs to another remote: a relay cannot redirect a live channel.
-    pub fn insert(
+    pub(crate) fn insert(
         &mut self,
         relay: PeerKey,
         channel: u32,
@@ -37,26 +37,26 @@ impl RelayRoutes {
 
     /// The remote behind a channel.
     #[must_use]
-    pub fn lookup(&self, relay: PeerKey, channel: u32) -> Option<PeerKey> {
+    pub(crate) fn lookup(&self, relay: PeerKey, channel: u32) -> Option<PeerKey> {
         self.remotes.get(&(relay, channel)).copied()
     }
 
     /// Channels that lead to `remote`, as (relay, channel).
-    pub fn routes_to(&self, remote: PeerKey) -> impl Iterator<Item = (PeerKey, u32)> + '_ {
+    pub(crate) fn routes_to(&self, remote: PeerKey) -> impl Iterator<Item = (PeerKey, u32)> + '_ {
         let first = (remote, PeerKey(0), 0);
         let last = (remote, PeerKey(u32::MAX), u32::MAX);
         self.by_remote.range(first..=last).map(|r| (r.1, r.2))
     }
 
     /// Removes one route and returns the remote that it led to.
-    pub fn remove(&mut self, relay: PeerKey, channel: u32) -> Option<PeerKey> {
+    pub(crate) fn remove(&mut self, relay: PeerKey, channel: u32) -> Option<PeerKey> {
         let remote = self.remotes.remove(&(relay, channel))?;
         self.by_remote.remove(&(remote, relay, channel));
         Some(remote)
     }
 
     /// Removes all routes to `remote` and returns them as (relay, channel).
-    pub fn remove_remote(&mut self, remote: PeerKey) -> Vec<(PeerKey, u32)> {
+    pub(crate) fn remove_remote(&mut self, remote: PeerKey) -> Vec<(PeerKey, u32)> {
         let routes: Vec<_> = self.routes_to(remote).collect();
         for (relay, channel) in &routes {
             self.remove(*relay, *channel);
@@ -65,7 +65,7 @@ impl RelayRoutes {
     }
 
     /// Removes all routes through `relay` and returns them as (channel, remote).
-    pub fn remove_relay(&mut self, relay: PeerKey) -> Vec<(u32, PeerKey)> {
+    pub(crate) fn remove_relay(&mut self, relay: PeerKey) -> Vec<(u32, PeerKey)> {
         let range = (relay, 0)..=(relay, u32::MAX);
         let routes: Vec<_> = self.remotes.range(range).map(|(k, r)| (k.1, *r)).collect();
         for (channel, _) in &routes {
@@ -77,14 +77,14 @@ impl RelayRoutes {
     /// Number of routes.
     #[must_use]
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.remotes.len()
     }
 
     /// Whether there is no route.
     #[must_use]
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.remotes.is_empty()
     }
 }

@@ -9,12 +9,12 @@
 //! [`server`] is the relaying node's table of channels, [`client`] is the map by which an end node tells
 //! which remote a relayed datagram belongs to.
 
-pub mod client;
-pub mod server;
+pub(crate) mod client;
+pub(crate) mod server;
 
 #[cfg(test)]
-pub use server::DropReason;
-pub use server::{Forward, RelayConfig, RelayRefusal, RelayServer};
+pub(crate) use server::DropReason;
+pub(crate) use server::{Forward, RelayConfig, RelayRefusal, RelayServer};
 
 /// Bit that is set in channel numbers chosen by a relay and clear in those chosen by a requester.
-pub const RELAY_CHOSEN: u32 = 1 << 31;
+pub(crate) const RELAY_CHOSEN: u32 = 1 << 31;

@@ -16,7 +16,7 @@ use crate::time::{Instant, Offset};
 
 /// What is due with a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Age {
+pub(crate) enum Age {
     /// Nothing.
     Fresh,
     /// The key phase of this side is to step.
@@ -29,7 +29,7 @@ pub enum Age {
 
 /// The age of one session.
 #[derive(Clone, Debug)]
-pub struct Lifetime {
+pub(crate) struct Lifetime {
     established: Instant,
     keys_since: Instant,
     step_at: Instant,
@@ -82,7 +82,7 @@ impl Lifetime {
 
     /// The life of a session that came up at `now`.
     #[must_use]
-    pub fn new(now: Instant, is_initiator: bool) -> Self {
+    pub(crate) fn new(now: Instant, is_initiator: bool) -> Self {
         Self {
             established: now,
             keys_since: now,
@@ -96,31 +96,31 @@ impl Lifetime {
 
     /// A packet was sealed or opened.
     #[inline]
-    pub fn on_packet(&mut self, bytes: usize) {
+    pub(crate) fn on_packet(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
         self.packets = self.packets.saturating_add(1);
     }
 
     /// The session carried application data, in either direction.
     #[inline]
-    pub fn on_application_data(&mut self) {
+    pub(crate) fn on_application_data(&mut self) {
         self.carried_data = true;
     }
 
     /// The key phase of this side stepped.
-    pub fn on_key_phase(&mut self, now: Instant) {
+    pub(crate) fn on_key_phase(&mut self, now: Instant) {
         self.keys_since = now;
         self.step_at = now + REKEY_AFTER;
     }
 
     /// The key phase could not step yet; it is due again after `pause`.
-    pub fn on_key_phase_refused(&mut self, now: Instant, pause: Duration) {
+    pub(crate) fn on_key_phase_refused(&mut self, now: Instant, pause: Duration) {
         self.step_at = now + pause;
     }
 
     /// What is due.
     #[must_use]
-    pub fn age(&self, now: Instant) -> Age {
+    pub(crate) fn age(&self, now: Instant) -> Age {
         let is_used_up = self.bytes >= REKEY_AFTER_BYTES || self.packets >= REKEY_AFTER_PACKETS;
         if now >= self.expires_at() {
             Age::Expired
@@ -136,7 +136,7 @@ impl Lifetime {
     /// When [`Self::age`] changes next unless it is told something before; `None` once the session
     /// has expired.
     #[must_use]
-    pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let step_at = (!self.carried_data).then_some(self.step_at);
         [Some(self.rekey_at()), Some(self.expires_at()), step_at]
             .into_iter()

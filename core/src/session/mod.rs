@@ -17,14 +17,14 @@ mod protection;
 mod replay;
 mod reset;
 
-pub use handshake::{
+pub(crate) use handshake::{
     CookieJar, ENGINE_CAPABILITIES, IkRequest, Initiator, LocalOffer, MacKey, RESUME, RecordCache,
     XxResponder, answer_xx, initiation_body, read_ik, receiver_index,
 };
 pub(crate) use lifetime::LifetimeAtRest;
-pub use lifetime::{Age, Lifetime};
+pub(crate) use lifetime::{Age, Lifetime};
 pub(crate) use protection::SessionAtRest;
 #[cfg(test)]
-pub use protection::Suite;
-pub use protection::{OpenError, Session, TAG_BYTES};
-pub use reset::{RESET_BYTES, RESET_TRIGGER_BYTES_MIN, ResetKey, build_reset, is_reset};
+pub(crate) use protection::Suite;
+pub(crate) use protection::{OpenError, Session, TAG_BYTES};
+pub(crate) use reset::{RESET_BYTES, RESET_TRIGGER_BYTES_MIN, ResetKey, build_reset, is_reset};

@@ -16,7 +16,7 @@ const BLOCKS: u64 = REPLAY_WINDOW / BLOCK_BITS + 1;
 
 /// The received packet numbers of a session.
 #[derive(Default)]
-pub struct ReplayWindow {
+pub(super) struct ReplayWindow {
     largest: Option<u64>,
     /// Every number in a block below this one counts as received.
     floor: u64,
@@ -28,19 +28,19 @@ pub struct ReplayWindow {
 impl ReplayWindow {
     /// A window in which nothing was received.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// The largest number received.
     #[must_use]
-    pub const fn largest(&self) -> Option<u64> {
+    pub(super) const fn largest(&self) -> Option<u64> {
         self.largest
     }
 
     /// Whether `number` is new: not received, and not too old to tell.
     #[must_use]
-    pub fn is_new(&self, number: u64) -> bool {
+    pub(super) fn is_new(&self, number: u64) -> bool {
         let Some(largest) = self.largest else {
             return true;
         };
@@ -61,7 +61,7 @@ impl ReplayWindow {
     }
 
     /// Notes `number`, which came in authentic; says whether it was new.
-    pub fn insert(&mut self, number: u64) -> bool {
+    pub(super) fn insert(&mut self, number: u64) -> bool {
         if !self.is_new(number) {
             return false;
         }

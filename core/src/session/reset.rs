@@ -11,19 +11,19 @@ use crate::identity::Identity;
 use crate::rng::Rng;
 
 /// Length of a stateless reset, bytes.
-pub const RESET_BYTES: usize = 32;
+pub(crate) const RESET_BYTES: usize = 32;
 const TYPE_RESET: u8 = 0x8F;
 /// The shortest datagram that is answered with a reset: resets of resets are impossible. Every packet that a node
 /// seals is at least so long, so that a keep-alive too finds out that the other side lost its keys.
-pub const RESET_TRIGGER_BYTES_MIN: usize = 40;
+pub(crate) const RESET_TRIGGER_BYTES_MIN: usize = 40;
 
 /// Makes the tokens of a node's indexes; the same after a restart.
-pub struct ResetKey(Zeroizing<[u8; 32]>);
+pub(crate) struct ResetKey(Zeroizing<[u8; 32]>);
 
 impl ResetKey {
     /// The key of `identity`.
     #[must_use]
-    pub fn of(identity: &Identity) -> Self {
+    pub(crate) fn of(identity: &Identity) -> Self {
         Self(Zeroizing::new(keyed_256(
             identity.reset_secret(),
             &[b"p2p reset tokens"],
@@ -32,7 +32,7 @@ impl ResetKey {
 
     /// The token of a local index.
     #[must_use]
-    pub fn token(&self, index: u32) -> [u8; 16] {
+    pub(crate) fn token(&self, index: u32) -> [u8; 16] {
         keyed_128(&self.0, &[&index.to_be_bytes()])
     }
 }
@@ -40,7 +40,11 @@ impl ResetKey {
 /// Builds the reset that answers a data packet of `trigger_bytes`; `None` where that is too short
 /// to be answered.
 #[must_use]
-pub fn build_reset(trigger_bytes: usize, token: &[u8; 16], rng: &mut Rng) -> Option<Vec<u8>> {
+pub(crate) fn build_reset(
+    trigger_bytes: usize,
+    token: &[u8; 16],
+    rng: &mut Rng,
+) -> Option<Vec<u8>> {
     if trigger_bytes < RESET_TRIGGER_BYTES_MIN {
         return None;
     }
@@ -53,7 +57,7 @@ pub fn build_reset(trigger_bytes: usize, token: &[u8; 16], rng: &mut Rng) -> Opt
 
 /// Whether `datagram` is the reset with this token; takes the same time for each wrong token.
 #[must_use]
-pub fn is_reset(datagram: &[u8], token: &[u8; 16]) -> bool {
+pub(crate) fn is_reset(datagram: &[u8], token: &[u8; 16]) -> bool {
     let Some((head, sent)) = datagram.split_last_chunk::<16>() else {
         return false;
     };

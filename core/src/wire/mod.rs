@@ -6,13 +6,13 @@
 //! messages, which are rare, build a `Vec`. Whether a decoded value makes sense now is decided by
 //! the component that it is for.
 
-pub mod control;
-pub mod frame;
-pub mod name;
-pub mod packet;
-pub mod reader;
-pub mod stun;
-pub mod writer;
+pub(crate) mod control;
+pub(crate) mod frame;
+pub(crate) mod name;
+pub(crate) mod packet;
+pub(crate) mod reader;
+pub(crate) mod stun;
+pub(crate) mod writer;
 
-pub use reader::Reader;
-pub use writer::{NoRoom, VARINT_MAX, Writer, varint_len};
+pub(crate) use reader::Reader;
+pub(crate) use writer::{NoRoom, VARINT_MAX, Writer, varint_len};

@@ -7,7 +7,7 @@ use crate::limits;
 
 /// Whether `text` may be registered as a name.
 #[must_use]
-pub fn is_valid(text: &str) -> bool {
+pub(crate) fn is_valid(text: &str) -> bool {
     (1..=limits::NAME_BYTES).contains(&text.len())
         && !text.chars().any(is_forbidden)
         && text.parse::<NodeId>().is_err()

@@ -3,11 +3,11 @@
 //! Told bytes; no cryptography. The rest of a data packet's header is the session's (`session/protection/header.rs`).
 
 /// Shortest data packet, bytes: first byte, receiver index, the 4 bytes before the sample of header protection, tag.
-pub const DATA_PACKET_MIN: usize = 1 + 4 + 4 + 16;
+pub(crate) const DATA_PACKET_MIN: usize = 1 + 4 + 4 + 16;
 
 /// What a datagram is by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DatagramKind {
+pub(crate) enum DatagramKind {
     /// RFC 8489 (protocol §11).
     Stun,
     /// Clear text of the first generation: counted and dropped.
@@ -36,7 +36,7 @@ impl DatagramKind {
     /// Looks at the first byte only.
     #[inline]
     #[must_use]
-    pub fn classify(datagram: &[u8]) -> Self {
+    pub(crate) fn classify(datagram: &[u8]) -> Self {
         match datagram.first() {
             Some(0xC0..=0xFF) => Self::Data,
             Some(0x00..=0x03) => Self::Stun,
@@ -56,7 +56,7 @@ impl DatagramKind {
 /// The receiver index of a data packet long enough to be one; it is not protected.
 #[inline]
 #[must_use]
-pub fn receiver_index(datagram: &[u8]) -> Option<u32> {
+pub(crate) fn receiver_index(datagram: &[u8]) -> Option<u32> {
     if datagram.len() < DATA_PACKET_MIN {
         return None;
     }

@@ -10,32 +10,32 @@ use super::writer::varint_len;
 
 /// The bytes not yet read.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first of `bytes`.
     #[must_use]
-    pub const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// How many bytes are left.
     #[must_use]
-    pub const fn remaining(&self) -> usize {
+    pub(crate) const fn remaining(&self) -> usize {
         self.rest.len()
     }
 
     /// Whether nothing is left.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// The bytes not yet read, which stay unread.
     #[must_use]
-    pub const fn rest(&self) -> &'a [u8] {
+    pub(crate) const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `TrailingBytes`.
     #[cfg(test)]
-    pub const fn finish(self, field: &'static str) -> Result<(), DecodeError> {
+    pub(crate) const fn finish(self, field: &'static str) -> Result<(), DecodeError> {
         if self.rest.is_empty() {
             Ok(())
         } else {
@@ -57,7 +57,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Truncated`.
     #[inline]
-    pub const fn take(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
+    pub(crate) const fn take(
+        &mut self,
+        len: usize,
+        field: &'static str,
+    ) -> Result<&'a [u8], DecodeError> {
         match self.rest.split_at_checked(len) {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -72,7 +76,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Truncated`.
     #[inline]
-    pub const fn array<const N: usize>(
+    pub(crate) const fn array<const N: usize>(
         &mut self,
         field: &'static str,
     ) -> Result<[u8; N], DecodeError> {
@@ -90,7 +94,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Truncated`.
     #[inline]
-    pub fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         self.array::<1>(field).map(|[byte]| byte)
     }
 
@@ -99,7 +103,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Truncated`.
     #[inline]
-    pub fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
+    pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
         self.array(field).map(u16::from_be_bytes)
     }
 
@@ -108,7 +112,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Truncated`.
     #[inline]
-    pub fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
+    pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         self.array(field).map(u32::from_be_bytes)
     }
 
@@ -117,7 +121,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Truncated`.
     #[inline]
-    pub fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+    pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         self.array(field).map(u64::from_be_bytes)
     }
 
@@ -126,7 +130,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// `Truncated`; `NotCanonical` where a shorter spelling exists.
     #[inline]
-    pub fn varint(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+    pub(crate) fn varint(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         let Some(first) = self.rest.first() else {
             return Err(DecodeError::new(field, DecodeErrorKind::Truncated));
         };
@@ -148,7 +152,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Reader::varint`], and `OutOfRange`.
     #[inline]
-    pub fn varint_u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
+    pub(crate) fn varint_u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         u32::try_from(self.varint(field)?)
             .map_err(|_| DecodeError::new(field, DecodeErrorKind::OutOfRange))
     }
@@ -158,7 +162,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Reader::varint`], and `TooLong`.
     #[inline]
-    pub fn bytes(
+    pub(crate) fn bytes(
         &mut self,
         limit_bytes: usize,
         field: &'static str,
@@ -174,7 +178,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::bytes`], and `NotUtf8`.
-    pub fn text(
+    pub(crate) fn text(
         &mut self,
         limit_bytes: usize,
         field: &'static str,

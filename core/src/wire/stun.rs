@@ -9,9 +9,9 @@ use core::net::{IpAddr, SocketAddr};
 use super::{NoRoom, Reader, Writer};
 
 /// Bytes of a STUN header.
-pub const HEADER_BYTES: usize = 20;
+pub(crate) const HEADER_BYTES: usize = 20;
 /// Longest response written here, bytes.
-pub const RESPONSE_BYTES_MAX: usize = HEADER_BYTES + 24;
+pub(crate) const RESPONSE_BYTES_MAX: usize = HEADER_BYTES + 24;
 
 const BINDING_REQUEST: u16 = 0x0001;
 const BINDING_SUCCESS: u16 = 0x0101;
@@ -21,11 +21,11 @@ const FAMILY_IPV4: u8 = 1;
 const FAMILY_IPV6: u8 = 2;
 
 /// What the response has to repeat.
-pub type TransactionId = [u8; 12];
+pub(crate) type TransactionId = [u8; 12];
 
 /// The transaction id of a well-formed binding request; `None` for everything else.
 #[must_use]
-pub fn parse_binding_request(datagram: &[u8]) -> Option<TransactionId> {
+pub(crate) fn parse_binding_request(datagram: &[u8]) -> Option<TransactionId> {
     let mut r = Reader::new(datagram);
     let kind = r.u16("type").ok()?;
     let len = usize::from(r.u16("length").ok()?);
@@ -50,7 +50,7 @@ pub fn parse_binding_request(datagram: &[u8]) -> Option<TransactionId> {
 ///
 /// # Errors
 /// [`NoRoom`] where `buffer` has fewer than [`RESPONSE_BYTES_MAX`] bytes and it does not fit.
-pub fn write_success(
+pub(crate) fn write_success(
     buffer: &mut [u8],
     transaction: &TransactionId,
     observed: SocketAddr,

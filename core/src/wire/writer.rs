@@ -6,11 +6,11 @@
 use core::fmt;
 
 /// Largest value of a varint: 2^62 - 1.
-pub const VARINT_MAX: u64 = (1 << 62) - 1;
+pub(crate) const VARINT_MAX: u64 = (1 << 62) - 1;
 
 /// The value does not fit what is left of the buffer; nothing of it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoRoom;
+pub(crate) struct NoRoom;
 
 impl fmt::Display for NoRoom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,7 +23,7 @@ impl core::error::Error for NoRoom {}
 /// Bytes of the shortest varint for `value`; 8 also for values that no varint holds.
 #[inline]
 #[must_use]
-pub const fn varint_len(value: u64) -> usize {
+pub(crate) const fn varint_len(value: u64) -> usize {
     match value {
         0..=0x3F => 1,
         0x40..=0x3FFF => 2,
@@ -36,7 +36,7 @@ pub const fn varint_len(value: u64) -> usize {
 /// even an empty payload does.
 #[inline]
 #[must_use]
-pub const fn payload_room(room_bytes: usize) -> Option<usize> {
+pub(crate) const fn payload_room(room_bytes: usize) -> Option<usize> {
     // Where the shorter length field could not name all that fits, the room it leaves over is lost.
     match room_bytes {
         0 => None,
@@ -51,7 +51,7 @@ pub const fn payload_room(room_bytes: usize) -> Option<usize> {
 
 /// The room that is left, and what was written before it.
 #[derive(Debug)]
-pub struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     buffer: &'a mut [u8],
     len: usize,
 }
@@ -59,34 +59,34 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// Starts at the first byte of `buffer`.
     #[must_use]
-    pub const fn new(buffer: &'a mut [u8]) -> Self {
+    pub(crate) const fn new(buffer: &'a mut [u8]) -> Self {
         Self { buffer, len: 0 }
     }
 
     /// Bytes written so far.
     #[inline]
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
     /// Whether nothing was written yet.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Bytes that still fit.
     #[inline]
     #[must_use]
-    pub const fn remaining(&self) -> usize {
+    pub(crate) const fn remaining(&self) -> usize {
         self.buffer.len() - self.len
     }
 
     /// What was written.
     #[must_use]
     #[cfg(test)]
-    pub fn written(&self) -> &[u8] {
+    pub(crate) fn written(&self) -> &[u8] {
         self.buffer.get(..self.len).unwrap_or_default()
     }
 
@@ -96,7 +96,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`.
     #[inline]
-    pub const fn ensure(&self, len: usize) -> Result<(), NoRoom> {
+    pub(crate) const fn ensure(&self, len: usize) -> Result<(), NoRoom> {
         if len <= self.remaining() {
             Ok(())
         } else {
@@ -109,7 +109,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`.
     #[inline]
-    pub fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
         self.reserve(bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
@@ -119,7 +119,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`.
     #[inline]
-    pub fn reserve(&mut self, len: usize) -> Result<&mut [u8], NoRoom> {
+    pub(crate) fn reserve(&mut self, len: usize) -> Result<&mut [u8], NoRoom> {
         let end = self.len.checked_add(len).ok_or(NoRoom)?;
         let room = self.buffer.get_mut(self.len..end).ok_or(NoRoom)?;
         self.len = end;
@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`.
     #[inline]
-    pub fn put_u8(&mut self, value: u8) -> Result<(), NoRoom> {
+    pub(crate) fn put_u8(&mut self, value: u8) -> Result<(), NoRoom> {
         self.put_bytes(&[value])
     }
 
@@ -140,7 +140,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`.
     #[inline]
-    pub fn put_u16(&mut self, value: u16) -> Result<(), NoRoom> {
+    pub(crate) fn put_u16(&mut self, value: u16) -> Result<(), NoRoom> {
         self.put_bytes(&value.to_be_bytes())
     }
 
@@ -149,7 +149,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`.
     #[inline]
-    pub fn put_u32(&mut self, value: u32) -> Result<(), NoRoom> {
+    pub(crate) fn put_u32(&mut self, value: u32) -> Result<(), NoRoom> {
         self.put_bytes(&value.to_be_bytes())
     }
 
@@ -158,7 +158,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`.
     #[inline]
-    pub fn put_u64(&mut self, value: u64) -> Result<(), NoRoom> {
+    pub(crate) fn put_u64(&mut self, value: u64) -> Result<(), NoRoom> {
         self.put_bytes(&value.to_be_bytes())
     }
 
@@ -167,7 +167,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`; also for values above [`VARINT_MAX`], which fit no buffer.
     #[inline]
-    pub fn put_varint(&mut self, value: u64) -> Result<(), NoRoom> {
+    pub(crate) fn put_varint(&mut self, value: u64) -> Result<(), NoRoom> {
         match value {
             0..=0x3F => self.put_u8(value as u8),
             0x40..=0x3FFF => self.put_u16(value as u16 | 0x4000),
@@ -182,7 +182,7 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// `NoRoom`; the length may then have been written.
     #[inline]
-    pub fn put_sized(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
+    pub(crate) fn put_sized(&mut self, bytes: &[u8]) -> Result<(), NoRoom> {
         self.put_varint(bytes.len() as u64)?;
         self.put_bytes(bytes)
     }
@@ -191,7 +191,7 @@ impl<'a> Writer<'a> {
 /// Bytes of a length varint and a payload of `len` bytes.
 #[inline]
 #[must_use]
-pub const fn sized_len(len: usize) -> usize {
+pub(crate) const fn sized_len(len: usize) -> usize {
     varint_len(len as u64) + len
 }
 

@@ -8,7 +8,7 @@ use super::Call;
 use crate::problem::{Code, Problem};
 
 /// Reads the body as `T`; an empty body counts as `{}`.
-pub fn decode_json<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
+pub(crate) fn decode_json<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     let bytes: &[u8] = if call.body.is_empty() {
         b"{}"
     } else {

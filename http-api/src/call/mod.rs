@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-pub use body::decode_json;
-pub use query::{Kind, Param, Query};
+pub(crate) use body::decode_json;
+pub(crate) use query::{Kind, Param, Query};
 
 use crate::exchange::{HttpId, Request};
 use crate::locks::Identity;
@@ -17,11 +17,11 @@ use crate::problem::{Code, Problem};
 use crate::routes::Route;
 
 /// Longest time a client may wait for something (`wait=`, `Prefer: wait=`), seconds.
-pub const WAIT_MAX_S: u64 = 60;
+pub(crate) const WAIT_MAX_S: u64 = 60;
 
 /// A request that passed the locks and found its route.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// Its number.
     pub id: HttpId,
     /// Its route.
@@ -40,12 +40,12 @@ pub struct Call {
 
 impl Call {
     /// A path parameter by position; empty where the route has fewer.
-    pub fn param(&self, index: usize) -> &str {
+    pub(crate) fn param(&self, index: usize) -> &str {
         self.params.get(index).map_or("", String::as_str)
     }
 
     /// `Prefer: wait=N` (RFC 7240), capped.
-    pub fn prefer_wait(&self) -> Option<Duration> {
+    pub(crate) fn prefer_wait(&self) -> Option<Duration> {
         let preferences = self.request.header("prefer")?;
         let wait = preferences
             .split([',', ';'])
@@ -55,19 +55,19 @@ impl Call {
     }
 
     /// A duration in milliseconds from the query.
-    pub fn duration_ms(&self, name: &str) -> Option<Duration> {
+    pub(crate) fn duration_ms(&self, name: &str) -> Option<Duration> {
         self.query.number(name).map(Duration::from_millis)
     }
 
     /// A channel number from the query.
-    pub fn channel(&self) -> Option<u32> {
+    pub(crate) fn channel(&self) -> Option<u32> {
         self.query
             .number("channel")
             .and_then(|n| u32::try_from(n).ok())
     }
 
     /// A number in an id's decimal text.
-    pub fn number_param(&self, index: usize, code: Code) -> Result<u64, Problem> {
+    pub(crate) fn number_param(&self, index: usize, code: Code) -> Result<u64, Problem> {
         let text = self.param(index);
         let number = text.parse().ok().filter(|_| !text.starts_with('+'));
         number.ok_or_else(|| Problem::new(code, "The id is not a decimal number."))

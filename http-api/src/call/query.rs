@@ -7,7 +7,7 @@ use crate::problem::{Code, Problem};
 
 /// What a parameter may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Text of at most so many bytes.
     Text(usize),
     /// A decimal number in a range, both ends included.
@@ -16,7 +16,7 @@ pub enum Kind {
 
 /// One query parameter of a route.
 #[derive(Clone, Copy, Debug)]
-pub struct Param {
+pub(crate) struct Param {
     /// Name.
     pub name: &'static str,
     /// What it may be.
@@ -29,13 +29,13 @@ pub struct Param {
 
 /// The parameters of one request.
 #[derive(Clone, Debug, Default)]
-pub struct Query {
+pub(crate) struct Query {
     values: BTreeMap<&'static str, String>,
 }
 
 impl Query {
     /// Reads the part after `?`; all faults are reported at once.
-    pub fn parse(text: &str, params: &'static [Param]) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str, params: &'static [Param]) -> Result<Self, Problem> {
         let mut query = Self::default();
         let mut unknown = Problem::new(
             Code::UnknownParameter,
@@ -75,12 +75,12 @@ impl Query {
     }
 
     /// A parameter as text.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
     /// A parameter of kind number.
-    pub fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.text(name).and_then(|t| t.parse().ok())
     }
 }

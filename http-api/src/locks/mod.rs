@@ -15,7 +15,7 @@ use crate::config::Token;
 use crate::exchange::Request;
 use crate::problem::{Code, Problem};
 use session::Sessions;
-pub use session::{Login, SESSION_LIFE, TICKET_LIFE};
+pub(crate) use session::{Login, SESSION_LIFE, TICKET_LIFE};
 
 /// Wrong tokens and tickets allowed in [`BAD_TRIES_WINDOW`].
 const BAD_TRIES: usize = 10;
@@ -24,7 +24,7 @@ const BAD_TRIES_WINDOW: Duration = Duration::from_secs(60);
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Anyone on this machine.
     Public,
     /// The token or a log-in.
@@ -35,7 +35,7 @@ pub enum Scope {
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
+pub(crate) enum Identity {
     /// No token and no log-in.
     Nobody,
     /// The bearer of the token.
@@ -45,7 +45,7 @@ pub enum Identity {
 }
 
 /// All locks of the surface.
-pub struct Locks {
+pub(crate) struct Locks {
     token: Token,
     allowed_hosts: Vec<String>,
     bad_tries: VecDeque<Instant>,
@@ -54,7 +54,7 @@ pub struct Locks {
 
 impl Locks {
     /// Makes the locks.
-    pub fn new(token: Token, allowed_hosts: Vec<String>, rng: Rng) -> Self {
+    pub(crate) fn new(token: Token, allowed_hosts: Vec<String>, rng: Rng) -> Self {
         Self {
             token,
             allowed_hosts,
@@ -64,12 +64,12 @@ impl Locks {
     }
 
     /// Host names answered to.
-    pub fn allowed_hosts(&self) -> &[String] {
+    pub(crate) fn allowed_hosts(&self) -> &[String] {
         &self.allowed_hosts
     }
 
     /// The locks that hold for everyone, whatever the route.
-    pub fn check_place(&self, request: &Request) -> Result<(), Problem> {
+    pub(crate) fn check_place(&self, request: &Request) -> Result<(), Problem> {
         if !request.peer_is_loopback {
             let detail = "The connection does not come from a loopback address.";
             return Err(Problem::new(Code::NotLoopback, detail));
@@ -86,7 +86,7 @@ impl Locks {
     }
 
     /// Finds out who asks, and whether they may.
-    pub fn check_identity(
+    pub(crate) fn check_identity(
         &mut self,
         now: Instant,
         request: &Request,
@@ -157,12 +157,12 @@ impl Locks {
     }
 
     /// A new one-use ticket.
-    pub fn issue_ticket(&mut self, now: Instant) -> String {
+    pub(crate) fn issue_ticket(&mut self, now: Instant) -> String {
         self.sessions.issue_ticket(now)
     }
 
     /// Exchanges a ticket for a log-in; returns it with the `Set-Cookie` value.
-    pub fn log_in(
+    pub(crate) fn log_in(
         &mut self,
         now: Instant,
         request: &Request,
@@ -183,12 +183,12 @@ impl Locks {
     }
 
     /// The csrf value of a log-in and what is left of its life.
-    pub fn session(&self, now: Instant, number: u64) -> Option<(String, Duration)> {
+    pub(crate) fn session(&self, now: Instant, number: u64) -> Option<(String, Duration)> {
         self.sessions.csrf(now, number)
     }
 
     /// Ends a log-in; returns the `Set-Cookie` value that clears the cookie.
-    pub fn log_out(&mut self, request: &Request, identity: Identity) -> String {
+    pub(crate) fn log_out(&mut self, request: &Request, identity: Identity) -> String {
         if let Identity::Session(number) = identity {
             self.sessions.end(number);
         }

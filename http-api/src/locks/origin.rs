@@ -3,7 +3,7 @@
 use crate::exchange::Request;
 
 /// The `Host` value if it is there once and is, letter by letter, one of ours.
-pub fn allowed_host<'a>(request: &Request, allowed: &'a [String]) -> Option<&'a str> {
+pub(super) fn allowed_host<'a>(request: &Request, allowed: &'a [String]) -> Option<&'a str> {
     let mut values = request.header_values("host");
     let (value, None) = (values.next()?, values.next()) else {
         return None;
@@ -13,7 +13,7 @@ pub fn allowed_host<'a>(request: &Request, allowed: &'a [String]) -> Option<&'a 
 }
 
 /// Whether the browser, if it is one, was sent by our own page or by its user. Programs send neither field.
-pub fn same_site(request: &Request, host: &str) -> bool {
+pub(super) fn same_site(request: &Request, host: &str) -> bool {
     let fetch_site = !request.has_header("sec-fetch-site")
         || matches!(
             request.header("sec-fetch-site"),

@@ -12,16 +12,16 @@ use subtle::ConstantTimeEq;
 use crate::exchange::Request;
 
 /// Life of a ticket.
-pub const TICKET_LIFE: Duration = Duration::from_secs(60);
+pub(crate) const TICKET_LIFE: Duration = Duration::from_secs(60);
 /// Life of a log-in.
-pub const SESSION_LIFE: Duration = Duration::from_secs(12 * 3_600);
+pub(crate) const SESSION_LIFE: Duration = Duration::from_secs(12 * 3_600);
 /// Tickets open at once; the oldest goes first.
 const TICKETS: usize = 16;
 /// Log-ins at once; the oldest goes first.
 const SESSIONS: usize = 32;
 
 /// A fresh log-in.
-pub struct Login {
+pub(crate) struct Login {
     /// Value of the cookie.
     pub secret: String,
     /// Value of X-CSRF.
@@ -35,7 +35,7 @@ struct Session {
     ends: Instant,
 }
 
-pub struct Sessions {
+pub(super) struct Sessions {
     rng: Rng,
     tickets: VecDeque<(String, Instant)>,
     sessions: VecDeque<Session>,
@@ -43,7 +43,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    pub const fn new(rng: Rng) -> Self {
+    pub(super) const fn new(rng: Rng) -> Self {
         Self {
             rng,
             tickets: VecDeque::new(),
@@ -56,7 +56,7 @@ impl Sessions {
         encode_z_base_32(&self.rng.array::<32>())
     }
 
-    pub fn issue_ticket(&mut self, now: Instant) -> String {
+    pub(super) fn issue_ticket(&mut self, now: Instant) -> String {
         let ticket = self.secret();
         self.tickets.retain(|(_, ends)| *ends > now);
         while self.tickets.len() >= TICKETS {
@@ -67,7 +67,7 @@ impl Sessions {
     }
 
     /// Uses a ticket up.
-    pub fn log_in(&mut self, now: Instant, ticket: &str) -> Option<Login> {
+    pub(super) fn log_in(&mut self, now: Instant, ticket: &str) -> Option<Login> {
         self.tickets.retain(|(_, ends)| *ends > now);
         let at = self.tickets.iter().position(|(t, _)| same(t, ticket))?;
         self.tickets.remove(at);
@@ -87,7 +87,7 @@ impl Sessions {
     }
 
     /// The number of the session with this secret.
-    pub fn find(&self, now: Instant, secret: &str) -> Option<u64> {
+    pub(super) fn find(&self, now: Instant, secret: &str) -> Option<u64> {
         let mut found = None;
         for session in self.sessions.iter().filter(|s| s.ends > now) {
             if same(&session.secret, secret) {
@@ -97,17 +97,17 @@ impl Sessions {
         found
     }
 
-    pub fn csrf_matches(&self, number: u64, csrf: &str) -> bool {
+    pub(super) fn csrf_matches(&self, number: u64, csrf: &str) -> bool {
         let session = self.sessions.iter().find(|s| s.number == number);
         session.is_some_and(|s| same(&s.csrf, csrf))
     }
 
-    pub fn csrf(&self, now: Instant, number: u64) -> Option<(String, Duration)> {
+    pub(super) fn csrf(&self, now: Instant, number: u64) -> Option<(String, Duration)> {
         let session = self.sessions.iter().find(|s| s.number == number)?;
         Some((session.csrf.clone(), session.ends.saturating_since(now)))
     }
 
-    pub fn end(&mut self, number: u64) {
+    pub(super) fn end(&mut self, number: u64) {
         self.sessions.retain(|s| s.number != number);
     }
 }
@@ -117,7 +117,7 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// The values of all cookies with this name (RFC 6265 §4.2).
-pub fn cookies<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn cookies<'a>(request: &'a Request, name: &'a str) -> impl Iterator<Item = &'a str> {
     request
         .header_values("cookie")
         .filter_map(|value| core::str::from_utf8(value).ok())

@@ -5,17 +5,17 @@ macro_rules! codes {
     ($($name:ident, $text:literal, $status:literal, $retryable:literal, $title:literal, $hint:literal;)*) => {
         /// Stable code of a problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code {
+        pub(crate) enum Code {
             $(#[doc = $title] $name,)*
         }
 
         impl Code {
             /// Every code, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// Its row of the table.
             #[must_use]
-            pub const fn row(self) -> Row {
+            pub(crate) const fn row(self) -> Row {
                 match self {
                     $(Self::$name => Row {
                         text: $text,
@@ -32,7 +32,7 @@ macro_rules! codes {
 
 /// What the table says of one code.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub(crate) struct Row {
     /// The code as clients see it.
     pub text: &'static str,
     /// HTTP status.

@@ -38,7 +38,7 @@ impl From<ApiMisuse> for Problem {
 }
 
 /// A failed connection attempt as a problem.
-pub fn connect_failed(reason: ConnectFailure) -> Problem {
+pub(crate) fn connect_failed(reason: ConnectFailure) -> Problem {
     let (code, detail) = match reason {
         ConnectFailure::IntroducerUnreachable => (
             Code::IntroducerUnreachable,
@@ -71,7 +71,7 @@ pub fn connect_failed(reason: ConnectFailure) -> Problem {
 }
 
 /// A request that came to no good end as a problem; `Ok` is the body of a good answer.
-pub fn request_outcome(outcome: RequestOutcome) -> Result<bytes::Bytes, Problem> {
+pub(crate) fn request_outcome(outcome: RequestOutcome) -> Result<bytes::Bytes, Problem> {
     let answer = match outcome {
         RequestOutcome::Answered(answer) => answer,
         RequestOutcome::TimedOut => {

@@ -6,13 +6,13 @@ mod misuse;
 
 use core::time::Duration;
 
-pub use code::Code;
-pub use misuse::{connect_failed, request_outcome};
+pub(crate) use code::Code;
+pub(crate) use misuse::{connect_failed, request_outcome};
 use serde_json::{Map, Value, json};
 
 /// One field of a body, or one parameter, that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     /// JSON pointer into the body (RFC 6901), or the name of a query parameter.
     pub pointer: String,
     /// What is wrong, as a sentence.
@@ -21,7 +21,7 @@ pub struct FieldError {
 
 /// An error response on its way.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Stable code.
     pub code: Code,
     /// What happened this time.
@@ -38,7 +38,7 @@ pub struct Problem {
 
 impl Problem {
     /// Makes a problem; `detail` is a sentence.
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             code,
             detail: detail.into(),
@@ -50,7 +50,11 @@ impl Problem {
     }
 
     /// Names a field at fault.
-    pub fn with_error(mut self, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn with_error(
+        mut self,
+        pointer: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         self.errors.push(FieldError {
             pointer: pointer.into(),
             message: message.into(),
@@ -59,30 +63,30 @@ impl Problem {
     }
 
     /// Adds a header field.
-    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// Says when to try again.
-    pub const fn with_retry_after(mut self, after: Duration) -> Self {
+    pub(crate) const fn with_retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
     }
 
     /// Adds a member to the document.
-    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
     /// HTTP status.
-    pub const fn status(&self) -> u16 {
+    pub(crate) const fn status(&self) -> u16 {
         self.code.row().status
     }
 
     /// The document.
-    pub fn body(&self) -> Value {
+    pub(crate) fn body(&self) -> Value {
         let row = self.code.row();
         let mut body = json!({
             "type": format!("/docs/errors#{}", row.text),
@@ -110,7 +114,7 @@ impl Problem {
     }
 
     /// Header fields, with `Retry-After` in whole seconds, rounded up.
-    pub fn all_headers(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn all_headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = self.headers.clone();
         if let Some(after) = self.retry_after {
             let seconds = after.as_millis().div_ceil(1_000).max(1);

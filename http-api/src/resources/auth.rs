@@ -8,14 +8,14 @@ use crate::state::Turn;
 use crate::view::{LoginBody, Session, Ticket};
 
 /// `POST /v1/auth/tickets`
-pub fn issue_ticket(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn issue_ticket(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let ticket = turn.state.locks.issue_ticket(turn.now);
     let expires_at = turn.state.clock.rfc3339(turn.now + TICKET_LIFE);
     Ok(Full::json(201, &Ticket { ticket, expires_at }).into())
 }
 
 /// `POST /v1/auth/login`
-pub fn log_in(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn log_in(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let body: LoginBody = decode_json(call)?;
     let locks = &mut turn.state.locks;
     let (login, cookie) = locks.log_in(turn.now, &call.request, &body.ticket)?;
@@ -29,7 +29,7 @@ pub fn log_in(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/auth/session`
-pub fn session(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn session(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let found = match call.identity {
         Identity::Session(number) => turn.state.locks.session(turn.now, number),
         _ => None,
@@ -43,7 +43,7 @@ pub fn session(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `POST /v1/auth/logout`
-pub fn log_out(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn log_out(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let cookie = turn.state.locks.log_out(&call.request, call.identity);
     Ok(Full::empty(204).with_header("set-cookie", cookie).into())
 }

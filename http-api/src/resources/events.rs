@@ -8,7 +8,7 @@ use crate::state::Turn;
 use crate::surface::Follower;
 
 /// `GET /v1/events`
-pub fn follow(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn follow(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let kinds = call.query.text("types").unwrap_or_default();
     let interest = Interest {
         kinds: kinds

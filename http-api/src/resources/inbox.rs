@@ -16,7 +16,7 @@ use super::peers::page_size;
 const PAGE_BYTES: usize = 1 << 20;
 
 /// `GET /v1/inbox`
-pub fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let since = match call.query.text("since") {
         Some(text) => cursor(turn.state, text)?,
         None => 0,
@@ -44,7 +44,7 @@ pub fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/inbox/{id}`
-pub fn content(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn content(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let number = turn.state.own_id(call.param(0), Code::ItemNotFound)?;
     let Some(item) = turn.state.inbox.item(number) else {
         let detail = "The item was acknowledged, was dropped, or never was.";
@@ -57,7 +57,7 @@ pub fn content(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `POST /v1/inbox/ack`
-pub fn acknowledge(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn acknowledge(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let body: AckBody = decode_json(call)?;
     if !RunMark::well_formed(&body.cursor) {
         let detail = "A field of the body is wrong.";
@@ -76,7 +76,7 @@ pub fn acknowledge(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// What is there after a cursor; `None` where nothing is.
-pub fn page(state: &State, since: u64, filter: Filter, limit: usize) -> Option<Full> {
+pub(crate) fn page(state: &State, since: u64, filter: Filter, limit: usize) -> Option<Full> {
     let found = state.inbox.after(since, filter, limit, PAGE_BYTES);
     let next = found.last().map(|(number, _)| state.run.encode(*number))?;
     let view = |(number, item): &(u64, &crate::inbox::Item)| {
@@ -90,7 +90,7 @@ pub fn page(state: &State, since: u64, filter: Filter, limit: usize) -> Option<F
 }
 
 /// Nothing arrived; the cursor stays where it was.
-pub fn empty_page(since: Option<&str>) -> Full {
+pub(crate) fn empty_page(since: Option<&str>) -> Full {
     let list = InboxList {
         items: Vec::new(),
         next: since.map(ToOwned::to_owned),

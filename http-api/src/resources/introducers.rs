@@ -10,20 +10,20 @@ use crate::state::Turn;
 use crate::view::{Introducer, IntroducerBody, Introducers};
 
 /// `GET /v1/introducers`
-pub fn list(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn list(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let status = turn.node.status(turn.now);
     let items = status.introducers.iter().map(Introducer::from).collect();
     Ok(Full::json(200, &Introducers { items, next: None }).into())
 }
 
 /// `GET /v1/introducers/{id}`
-pub fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let status = resolve::introducer(turn.node, turn, call.param(0))?;
     Ok(Full::json(200, &Introducer::from(&status)).into())
 }
 
 /// `POST /v1/introducers`
-pub fn add(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn add(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let body: IntroducerBody = decode_json(call)?;
     let address = match body.address.parse::<IntroducerAddress>() {
         Ok(address) => address,
@@ -48,7 +48,7 @@ pub fn add(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `DELETE /v1/introducers/{id}`
-pub fn remove(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn remove(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let status = resolve::introducer(turn.node, turn, call.param(0))?;
     turn.command(Command::RemoveIntroducer(status.id))?;
     Ok(Full::empty(204).into())

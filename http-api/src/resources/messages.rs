@@ -13,7 +13,7 @@ use crate::state::{State, Turn};
 use crate::view::MessageView;
 
 /// `POST /v1/peers/{peer}/messages`
-pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     if !turn.state.outbox.make_room() {
         let detail = format!("{OUTBOX_MESSAGES} messages are on their way already.");
@@ -38,7 +38,7 @@ pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/messages/{id}`
-pub fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let number = turn.state.own_id(call.param(0), Code::MessageNotFound)?;
     let Some(sent) = turn.state.outbox.message(number) else {
         let detail = "The message is unknown or its state is no longer kept.";
@@ -58,7 +58,7 @@ pub fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// The answer to a message sent: where it stands now.
-pub fn created(state: &State, number: u64) -> Full {
+pub(crate) fn created(state: &State, number: u64) -> Full {
     let Some(sent) = state.outbox.message(number) else {
         let detail = "The message's state is no longer kept.";
         return Problem::new(Code::MessageNotFound, detail).into();

@@ -1,15 +1,15 @@
 //! One file per resource; each function here is a handler of the route table (crate::routes).
 
-pub mod auth;
-pub mod events;
-pub mod inbox;
-pub mod introducers;
-pub mod messages;
-pub mod node;
-pub mod page;
-pub mod peers;
-pub mod requests;
+pub(crate) mod auth;
+pub(crate) mod events;
+pub(crate) mod inbox;
+pub(crate) mod introducers;
+pub(crate) mod messages;
+pub(crate) mod node;
+pub(crate) mod page;
+pub(crate) mod peers;
+pub(crate) mod requests;
 mod resolve;
-pub mod search;
-pub mod services;
-pub mod streams;
+pub(crate) mod search;
+pub(crate) mod services;
+pub(crate) mod streams;

@@ -7,12 +7,12 @@ use crate::state::Turn;
 use crate::view::{Health, InboxState, NodeView, Settings};
 
 /// `GET /healthz`
-pub fn health(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn health(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     Ok(Full::json(200, &Health { status: "ok" }).into())
 }
 
 /// `GET /v1/node`
-pub fn show(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn show(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let status = turn.node.status(turn.now);
     let state = &turn.state;
     let inbox = InboxState::new(&state.inbox, state.waiting.len());
@@ -21,7 +21,7 @@ pub fn show(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/settings`
-pub fn settings(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn settings(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let status = turn.node.status(turn.now);
     let hosts = turn.state.locks.allowed_hosts();
     let view = Settings::new(&status, hosts, turn.state.program());

@@ -11,22 +11,22 @@ use crate::reply::{Full, Reply};
 use crate::state::Turn;
 
 /// `GET /`
-pub fn index(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn index(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     serve(turn, call, "index.html")
 }
 
 /// `GET /static/{file}`
-pub fn file(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn file(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     serve(turn, call, call.param(0))
 }
 
 /// `GET /docs`
-pub fn docs(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn docs(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     serve(turn, call, "docs.html")
 }
 
 /// `GET /docs/errors`
-pub fn errors(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn errors(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let mut html = String::from(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Errors · p2p</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -49,7 +49,7 @@ pub fn errors(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/openapi.json`
-pub fn openapi(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn openapi(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let document = crate::openapi::document(&turn.state.version);
     Ok(Full::json(200, &document).into())
 }

@@ -17,7 +17,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// `GET /v1/peers`
-pub fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let limit = page_size(call);
     let state = call.query.text("state");
     let text = call.query.text("q").unwrap_or_default();
@@ -45,14 +45,14 @@ pub fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/peers/{peer}`
-pub fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = status(turn, call)?;
     let view = PeerView::new(&peer, turn.now, turn.state.clock);
     Ok(Full::json(200, &view).into())
 }
 
 /// `POST /v1/peers/{peer}/connect`
-pub fn connect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn connect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let body: ConnectBody = decode_json(call)?;
     let timeout_ms = body.timeout_ms.unwrap_or(CONNECT_TIMEOUT_MS);
     if !(100..=120_000).contains(&timeout_ms) {
@@ -74,14 +74,14 @@ pub fn connect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `DELETE /v1/peers/{peer}/connection`
-pub fn disconnect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn disconnect(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     turn.node.disconnect(turn.now, peer)?;
     Ok(Full::empty(204).into())
 }
 
 /// `GET /v1/peers/{peer}/path`
-pub fn path(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn path(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = status(turn, call)?;
     let connected = peer.state == PeerState::Connected;
     let Some(path) = peer.path.filter(|_| connected) else {
@@ -92,7 +92,7 @@ pub fn path(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/peers/{peer}/why`
-pub fn why(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn why(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let Some(why) = turn.node.why(turn.now, &peer) else {
         let detail = "Nothing is known of how this peer could be reached.";
@@ -102,7 +102,7 @@ pub fn why(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `POST /v1/peers/{peer}/ping`
-pub fn ping(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn ping(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     turn.node.ping(turn.now, peer)?;
     Ok(Reply::Wait(Wait {
@@ -112,7 +112,7 @@ pub fn ping(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `POST /v1/peers/{peer}/datagrams`
-pub fn send_datagram(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn send_datagram(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let (channel, expiry) = (call.channel().unwrap_or(0), call.duration_ms("ttl_ms"));
     turn.node
@@ -121,7 +121,7 @@ pub fn send_datagram(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
 }
 
 /// `PUT /v1/peers/{peer}/latest/{key}`
-pub fn set_latest(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn set_latest(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let key = call.param(1).to_owned();
     turn.node
@@ -130,7 +130,7 @@ pub fn set_latest(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `limit=` of a list.
-pub fn page_size(call: &Call) -> usize {
+pub(crate) fn page_size(call: &Call) -> usize {
     let limit = call.query.number("limit").unwrap_or(50);
     usize::try_from(limit).unwrap_or(50)
 }

@@ -15,7 +15,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// `POST /v1/peers/{peer}/requests/{service}`
-pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let deadline = call.duration_ms("timeout_ms").unwrap_or(REQUEST_TIMEOUT);
     let (service, body) = (call.param(1).to_owned(), call.body.clone());
@@ -27,7 +27,7 @@ pub fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `POST /v1/requests/{id}/answer`
-pub fn answer(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn answer(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let number = turn.state.own_id(call.param(0), Code::RequestNotFound)?;
     let status = call.query.number("status").unwrap_or(0);
     if (7..u64::from(answer_status::SERVICE_MIN)).contains(&status) {

@@ -13,7 +13,7 @@ const PREFIX_CHARACTERS_MIN: usize = 8;
 const CANDIDATES: usize = 10;
 
 /// The peer that a text means; it must be known.
-pub fn peer(turn: &Turn<'_>, text: &str) -> Result<NodeId, Problem> {
+pub(super) fn peer(turn: &Turn<'_>, text: &str) -> Result<NodeId, Problem> {
     let id = match text.parse::<NodeId>() {
         Ok(id) => Some(id).filter(|id| turn.node.peer(turn.now, id).is_some()),
         Err(_) => lookup(turn, text)?,
@@ -32,7 +32,7 @@ pub fn peer(turn: &Turn<'_>, text: &str) -> Result<NodeId, Problem> {
 
 /// The same for a connection attempt: an id need not be known, an unknown name is asked for, and `ID@IP:PORT` is called
 /// at that address without an introducer.
-pub fn connect_target(
+pub(super) fn connect_target(
     turn: &Turn<'_>,
     text: &str,
     via: Option<NodeId>,
@@ -59,7 +59,7 @@ pub fn connect_target(
 }
 
 /// An introducer by id, first characters of its id, or host.
-pub fn introducer(
+pub(super) fn introducer(
     node: &dyn Engine,
     turn: &Turn<'_>,
     text: &str,

@@ -13,13 +13,13 @@ use crate::state::Turn;
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// `GET /v1/search`
-pub fn by_query(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn by_query(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let query = call.query.text("q").unwrap_or_default().to_owned();
     start(turn, call, query)
 }
 
 /// `GET /peers/search/{q}`, as the first generation wrote it.
-pub fn by_path(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn by_path(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     start(turn, call, call.param(0).to_owned())
 }
 

@@ -8,7 +8,7 @@ use crate::state::Turn;
 use crate::view::{Deliver, ServiceBody, ServiceView, Services};
 
 /// `GET /v1/services`
-pub fn list(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn list(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let built_in = BUILT_IN.iter().map(|name| ServiceView {
         name: (*name).to_owned(),
         deliver: None,
@@ -21,7 +21,7 @@ pub fn list(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `PUT /v1/services/{name}`
-pub fn register(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn register(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let ServiceBody {
         deliver: Deliver::Inbox,
     } = decode_json(call)?;
@@ -39,7 +39,7 @@ pub fn register(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `DELETE /v1/services/{name}`
-pub fn unregister(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn unregister(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     if turn.state.services.unregister(call.param(0)) {
         return Ok(Full::empty(204).into());
     }

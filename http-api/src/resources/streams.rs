@@ -11,7 +11,7 @@ use crate::state::Turn;
 use crate::surface::{Sides, StreamExchange};
 
 /// `POST /v1/peers/{peer}/streams`
-pub fn open(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn open(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let channel = call.channel().unwrap_or(0);
     let stream = turn.node.open_stream(turn.now, peer, channel)?;
@@ -19,7 +19,7 @@ pub fn open(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `GET /v1/peers/{peer}/streams/{id}`
-pub fn read(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn read(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let (peer, stream) = named(turn, call)?;
     // Asking for nothing tells whether the stream is there without taking a byte from it.
     let probe = turn.node.read_stream(turn.now, peer, stream, 0)?;
@@ -31,7 +31,7 @@ pub fn read(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// `POST /v1/peers/{peer}/streams/{id}`
-pub fn write(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn write(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let (peer, stream) = named(turn, call)?;
     // Writing nothing tells whether the sending half is there and open.
     turn.node

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::state::Turn;
 
-pub use table::ROUTES;
+pub(crate) use table::ROUTES;
 
 /// Longest body that a driver may collect before it hands the head over, bytes.
 const COLLECTED_BYTES: usize = 64 << 10;
@@ -35,11 +35,11 @@ pub fn takes_whole_body(request: &Request) -> bool {
 }
 
 /// Turns a call into an answer.
-pub type Handler = fn(&mut Turn<'_>, &Call) -> Result<Reply, Problem>;
+pub(crate) type Handler = fn(&mut Turn<'_>, &Call) -> Result<Reply, Problem>;
 
 /// What a route takes as its body.
 #[derive(Clone, Copy)]
-pub enum Body {
+pub(crate) enum Body {
     /// Nothing.
     None,
     /// A JSON object of at most so many bytes.
@@ -52,7 +52,7 @@ pub enum Body {
 
 /// What a route answers when all went well.
 #[derive(Clone, Copy)]
-pub enum Answers {
+pub(crate) enum Answers {
     /// A JSON document.
     Json(u16, SchemaOf),
     /// Bytes of a content type.
@@ -63,7 +63,7 @@ pub enum Answers {
 
 /// One row of the table.
 #[derive(Clone, Copy)]
-pub struct Route {
+pub(crate) struct Route {
     /// Method.
     pub method: &'static str,
     /// Path with `{name}` for parameters.
@@ -133,7 +133,7 @@ impl Route {
 }
 
 /// What a path and method lead to.
-pub enum Found {
+pub(crate) enum Found {
     /// A route with its path parameters.
     Route(&'static Route, Vec<String>),
     /// The path exists with other methods only.
@@ -143,7 +143,7 @@ pub enum Found {
 }
 
 /// Looks a path up; `None` where it cannot be read. HEAD leads where GET does, for what anyone may read.
-pub fn find(method: &str, path: &str) -> Option<Found> {
+pub(crate) fn find(method: &str, path: &str) -> Option<Found> {
     let segments: Vec<String> = path
         .strip_prefix('/')?
         .split('/')

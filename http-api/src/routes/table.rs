@@ -119,7 +119,7 @@ macro_rules! json {
 
 /// All routes.
 #[rustfmt::skip]
-pub static ROUTES: &[Route] = &[
+pub(crate) static ROUTES: &[Route] = &[
     Route::new("GET", "/healthz", node::health, json!(200, view::Health), "Tells that the node runs.")
         .scope(Scope::Public),
     Route::new("GET", "/v1/node", node::show, json!(200, view::NodeView), "Shows this node."),

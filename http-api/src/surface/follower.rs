@@ -9,13 +9,13 @@ use p2p_core::time::Instant;
 use crate::journal::{Interest, Journal, Position};
 
 /// Silence after which a comment keeps the connection open.
-pub const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Bytes handed to the driver and not yet written.
 const WINDOW_BYTES: usize = 64 << 10;
 
 /// One follower.
 #[derive(Clone, Debug)]
-pub struct Follower {
+pub(crate) struct Follower {
     position: Position,
     interest: Interest,
     outstanding_bytes: usize,
@@ -24,7 +24,7 @@ pub struct Follower {
 
 impl Follower {
     /// Starts at a position.
-    pub fn new(now: Instant, position: Position, interest: Interest) -> Self {
+    pub(crate) fn new(now: Instant, position: Position, interest: Interest) -> Self {
         Self {
             position,
             interest,
@@ -34,14 +34,14 @@ impl Follower {
     }
 
     /// First bytes: how soon a browser comes back when the connection breaks.
-    pub fn greeting(&mut self) -> Bytes {
+    pub(crate) fn greeting(&mut self) -> Bytes {
         let greeting = Bytes::from_static(b"retry: 2000\n\n");
         self.outstanding_bytes += greeting.len();
         greeting
     }
 
     /// The next bytes to write, while the window has room.
-    pub fn poll(&mut self, now: Instant, journal: &Journal) -> Option<Bytes> {
+    pub(crate) fn poll(&mut self, now: Instant, journal: &Journal) -> Option<Bytes> {
         if self.outstanding_bytes >= WINDOW_BYTES {
             return None;
         }
@@ -63,12 +63,12 @@ impl Follower {
     }
 
     /// The driver wrote so many bytes.
-    pub const fn on_consumed(&mut self, bytes: usize) {
+    pub(crate) const fn on_consumed(&mut self, bytes: usize) {
         self.outstanding_bytes = self.outstanding_bytes.saturating_sub(bytes);
     }
 
     /// When a heartbeat is due; never while the client does not read.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         (self.outstanding_bytes < WINDOW_BYTES).then_some(self.heartbeat_at)
     }
 }

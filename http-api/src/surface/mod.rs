@@ -23,8 +23,8 @@ use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
 use crate::reply::{Full, PROTECTION, Wait};
 use crate::state::{State, Turn};
 
-pub use follower::Follower;
-pub use stream::{Sides, StreamExchange};
+pub(crate) use follower::Follower;
+pub(crate) use stream::{Sides, StreamExchange};
 
 /// Most exchanges at once; drivers allow fewer connections.
 const EXCHANGES: usize = 512;

@@ -8,9 +8,9 @@ use p2p_core::api::StreamId;
 use p2p_core::id::NodeId;
 
 /// Upload bytes held for the engine.
-pub const UPLOAD_BYTES: usize = 256 << 10;
+pub(super) const UPLOAD_BYTES: usize = 256 << 10;
 /// Download bytes handed to the driver and not yet written.
-pub const DOWNLOAD_BYTES: usize = 256 << 10;
+pub(super) const DOWNLOAD_BYTES: usize = 256 << 10;
 /// Most bytes of one chunk down.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Fewest bytes worth fetching.
@@ -18,7 +18,7 @@ const SIP_BYTES: usize = 8 << 10;
 
 /// Which sides of the stream the exchange uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sides {
+pub(crate) enum Sides {
     /// Both.
     Both,
     /// What the peer sends.
@@ -29,7 +29,7 @@ pub enum Sides {
 
 /// One exchange on a stream.
 #[derive(Clone, Debug)]
-pub struct StreamExchange {
+pub(crate) struct StreamExchange {
     /// The peer.
     pub peer: NodeId,
     /// The stream.
@@ -49,7 +49,7 @@ pub struct StreamExchange {
 
 impl StreamExchange {
     /// Starts with nothing moved.
-    pub fn new(peer: NodeId, stream: StreamId, sides: Sides) -> Self {
+    pub(crate) fn new(peer: NodeId, stream: StreamId, sides: Sides) -> Self {
         Self {
             peer,
             stream,
@@ -65,7 +65,7 @@ impl StreamExchange {
     }
 
     /// The client sent bytes.
-    pub fn on_upload(&mut self, chunk: Bytes) {
+    pub(crate) fn on_upload(&mut self, chunk: Bytes) {
         if self.write_open && !chunk.is_empty() {
             self.upload_bytes += chunk.len();
             self.upload.push_back(chunk);
@@ -73,17 +73,17 @@ impl StreamExchange {
     }
 
     /// The client sent the end.
-    pub const fn on_upload_end(&mut self) {
+    pub(crate) const fn on_upload_end(&mut self) {
         self.upload_ended = true;
     }
 
     /// The next bytes for the engine.
-    pub fn upload_front(&self) -> Option<Bytes> {
+    pub(crate) fn upload_front(&self) -> Option<Bytes> {
         self.upload.front().filter(|_| self.write_open).cloned()
     }
 
     /// The engine took so many bytes of the front chunk; whether it took all.
-    pub fn on_written(&mut self, bytes: usize) -> bool {
+    pub(crate) fn on_written(&mut self, bytes: usize) -> bool {
         let Some(front) = self.upload.front_mut() else {
             return true;
         };
@@ -99,19 +99,19 @@ impl StreamExchange {
     }
 
     /// Whether all was handed to the engine and the end is to follow.
-    pub fn wants_finish(&self) -> bool {
+    pub(crate) fn wants_finish(&self) -> bool {
         self.write_open && self.upload_ended && self.upload.is_empty()
     }
 
     /// The sending half takes nothing more: finished, stopped, or lost.
-    pub fn close_write(&mut self) {
+    pub(crate) fn close_write(&mut self) {
         self.write_open = false;
         self.upload.clear();
         self.upload_bytes = 0;
     }
 
     /// How many bytes to fetch from the engine now.
-    pub fn download_room(&self) -> usize {
+    pub(crate) fn download_room(&self) -> usize {
         if !self.read_open {
             return 0;
         }
@@ -124,17 +124,17 @@ impl StreamExchange {
     }
 
     /// So many bytes went to the driver.
-    pub const fn on_downloaded(&mut self, bytes: usize) {
+    pub(crate) const fn on_downloaded(&mut self, bytes: usize) {
         self.outstanding_bytes += bytes;
     }
 
     /// The driver wrote so many bytes.
-    pub const fn on_consumed(&mut self, bytes: usize) {
+    pub(crate) const fn on_consumed(&mut self, bytes: usize) {
         self.outstanding_bytes = self.outstanding_bytes.saturating_sub(bytes);
     }
 
     /// How many bytes the driver may hand over now.
-    pub fn body_window(&self) -> usize {
+    pub(crate) fn body_window(&self) -> usize {
         if self.write_open && !self.upload_ended {
             UPLOAD_BYTES.saturating_sub(self.upload_bytes)
         } else {
@@ -143,7 +143,7 @@ impl StreamExchange {
     }
 
     /// Bytes handed to the engine so far.
-    pub const fn written_bytes(&self) -> u64 {
+    pub(crate) const fn written_bytes(&self) -> u64 {
         self.written_bytes
     }
 }

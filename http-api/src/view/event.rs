@@ -7,7 +7,7 @@ use super::{PathView, introducer_state, ms};
 use crate::encode::base64;
 
 /// Kind of an event; `None` for what is not told.
-pub const fn event_kind(event: &Event) -> Option<&'static str> {
+pub(crate) const fn event_kind(event: &Event) -> Option<&'static str> {
     Some(match event {
         Event::Introducer { .. } => "introducer",
         Event::Connected { .. } => "connected",
@@ -22,7 +22,7 @@ pub const fn event_kind(event: &Event) -> Option<&'static str> {
 }
 
 /// Content of an event that has a kind, without its time.
-pub fn event(event: &Event) -> Value {
+pub(crate) fn event(event: &Event) -> Value {
     match event {
         Event::Introducer { id, state } => {
             let (state, reason) = introducer_state(*state);

@@ -12,7 +12,7 @@ use crate::outbox::{Sent, State};
 
 /// One thing that arrived.
 #[derive(Serialize, ToSchema)]
-pub struct InboxItem {
+pub(crate) struct InboxItem {
     /// Id, and cursor of this place in the inbox.
     pub id: String,
     /// `datagram`, `request`, `message` or `stream`.
@@ -39,7 +39,7 @@ pub struct InboxItem {
 
 impl InboxItem {
     /// Makes the picture; leaves content longer than `inline_bytes` out.
-    pub fn new(
+    pub(crate) fn new(
         number: u64,
         item: &Item,
         run: RunMark,
@@ -66,7 +66,7 @@ impl InboxItem {
 
 /// What arrived after a cursor.
 #[derive(Serialize, ToSchema)]
-pub struct InboxList {
+pub(crate) struct InboxList {
     /// Items in order of arrival.
     pub items: Vec<InboxItem>,
     /// Cursor to go on from: pass it as `since`, and to `/v1/inbox/ack` when the items are done with.
@@ -76,7 +76,7 @@ pub struct InboxList {
 /// A message of ours.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Message)]
-pub struct MessageView {
+pub(crate) struct MessageView {
     /// Id for `/v1/messages/{id}`.
     pub id: String,
     /// To whom.
@@ -97,7 +97,7 @@ pub struct MessageView {
 
 impl MessageView {
     /// Makes the picture.
-    pub fn new(number: u64, sent: &Sent, run: RunMark, clock: WallClock) -> Self {
+    pub(crate) fn new(number: u64, sent: &Sent, run: RunMark, clock: WallClock) -> Self {
         let (state, reason) = match sent.state {
             State::Queued => ("queued", None),
             State::Delivered => ("delivered", None),
@@ -122,7 +122,7 @@ impl MessageView {
 
 /// One service offered to peers.
 #[derive(Serialize, ToSchema)]
-pub struct ServiceView {
+pub(crate) struct ServiceView {
     /// Its name.
     pub name: String,
     /// Where requests go; null for those that the node answers itself.
@@ -133,7 +133,7 @@ pub struct ServiceView {
 
 /// Services offered to peers.
 #[derive(Serialize, ToSchema)]
-pub struct Services {
+pub(crate) struct Services {
     /// Services in order of their names.
     pub items: Vec<ServiceView>,
     /// Always null: there are few.

@@ -9,28 +9,28 @@ mod peer;
 
 use core::time::Duration;
 
-pub use event::{event, event_kind};
-pub use item::{InboxItem, InboxList, MessageView, ServiceView, Services};
-pub use node::{InboxState, Introducer, Introducers, NodeView, Settings, introducer_state};
-pub use path::{PathView, WhyView};
-pub use peer::{Connected, PeerList, PeerView, Pong, SearchItem, SearchList};
+pub(crate) use event::{event, event_kind};
+pub(crate) use item::{InboxItem, InboxList, MessageView, ServiceView, Services};
+pub(crate) use node::{InboxState, Introducer, Introducers, NodeView, Settings, introducer_state};
+pub(crate) use path::{PathView, WhyView};
+pub(crate) use peer::{Connected, PeerList, PeerView, Pong, SearchItem, SearchList};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Milliseconds with microsecond resolution.
-pub fn ms(duration: Duration) -> f64 {
+pub(crate) fn ms(duration: Duration) -> f64 {
     u32::try_from(duration.as_micros()).map_or(f64::from(u32::MAX), f64::from) / 1_000.0
 }
 
 /// Whole milliseconds.
-pub fn whole_ms(duration: Duration) -> u64 {
+pub(crate) fn whole_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An error (RFC 9457); docs/errors.md lists the codes.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub struct ProblemView {
+pub(crate) struct ProblemView {
     /// Where the code is explained.
     pub r#type: String,
     /// Short summary, the same for each code.
@@ -54,7 +54,7 @@ pub struct ProblemView {
 /// One field or parameter at fault.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FieldError)]
-pub struct FieldErrorView {
+pub(crate) struct FieldErrorView {
     /// JSON pointer into the body, or the parameter's name.
     pub pointer: String,
     /// What is wrong.
@@ -63,28 +63,28 @@ pub struct FieldErrorView {
 
 /// Life sign.
 #[derive(Serialize, ToSchema)]
-pub struct Health {
+pub(crate) struct Health {
     /// Always `ok`.
     pub status: &'static str,
 }
 
 /// Something was taken.
 #[derive(Serialize, ToSchema)]
-pub struct Queued {
+pub(crate) struct Queued {
     /// Always true.
     pub queued: bool,
 }
 
 /// What came of an acknowledgement.
 #[derive(Serialize, ToSchema)]
-pub struct Acknowledged {
+pub(crate) struct Acknowledged {
     /// Items freed.
     pub acknowledged: usize,
 }
 
 /// A stream's sending half was written to its end.
 #[derive(Serialize, ToSchema)]
-pub struct StreamWritten {
+pub(crate) struct StreamWritten {
     /// The stream.
     pub stream: String,
     /// Bytes written in this request.
@@ -93,7 +93,7 @@ pub struct StreamWritten {
 
 /// A one-use log-in ticket.
 #[derive(Serialize, ToSchema)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// The ticket; `/#t=TICKET` logs the page in.
     pub ticket: String,
     /// When it ends.
@@ -102,7 +102,7 @@ pub struct Ticket {
 
 /// A log-in.
 #[derive(Serialize, ToSchema)]
-pub struct Session {
+pub(crate) struct Session {
     /// Value for X-CSRF.
     pub csrf: String,
     /// When it ends.
@@ -112,7 +112,7 @@ pub struct Session {
 /// Body of `POST /v1/peers/{peer}/connect`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ConnectBody {
+pub(crate) struct ConnectBody {
     /// Introducer to ask: its id, or the first 8 characters or more; none for all.
     pub introducer: Option<String>,
     /// How long to try, 100 to 120000 milliseconds; 15000 if absent.
@@ -122,7 +122,7 @@ pub struct ConnectBody {
 /// Body of `POST /v1/introducers`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct IntroducerBody {
+pub(crate) struct IntroducerBody {
     /// `p2p://ID@HOST:PORT`.
     pub address: String,
 }
@@ -130,7 +130,7 @@ pub struct IntroducerBody {
 /// Body of `PUT /v1/services/{name}`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ServiceBody {
+pub(crate) struct ServiceBody {
     /// Where requests go.
     pub deliver: Deliver,
 }
@@ -138,7 +138,7 @@ pub struct ServiceBody {
 /// Where requests for a service go.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Deliver {
+pub(crate) enum Deliver {
     /// To the inbox; answered with `POST /v1/requests/{id}/answer`.
     Inbox,
 }
@@ -146,7 +146,7 @@ pub enum Deliver {
 /// Body of `POST /v1/inbox/ack`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AckBody {
+pub(crate) struct AckBody {
     /// Id of the newest item that is done with.
     pub cursor: String,
     /// Only items of this channel.
@@ -158,7 +158,7 @@ pub struct AckBody {
 /// Body of `POST /v1/auth/login`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LoginBody {
+pub(crate) struct LoginBody {
     /// The ticket.
     pub ticket: String,
 }

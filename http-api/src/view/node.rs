@@ -12,7 +12,7 @@ use crate::words::fingerprint;
 /// This node.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Node)]
-pub struct NodeView {
+pub(crate) struct NodeView {
     /// Its identity.
     pub id: String,
     /// Registered name.
@@ -49,7 +49,7 @@ pub struct NodeView {
 
 /// What the inbox holds.
 #[derive(Serialize, ToSchema)]
-pub struct InboxState {
+pub(crate) struct InboxState {
     /// Items held.
     pub items: usize,
     /// Bytes held.
@@ -62,7 +62,7 @@ pub struct InboxState {
 
 impl NodeView {
     /// Makes the picture.
-    pub fn new(
+    pub(crate) fn new(
         status: &NodeStatus,
         now: Instant,
         clock: WallClock,
@@ -103,7 +103,7 @@ impl NodeView {
 
 impl InboxState {
     /// Makes the picture.
-    pub fn new(inbox: &crate::inbox::Inbox, waiting_messages: usize) -> Self {
+    pub(crate) fn new(inbox: &crate::inbox::Inbox, waiting_messages: usize) -> Self {
         Self {
             items: inbox.len(),
             bytes: inbox.bytes(),
@@ -126,7 +126,7 @@ fn roles(roles: Roles) -> Vec<&'static str> {
 
 /// One introducer as seen from here.
 #[derive(Serialize, ToSchema)]
-pub struct Introducer {
+pub(crate) struct Introducer {
     /// Its identity.
     pub id: String,
     /// `p2p://ID@HOST:PORT`.
@@ -161,7 +161,9 @@ impl From<&IntroducerStatus> for Introducer {
 }
 
 /// A link's state as word and reason.
-pub const fn introducer_state(state: IntroducerState) -> (&'static str, Option<&'static str>) {
+pub(crate) const fn introducer_state(
+    state: IntroducerState,
+) -> (&'static str, Option<&'static str>) {
     match state {
         IntroducerState::Resolving => ("resolving", None),
         IntroducerState::Connecting => ("connecting", None),
@@ -174,7 +176,7 @@ pub const fn introducer_state(state: IntroducerState) -> (&'static str, Option<&
 
 /// All introducers.
 #[derive(Serialize, ToSchema)]
-pub struct Introducers {
+pub(crate) struct Introducers {
     /// Introducers as configured.
     pub items: Vec<Introducer>,
     /// Always null: there are few.
@@ -183,7 +185,7 @@ pub struct Introducers {
 
 /// How the node is set up; secrets are never shown.
 #[derive(Serialize, ToSchema)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Registered name.
     pub name: Option<String>,
     /// Of `introducer`, `relay`, `stun`, those that are on.
@@ -202,7 +204,7 @@ pub struct Settings {
 
 /// Bounds of the HTTP surface.
 #[derive(Serialize, ToSchema)]
-pub struct SurfaceLimits {
+pub(crate) struct SurfaceLimits {
     /// Items in the inbox.
     pub inbox_items: usize,
     /// Bytes in the inbox.
@@ -219,7 +221,11 @@ pub struct SurfaceLimits {
 
 impl Settings {
     /// Makes the picture.
-    pub fn new(status: &NodeStatus, hosts: &[String], program: (&str, &'static str)) -> Self {
+    pub(crate) fn new(
+        status: &NodeStatus,
+        hosts: &[String],
+        program: (&str, &'static str),
+    ) -> Self {
         let introducers = status.introducers.iter().map(Introducer::from);
         Self {
             name: status.name.clone(),
@@ -244,8 +250,8 @@ macro_rules! counters {
     ($($name:ident),* $(,)?) => {
         /// Counters since the start; they only grow. docs/http.md explains each.
         #[derive(Serialize, ToSchema)]
-        pub struct Counters {
-            $(#[allow(missing_docs)] pub $name: u64,)*
+        pub(crate) struct Counters {
+            $(pub $name: u64,)*
         }
 
         impl From<&p2p_core::api::Counters> for Counters {

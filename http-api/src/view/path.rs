@@ -9,7 +9,7 @@ use super::ms;
 /// One path to a peer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Path)]
-pub struct PathView {
+pub(crate) struct PathView {
     /// `direct` or `relay`.
     pub kind: &'static str,
     /// The relaying node's id.
@@ -43,7 +43,7 @@ impl From<&PathStatus> for PathView {
 
 /// What came of one address of the peer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// The address.
     pub remote: String,
     /// `host`, `server_reflexive` or `peer_reflexive` (RFC 8445).
@@ -78,7 +78,7 @@ impl From<&CandidateAttempt> for Attempt {
 /// Why the connection to a peer is the way it is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Why)]
-pub struct WhyView {
+pub(crate) struct WhyView {
     /// The peer.
     pub peer: String,
     /// Stable code: `direct`, `probing`, `no_candidates`, `no_probe_arrived`, `one_way`, `relay_only`,
@@ -112,7 +112,9 @@ impl From<&Why> for WhyView {
 }
 
 /// A verdict as code, sentence and advice.
-pub const fn verdict_text(verdict: Verdict) -> (&'static str, &'static str, Option<&'static str>) {
+pub(super) const fn verdict_text(
+    verdict: Verdict,
+) -> (&'static str, &'static str, Option<&'static str>) {
     match verdict {
         Verdict::Direct => (
             "direct",

@@ -13,7 +13,7 @@ use crate::words::fingerprint;
 /// One peer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Peer)]
-pub struct PeerView {
+pub(crate) struct PeerView {
     /// Its identity.
     pub id: String,
     /// Name under which it was found.
@@ -44,7 +44,7 @@ pub struct PeerView {
 
 impl PeerView {
     /// Makes the picture; `now` dates the last packet.
-    pub fn new(peer: &PeerStatus, now: Instant, clock: WallClock) -> Self {
+    pub(crate) fn new(peer: &PeerStatus, now: Instant, clock: WallClock) -> Self {
         // While nothing flows, what the engine remembers of paths is not one that carries data.
         let connected = peer.state == PeerState::Connected;
         Self {
@@ -71,7 +71,7 @@ impl PeerView {
 
 /// A page of peers.
 #[derive(Serialize, ToSchema)]
-pub struct PeerList {
+pub(crate) struct PeerList {
     /// Peers in order of their ids.
     pub items: Vec<PeerView>,
     /// Cursor of the next page.
@@ -80,7 +80,7 @@ pub struct PeerList {
 
 /// A peer is connected.
 #[derive(Serialize, ToSchema)]
-pub struct Connected {
+pub(crate) struct Connected {
     /// Its identity.
     pub peer: String,
     /// Name under which it was found.
@@ -91,7 +91,7 @@ pub struct Connected {
 
 impl Connected {
     /// Makes the picture.
-    pub fn new(peer: &NodeId, name: Option<String>, path: &PathStatus) -> Self {
+    pub(crate) fn new(peer: &NodeId, name: Option<String>, path: &PathStatus) -> Self {
         Self {
             peer: peer.to_string(),
             name,
@@ -102,7 +102,7 @@ impl Connected {
 
 /// One measured round trip.
 #[derive(Serialize, ToSchema)]
-pub struct Pong {
+pub(crate) struct Pong {
     /// Of whom.
     pub peer: String,
     /// Round-trip time; null where the ping was lost.
@@ -115,7 +115,7 @@ pub struct Pong {
 
 impl Pong {
     /// Makes the picture.
-    pub fn new(
+    pub(crate) fn new(
         peer: &NodeId,
         rtt: Option<core::time::Duration>,
         path: Option<&PathStatus>,
@@ -131,7 +131,7 @@ impl Pong {
 
 /// One name found.
 #[derive(Serialize, ToSchema)]
-pub struct SearchItem {
+pub(crate) struct SearchItem {
     /// The registered name.
     pub name: String,
     /// Whose it is.
@@ -155,7 +155,7 @@ impl From<&SearchEntry> for SearchItem {
 
 /// A page of names found.
 #[derive(Serialize, ToSchema)]
-pub struct SearchList {
+pub(crate) struct SearchList {
     /// Names found.
     pub items: Vec<SearchItem>,
     /// Cursor of the next page.

@@ -13,23 +13,23 @@ use p2p_core::time::Instant;
 use p2p_http_api::{BodyKind, HttpId, Request, ResponsePart, Surface, SurfaceConfig, Token};
 use serde_json::Value;
 
-pub const HOST: &str = "localhost:8080";
-pub const TOKEN: [u8; 32] = [7; 32];
+pub(crate) const HOST: &str = "localhost:8080";
+pub(crate) const TOKEN: [u8; 32] = [7; 32];
 
-pub fn bearer() -> String {
+pub(crate) fn bearer() -> String {
     format!("Bearer {}", p2p_core::id::encode_z_base_32(&TOKEN))
 }
 
 /// A request to be sent.
 #[derive(Clone)]
-pub struct Ask {
+pub(crate) struct Ask {
     pub request: Request,
     pub body: Option<Bytes>,
     pub keeps_open: bool,
 }
 
 /// A request with the right host and no token.
-pub fn bare(method: &str, target: &str) -> Ask {
+pub(crate) fn bare(method: &str, target: &str) -> Ask {
     let request = Request {
         method: method.to_owned(),
         target: target.to_owned(),
@@ -44,35 +44,35 @@ pub fn bare(method: &str, target: &str) -> Ask {
 }
 
 /// A request with the right host and the token.
-pub fn ask(method: &str, target: &str) -> Ask {
+pub(crate) fn ask(method: &str, target: &str) -> Ask {
     bare(method, target).header("Authorization", &bearer())
 }
 
 impl Ask {
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.request.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    pub fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.request.headers.retain(|(n, _)| n != name);
         self
     }
 
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         let length = body.len().to_string();
         self.body = Some(body);
         self.header("Content-Length", &length)
     }
 
-    pub fn json(self, body: &str) -> Self {
+    pub(crate) fn json(self, body: &str) -> Self {
         self.header("Content-Type", "application/json")
             .body(body.to_owned())
     }
 
     /// The body goes on after what is given.
-    pub fn open_ended(mut self) -> Self {
+    pub(crate) fn open_ended(mut self) -> Self {
         self.keeps_open = true;
         self
     }
@@ -80,7 +80,7 @@ impl Ask {
 
 /// What came back.
 #[derive(Clone, Debug, Default)]
-pub struct Response {
+pub(crate) struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -89,20 +89,20 @@ pub struct Response {
 }
 
 impl Response {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let field = self.headers.iter().find(|(n, _)| n == name);
         field.map(|(_, v)| v.as_str())
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("UTF-8")
     }
 
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 }
@@ -113,7 +113,7 @@ struct Upload {
 }
 
 /// A node with its surface.
-pub struct Party {
+pub(crate) struct Party {
     pub node: Node,
     pub surface: Surface,
     pub responses: BTreeMap<HttpId, Response>,
@@ -123,7 +123,7 @@ pub struct Party {
 }
 
 /// Three nodes on one network; datagrams take one millisecond.
-pub struct World {
+pub(crate) struct World {
     pub now: Instant,
     pub parties: BTreeMap<SocketAddr, Party>,
     wire: VecDeque<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
@@ -133,23 +133,23 @@ pub struct World {
 }
 
 /// The introducer's place.
-pub const INTRODUCER: u8 = 1;
+pub(crate) const INTRODUCER: u8 = 1;
 /// The node that asks.
-pub const ADA: u8 = 2;
+pub(crate) const ADA: u8 = 2;
 /// The node that is asked.
-pub const BEN: u8 = 3;
+pub(crate) const BEN: u8 = 3;
 
 fn address(n: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, n], 6660))
 }
 
-pub fn config(n: u8) -> NodeConfig {
+pub(crate) fn config(n: u8) -> NodeConfig {
     let mut config = NodeConfig::new([n; 32], [n + 100; 32], [n + 50; 32]);
     config.local_addresses = vec![address(n)];
     config
 }
 
-pub fn surface(now: Instant, n: u8) -> Surface {
+pub(crate) fn surface(now: Instant, n: u8) -> Surface {
     let config = SurfaceConfig {
         token: Token::from_bytes(TOKEN),
         allowed_hosts: SurfaceConfig::loopback_hosts(8_080),
@@ -162,7 +162,7 @@ pub fn surface(now: Instant, n: u8) -> Surface {
 
 impl World {
     /// No node yet.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             now: Instant::from_millis(1_000),
             parties: BTreeMap::new(),
@@ -174,14 +174,14 @@ impl World {
     }
 
     /// One node alone, without introducer.
-    pub fn alone() -> Self {
+    pub(crate) fn alone() -> Self {
         let mut world = Self::empty();
         world.add(ADA, config(ADA));
         world
     }
 
     /// An introducer and two registered nodes.
-    pub fn three() -> Self {
+    pub(crate) fn three() -> Self {
         let mut world = Self::empty();
         let mut introducer = config(INTRODUCER);
         introducer.roles = Roles::ALL;
@@ -198,7 +198,7 @@ impl World {
     }
 
     /// The same, and ada is connected with ben.
-    pub fn connected() -> Self {
+    pub(crate) fn connected() -> Self {
         let mut world = Self::three();
         let response = world.get(ADA, ask("POST", "/v1/peers/ben/connect").json("{}"));
         assert_eq!(response.status, 200, "{}", response.text());
@@ -206,7 +206,7 @@ impl World {
         world
     }
 
-    pub fn add(&mut self, n: u8, config: NodeConfig) -> NodeId {
+    pub(crate) fn add(&mut self, n: u8, config: NodeConfig) -> NodeId {
         let node = Node::new(config, self.now).expect("a valid configuration");
         let id = node.id();
         let party = Party {
@@ -221,16 +221,16 @@ impl World {
         id
     }
 
-    pub fn party(&mut self, n: u8) -> &mut Party {
+    pub(crate) fn party(&mut self, n: u8) -> &mut Party {
         self.parties.get_mut(&address(n)).expect("somebody there")
     }
 
-    pub fn id(&mut self, n: u8) -> String {
+    pub(crate) fn id(&mut self, n: u8) -> String {
         self.party(n).node.id().to_string()
     }
 
     /// Sends a request without waiting.
-    pub fn send(&mut self, n: u8, ask: Ask) -> HttpId {
+    pub(crate) fn send(&mut self, n: u8, ask: Ask) -> HttpId {
         self.next_id += 1;
         let (id, now) = (HttpId(self.next_id), self.now);
         let party = self.party(n);
@@ -247,7 +247,7 @@ impl World {
     }
 
     /// Goes on with the body of an open-ended request.
-    pub fn upload(&mut self, n: u8, id: HttpId, bytes: &[u8], ends: bool) {
+    pub(crate) fn upload(&mut self, n: u8, id: HttpId, bytes: &[u8], ends: bool) {
         let now = self.now;
         let party = self.party(n);
         let upload = Upload {
@@ -259,7 +259,7 @@ impl World {
     }
 
     /// Sends a request and waits up to two minutes of virtual time for the whole response.
-    pub fn get(&mut self, n: u8, ask: Ask) -> Response {
+    pub(crate) fn get(&mut self, n: u8, ask: Ask) -> Response {
         let id = self.send(n, ask);
         for _ in 0..1_200 {
             if self.response(n, id).is_complete {
@@ -273,7 +273,7 @@ impl World {
     }
 
     /// What has come back so far.
-    pub fn response(&mut self, n: u8, id: HttpId) -> Response {
+    pub(crate) fn response(&mut self, n: u8, id: HttpId) -> Response {
         self.party(n)
             .responses
             .get(&id)
@@ -282,7 +282,7 @@ impl World {
     }
 
     /// The client goes away.
-    pub fn hang_up(&mut self, n: u8, id: HttpId) {
+    pub(crate) fn hang_up(&mut self, n: u8, id: HttpId) {
         let now = self.now;
         let party = self.party(n);
         party.surface.handle_abort(now, &mut party.node, id);
@@ -304,7 +304,7 @@ impl World {
     }
 
     /// Runs for a while of virtual time.
-    pub fn run(&mut self, span: Duration) {
+    pub(crate) fn run(&mut self, span: Duration) {
         let end = self.now + span;
         loop {
             self.drain();
@@ -424,7 +424,7 @@ impl Party {
     }
 
     /// The client reads what it had not read.
-    pub fn read_on(&mut self, now: Instant) {
+    pub(crate) fn read_on(&mut self, now: Instant) {
         self.reads = true;
         for (id, bytes) in core::mem::take(&mut self.unread) {
             self.surface.handle_consumed(now, &mut self.node, id, bytes);

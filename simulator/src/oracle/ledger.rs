@@ -43,7 +43,7 @@ fn on_wire(id: StreamId) -> StreamId {
 
 /// Both ends of a connection as it was when a stream began; a changed one excuses a stream that
 /// never ended.
-pub type Epoch = [u64; 2];
+pub(super) type Epoch = [u64; 2];
 
 #[derive(Default)]
 struct Written {

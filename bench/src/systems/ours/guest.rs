@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant as MachineInstant};
 
-use p2p_core::api::{Engine, Command, ConnectTarget, Event, IntroducerState, PathKind, PathStatus};
+use p2p_core::api::{Command, ConnectTarget, Engine, Event, IntroducerState, PathKind, PathStatus};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use p2p_driver_smol::Application;
@@ -18,7 +18,7 @@ use crate::workload::Workload;
 const CONNECTING: Duration = Duration::from_secs(15);
 
 /// Runs beside the engine in the client process.
-pub enum Guest {
+pub(super) enum Guest {
     /// Plays one workload.
     Visitor(Box<Visitor>),
     /// Does nothing once registered.
@@ -26,7 +26,7 @@ pub enum Guest {
 }
 
 /// One workload from the connection to its end.
-pub struct Visitor {
+pub(super) struct Visitor {
     workload: Workload,
     target: NodeId,
     duration: Duration,
@@ -46,7 +46,7 @@ struct Play {
 
 /// What a visitor brings home.
 #[derive(Default)]
-pub struct Played {
+pub(super) struct Played {
     /// Requests answered.
     pub answered: u64,
     /// Orders refused, and requests without an answer.
@@ -61,7 +61,7 @@ pub struct Played {
 
 impl Guest {
     /// Connects to `target` and plays `workload` for so long.
-    pub fn visitor(workload: Workload, target: NodeId, duration: Duration) -> Self {
+    pub(super) fn visitor(workload: Workload, target: NodeId, duration: Duration) -> Self {
         Self::Visitor(Box::new(Visitor {
             workload,
             target,
@@ -74,7 +74,7 @@ impl Guest {
     }
 
     /// Says when it is registered.
-    pub fn idle(registered: Sender<()>) -> Self {
+    pub(super) fn idle(registered: Sender<()>) -> Self {
         Self::Idle(registered)
     }
 
@@ -82,7 +82,7 @@ impl Guest {
     ///
     /// # Errors
     /// Where the connection failed, or did not become direct in time.
-    pub fn finish(self) -> Result<Played, Failure> {
+    pub(super) fn finish(self) -> Result<Played, Failure> {
         let Self::Visitor(visitor) = self else {
             return Ok(Played::default());
         };

@@ -12,7 +12,7 @@ use super::play::Receiver;
 use crate::meter::Meter;
 
 /// Runs beside the engine in the serving process.
-pub enum Host {
+pub(super) enum Host {
     /// The engine does everything by itself.
     Introducer,
     /// Counts what arrives.
@@ -24,12 +24,12 @@ pub enum Host {
 
 impl Host {
     /// An introducer.
-    pub fn introducer() -> Self {
+    pub(super) fn introducer() -> Self {
         Self::Introducer
     }
 
     /// A receiver that counts into `meter` and says so when the introducer knows it.
-    pub fn receiver(meter: Arc<Meter>, registered: Sender<()>) -> Self {
+    pub(super) fn receiver(meter: Arc<Meter>, registered: Sender<()>) -> Self {
         let receiver = Receiver::new(meter);
         Self::Receiver {
             receiver,

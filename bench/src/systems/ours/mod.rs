@@ -4,7 +4,7 @@
 
 mod guest;
 mod host;
-pub mod play;
+pub(crate) mod play;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 const REGISTERING: Duration = Duration::from_secs(60);
 
 /// A node's configuration with fresh secrets.
-pub fn configuration() -> Result<NodeConfig, Failure> {
+pub(crate) fn configuration() -> Result<NodeConfig, Failure> {
     let mut seeds = [[0; 32]; 3];
     for seed in &mut seeds {
         aws_lc_rs::rand::fill(seed)?;
@@ -56,7 +56,11 @@ fn start<A: Application>(
 }
 
 /// Serves until the process ends.
-pub fn serve(workload: Workload, meter: Arc<Meter>, ready: &dyn Fn(String)) -> Result<(), Failure> {
+pub(crate) fn serve(
+    workload: Workload,
+    meter: Arc<Meter>,
+    ready: &dyn Fn(String),
+) -> Result<(), Failure> {
     let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
     let mut config = configuration()?;
     config.roles = Roles::ALL;
@@ -90,7 +94,11 @@ pub fn serve(workload: Workload, meter: Arc<Meter>, ready: &dyn Fn(String)) -> R
 }
 
 /// Drives the workload against the node that `contact` names.
-pub fn drive(workload: Workload, contact: &str, duration: Duration) -> Result<Figures, Failure> {
+pub(crate) fn drive(
+    workload: Workload,
+    contact: &str,
+    duration: Duration,
+) -> Result<Figures, Failure> {
     let wrong = |what: String| Failure(format!("the contact is not INTRODUCER/ID: {what}"));
     let (address, id) = contact
         .rsplit_once('/')

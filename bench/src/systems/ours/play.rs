@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use p2p_core::api::{Engine, Accepted, Answer, Command, Event, RequestOutcome, StreamId, StreamRead};
+use p2p_core::api::{
+    Accepted, Answer, Command, Engine, Event, RequestOutcome, StreamId, StreamRead,
+};
 use p2p_core::id::NodeId;
 use p2p_core::time::{Duration, Instant};
 
@@ -25,14 +27,14 @@ const AHEAD: u64 = p2p_core::limits::DATAGRAM_QUEUE as u64;
 const LOSS: Duration = Duration::from_millis(20);
 
 /// The receiving side.
-pub struct Receiver {
+pub(crate) struct Receiver {
     meter: Arc<Meter>,
     datagrams: u64,
 }
 
 impl Receiver {
     /// Counts into `meter`.
-    pub fn new(meter: Arc<Meter>) -> Self {
+    pub(crate) fn new(meter: Arc<Meter>) -> Self {
         Self {
             meter,
             datagrams: 0,
@@ -40,7 +42,7 @@ impl Receiver {
     }
 
     /// Counts what arrives and answers what asks.
-    pub fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
+    pub(crate) fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         match event {
             Event::StreamReadable { peer, stream } => self.read(now, node, peer, stream),
             Event::DatagramReceived { peer, data, .. } => self.count(now, node, peer, &data),
@@ -83,7 +85,7 @@ impl Receiver {
 }
 
 /// The driving side.
-pub struct Driver {
+pub(crate) struct Driver {
     workload: Workload,
     peer: NodeId,
     body: Bytes,
@@ -102,7 +104,7 @@ pub struct Driver {
 
 impl Driver {
     /// Drives `workload` towards `peer`; nothing happens before [`Driver::advance`].
-    pub fn new(workload: Workload, peer: NodeId, now: Instant) -> Self {
+    pub(crate) fn new(workload: Workload, peer: NodeId, now: Instant) -> Self {
         let len = match workload {
             Workload::Bulk => CHUNK_BYTES,
             Workload::Datagrams => DATAGRAM_BYTES,
@@ -124,7 +126,7 @@ impl Driver {
     }
 
     /// Notes what the engine tells.
-    pub fn handle_event(&mut self, now: Instant, event: &Event) {
+    pub(crate) fn handle_event(&mut self, now: Instant, event: &Event) {
         match event {
             Event::StreamWritable { .. } => self.writable = true,
             Event::RequestDone { outcome, .. } => {
@@ -146,7 +148,7 @@ impl Driver {
     }
 
     /// Starts as much as may be under way.
-    pub fn advance(&mut self, now: Instant, node: &mut dyn Engine) {
+    pub(crate) fn advance(&mut self, now: Instant, node: &mut dyn Engine) {
         match self.workload {
             Workload::Bulk => self.write(now, node),
             Workload::Datagrams => self.flood(now, node),
@@ -157,7 +159,7 @@ impl Driver {
     }
 
     /// When [`Driver::advance`] must be called although nothing was told.
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         (self.workload == Workload::Datagrams).then(|| self.told_at + LOSS)
     }
 

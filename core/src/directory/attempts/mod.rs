@@ -24,7 +24,7 @@ const RELAY_CHOSEN: u32 = 1 << 31;
 
 /// An introducer that may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Its identity.
     pub introducer: NodeId,
     /// Whether this node is registered there now; otherwise it is asked once it is.
@@ -33,7 +33,7 @@ pub struct Candidate {
 
 /// A `cr1` to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// For which attempt; comes back with the answer.
     pub attempt: AttemptId,
     /// Whom to ask.
@@ -46,7 +46,7 @@ pub struct Ask {
 
 /// What an introducer's answer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnswerOutcome {
+pub(crate) enum AnswerOutcome {
     /// The first: shake hands with the peer through this channel.
     Proceed {
         /// Our end of the relay channel at the introducer that answered.
@@ -63,7 +63,7 @@ pub enum AnswerOutcome {
 
 /// How an operation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectOutcome {
+pub(crate) enum ConnectOutcome {
     /// Connected to this peer.
     Connected(NodeId),
     /// Not connected; the peer's id where it is known.
@@ -71,7 +71,7 @@ pub enum ConnectOutcome {
 }
 
 /// All connection attempts of a node.
-pub struct ConnectAttempts {
+pub(crate) struct ConnectAttempts {
     attempts: BTreeMap<AttemptId, Attempt>,
     by_target: BTreeMap<TargetKey, AttemptId>,
     by_operation: BTreeMap<OperationId, AttemptId>,
@@ -85,7 +85,7 @@ pub struct ConnectAttempts {
 impl ConnectAttempts {
     /// Makes it without attempts.
     #[must_use]
-    pub fn new(rng: Rng) -> Self {
+    pub(crate) fn new(rng: Rng) -> Self {
         Self {
             attempts: BTreeMap::new(),
             by_target: BTreeMap::new(),
@@ -99,7 +99,7 @@ impl ConnectAttempts {
     }
 
     /// Begins to connect, or joins the attempt for the same target. Without candidates it fails at once.
-    pub fn start(
+    pub(crate) fn start(
         &mut self,
         now: Instant,
         operation: OperationId,
@@ -135,7 +135,7 @@ impl ConnectAttempts {
 
     /// Begins to connect to a peer that is called at an address of its own, or joins the attempt for it. The peer takes
     /// the place of an introducer that answered.
-    pub fn start_direct(
+    pub(crate) fn start_direct(
         &mut self,
         now: Instant,
         operation: OperationId,
@@ -187,7 +187,7 @@ impl ConnectAttempts {
     }
 
     /// An introducer knows the peer: its key record, verified, is of `peer`.
-    pub fn on_answer(
+    pub(crate) fn on_answer(
         &mut self,
         now: Instant,
         attempt: AttemptId,
@@ -222,7 +222,13 @@ impl ConnectAttempts {
     }
 
     /// An introducer refused with `code` (protocol §6.3), or its answer was not valid (`malformed`).
-    pub fn on_refused(&mut self, now: Instant, attempt: AttemptId, introducer: NodeId, code: &str) {
+    pub(crate) fn on_refused(
+        &mut self,
+        now: Instant,
+        attempt: AttemptId,
+        introducer: NodeId,
+        code: &str,
+    ) {
         let failure = match code {
             "unknown" => ConnectFailure::UnknownPeer,
             "throttled" | "full" => ConnectFailure::Throttled,
@@ -232,7 +238,12 @@ impl ConnectAttempts {
     }
 
     /// An introducer did not answer `cr1` in time.
-    pub fn on_request_timed_out(&mut self, now: Instant, attempt: AttemptId, introducer: NodeId) {
+    pub(crate) fn on_request_timed_out(
+        &mut self,
+        now: Instant,
+        attempt: AttemptId,
+        introducer: NodeId,
+    ) {
         self.fail(now, attempt, introducer, ConnectFailure::TimedOut);
     }
 
@@ -247,7 +258,7 @@ impl ConnectAttempts {
     }
 
     /// This node is registered at the introducer now: attempts that waited for it ask.
-    pub fn on_introducer_registered(&mut self, now: Instant, introducer: NodeId) {
+    pub(crate) fn on_introducer_registered(&mut self, now: Instant, introducer: NodeId) {
         self.for_each_with(now, introducer, |asked| {
             let waits = asked.asked == Asked::Waiting;
             waits.then_some(Asked::Ready)
@@ -255,7 +266,7 @@ impl ConnectAttempts {
     }
 
     /// The session with an introducer is over: what was asked there gets no answer.
-    pub fn on_introducer_lost(&mut self, now: Instant, introducer: NodeId) {
+    pub(crate) fn on_introducer_lost(&mut self, now: Instant, introducer: NodeId) {
         self.for_each_with(now, introducer, |asked| match asked.asked {
             Asked::Ready => Some(Asked::Waiting),
             Asked::Silent => Some(Asked::Failed(ConnectFailure::IntroducerUnreachable)),
@@ -282,7 +293,7 @@ impl ConnectAttempts {
     }
 
     /// A session with the peer stands, whoever began it: all operations for it succeed.
-    pub fn on_peer_connected(&mut self, peer: NodeId) {
+    pub(crate) fn on_peer_connected(&mut self, peer: NodeId) {
         let matching = |attempt: &Attempt| attempt.peer == Some(peer);
         let ids = self.attempts.iter().filter(|a| matching(a.1));
         let ids: Vec<_> = ids.map(|(id, _)| *id).collect();
@@ -293,7 +304,7 @@ impl ConnectAttempts {
 
     /// The handshake with the peer failed. Another introducer that answered takes over: returns it and our end
     /// of its relay channel, through which to shake hands now.
-    pub fn on_handshake_failed(
+    pub(crate) fn on_handshake_failed(
         &mut self,
         now: Instant,
         peer: NodeId,
@@ -323,7 +334,7 @@ impl ConnectAttempts {
     }
 
     /// The application gave up reaching this peer. Says whether any operation of its was under way.
-    pub fn cancel(&mut self, now: Instant, peer: NodeId) -> bool {
+    pub(crate) fn cancel(&mut self, now: Instant, peer: NodeId) -> bool {
         let attempts = self.attempts.values().filter(|a| a.peer == Some(peer));
         let given_up: Vec<_> = attempts
             .flat_map(|attempt| attempt.operations.iter().map(|o| o.0))
@@ -335,7 +346,7 @@ impl ConnectAttempts {
     }
 
     /// Asks introducers whose turn has come and ends operations whose time is over.
-    pub fn on_timeout(&mut self, now: Instant) {
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
         while let Some(&(at, id)) = self.timers.first()
             && at <= now
         {
@@ -367,18 +378,18 @@ impl ConnectAttempts {
     }
 
     /// Next request to send; call until `None`.
-    pub fn poll_ask(&mut self) -> Option<Ask> {
+    pub(crate) fn poll_ask(&mut self) -> Option<Ask> {
         self.asks.pop_front()
     }
 
     /// Next operation that ended; call until `None`.
-    pub fn poll_outcome(&mut self) -> Option<(OperationId, ConnectOutcome)> {
+    pub(crate) fn poll_outcome(&mut self) -> Option<(OperationId, ConnectOutcome)> {
         self.outcomes.pop_front()
     }
 
     /// When to call `on_timeout`.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Deadline> {
+    pub(crate) fn next_timeout(&self) -> Option<Deadline> {
         let (at, _) = self.timers.first()?;
         Some(Deadline::new(*at, TimerKind::Connect))
     }
@@ -386,14 +397,14 @@ impl ConnectAttempts {
     /// Attempts under way.
     #[must_use]
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.attempts.len()
     }
 
     /// Whether no attempt is under way.
     #[must_use]
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.attempts.is_empty()
     }
 

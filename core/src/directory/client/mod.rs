@@ -33,7 +33,7 @@ const ADDRESSES: usize = 8;
 
 /// What the parent is to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkAction {
+pub(crate) enum LinkAction {
     /// Look the host up; answer with `on_resolved` or `on_resolve_failed`.
     Resolve,
     /// Shake hands at this address; answer with `on_session_up` or `on_session_lost`.
@@ -53,7 +53,7 @@ enum State {
 }
 
 /// The state machine of one introducer.
-pub struct IntroducerLink {
+pub(crate) struct IntroducerLink {
     state: State,
     addresses: Vec<SocketAddr>,
     /// Next address to try; all were tried when it reaches the end.
@@ -74,7 +74,7 @@ pub struct IntroducerLink {
 impl IntroducerLink {
     /// Starts to look for the introducer at once.
     #[must_use]
-    pub fn new(now: Instant, rng: Rng) -> Self {
+    pub(crate) fn new(now: Instant, rng: Rng) -> Self {
         let mut link = Self {
             state: State::Resolving,
             addresses: Vec::new(),
@@ -94,7 +94,7 @@ impl IntroducerLink {
     }
 
     /// The host's addresses, in the order in which they are to be tried; at most eight are taken.
-    pub fn on_resolved(&mut self, now: Instant, addresses: &[SocketAddr]) {
+    pub(crate) fn on_resolved(&mut self, now: Instant, addresses: &[SocketAddr]) {
         if self.state != State::Resolving {
             return;
         }
@@ -107,7 +107,7 @@ impl IntroducerLink {
     }
 
     /// The host has no address now; those that were known before are tried again.
-    pub fn on_resolve_failed(&mut self, now: Instant) {
+    pub(crate) fn on_resolve_failed(&mut self, now: Instant) {
         if self.state == State::Resolving {
             self.next_address = 0;
             self.move_to_next_address(now);
@@ -115,13 +115,13 @@ impl IntroducerLink {
     }
 
     /// A session with the introducer stands, the first or a new one after a restart: registers at once.
-    pub fn on_session_up(&mut self) {
+    pub(crate) fn on_session_up(&mut self) {
         self.failures = 0;
         self.move_to_registering();
     }
 
     /// The handshake failed, or the session is over.
-    pub fn on_session_lost(&mut self, now: Instant) {
+    pub(crate) fn on_session_lost(&mut self, now: Instant) {
         self.asking = false;
         match self.state {
             State::Connecting => self.move_to_next_address(now),
@@ -139,7 +139,7 @@ impl IntroducerLink {
     }
 
     /// The registration stands; `observed` is our address as the introducer sees it.
-    pub fn on_registered(&mut self, now: Instant, observed: SocketAddr, life: Duration) {
+    pub(crate) fn on_registered(&mut self, now: Instant, observed: SocketAddr, life: Duration) {
         if !self.asking {
             return;
         }
@@ -157,7 +157,12 @@ impl IntroducerLink {
     }
 
     /// The registration was refused with `code` (protocol §6.3); `retry_after` as the introducer says.
-    pub fn on_refused(&mut self, now: Instant, code: &'static str, retry_after: Option<Duration>) {
+    pub(crate) fn on_refused(
+        &mut self,
+        now: Instant,
+        code: &'static str,
+        retry_after: Option<Duration>,
+    ) {
         if !self.asking {
             return;
         }
@@ -174,7 +179,7 @@ impl IntroducerLink {
     }
 
     /// No answer to `rg` came: the session is of no use any more.
-    pub fn on_request_timed_out(&mut self, now: Instant) {
+    pub(crate) fn on_request_timed_out(&mut self, now: Instant) {
         if self.asking {
             self.asking = false;
             self.move_to_unreachable(now);
@@ -183,7 +188,7 @@ impl IntroducerLink {
 
     /// A direct path to some peer failed. Our own NAT may have forgotten us: the address that the introducer sees
     /// is asked for anew, so that peers hear of it.
-    pub fn on_path_failed(&mut self, now: Instant) {
+    pub(crate) fn on_path_failed(&mut self, now: Instant) {
         if self.state != State::Registered || self.asking {
             return;
         }
@@ -193,7 +198,7 @@ impl IntroducerLink {
     }
 
     /// The machine changed networks: what could not be reached before may be reachable now.
-    pub fn on_network_changed(&mut self, now: Instant) {
+    pub(crate) fn on_network_changed(&mut self, now: Instant) {
         if self.state == State::Unreachable {
             self.failures = 0;
             self.move_to_resolving(now);
@@ -201,7 +206,7 @@ impl IntroducerLink {
     }
 
     /// Does what is due, then returns the next action; call until `None` after every input and timeout.
-    pub fn poll_action(&mut self, now: Instant) -> Option<LinkAction> {
+    pub(crate) fn poll_action(&mut self, now: Instant) -> Option<LinkAction> {
         if self.timer.is_some_and(|at| at <= now) {
             self.timer = None;
             self.on_timer(now);
@@ -225,14 +230,14 @@ impl IntroducerLink {
 
     /// When to call `poll_action` again.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Deadline> {
+    pub(crate) fn next_timeout(&self) -> Option<Deadline> {
         let at = self.timer?;
         Some(Deadline::new(at, TimerKind::Registration))
     }
 
     /// The state as the surfaces show it.
     #[must_use]
-    pub const fn state(&self) -> IntroducerState {
+    pub(crate) const fn state(&self) -> IntroducerState {
         match self.state {
             State::Resolving => IntroducerState::Resolving,
             State::Connecting => IntroducerState::Connecting,
@@ -245,7 +250,7 @@ impl IntroducerLink {
 
     /// Our address as the introducer saw it last.
     #[must_use]
-    pub const fn observed(&self) -> Option<SocketAddr> {
+    pub(crate) const fn observed(&self) -> Option<SocketAddr> {
         self.observed
     }
 

@@ -16,7 +16,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Refusal`] with nothing changed; `Conflict` is evidence of misbehaviour.
-    pub fn on_register(
+    pub(crate) fn on_register(
         &mut self,
         now: Instant,
         session: PeerKey,
@@ -189,7 +189,7 @@ impl Directory {
     }
 
     /// Renews the registration of a session; called for every packet that opened, so it only writes.
-    pub fn on_authentic_packet(&mut self, now: Instant, session: PeerKey) {
+    pub(crate) fn on_authentic_packet(&mut self, now: Instant, session: PeerKey) {
         let most = self.config.registration_life;
         if let Some(slot) = self.by_session.get(&session)
             && let Some(entry) = self.entries.get_mut(*slot as usize)
@@ -204,7 +204,7 @@ impl Directory {
     }
 
     /// Ends the registration of a session that is over; its name stays its own for the grace time.
-    pub fn on_session_closed(&mut self, now: Instant, session: PeerKey) {
+    pub(crate) fn on_session_closed(&mut self, now: Instant, session: PeerKey) {
         self.on_timeout(now);
         if let Some(slot) = self.by_session.get(&session).copied() {
             self.end_registration(now, slot);

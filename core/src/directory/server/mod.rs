@@ -31,11 +31,11 @@ use crate::limits::{
 use crate::time::{Deadline, Duration, Instant, TimerKind};
 use crate::wire::control::RefusalCode;
 
-pub use queries::{Requester, SearchPage, Target};
+pub(crate) use queries::{Requester, SearchPage, Target};
 
 /// Bounds of a directory; the defaults are those of [`crate::limits`].
 #[derive(Clone, Copy, Debug)]
-pub struct DirectoryConfig {
+pub(crate) struct DirectoryConfig {
     /// Identities held, with those that only own names in their grace time.
     pub registrations: usize,
     /// Identities held behind one IPv4 address or IPv6 /64.
@@ -74,7 +74,7 @@ impl Default for DirectoryConfig {
 
 /// What a verified name record says (protocol §2.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameClaim {
+pub(crate) struct NameClaim {
     /// The name.
     pub name: Box<str>,
     /// Sequence number of the record; counts over all names of the identity.
@@ -85,7 +85,7 @@ pub struct NameClaim {
 
 /// What a node registers; signatures are verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registration {
+pub(crate) struct Registration {
     /// The identity that the session proved.
     pub id: NodeId,
     /// Its key record as received.
@@ -100,14 +100,14 @@ pub struct Registration {
 
 /// A registration that stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registered {
+pub(crate) struct Registered {
     /// Its life unless renewed by an authentic packet.
     pub life: Duration,
 }
 
 /// Why a request was refused; nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No such peer is registered here.
     Unknown,
     /// The requester is not registered here itself.
@@ -134,7 +134,7 @@ pub enum Refusal {
 impl Refusal {
     /// The code in a refusal (protocol §6.3).
     #[must_use]
-    pub const fn code(self) -> RefusalCode {
+    pub(crate) const fn code(self) -> RefusalCode {
         match self {
             Self::Unknown => RefusalCode::Unknown,
             Self::NotRegistered => RefusalCode::Refused,
@@ -147,7 +147,7 @@ impl Refusal {
 
     /// Time after which the request would pass, for the attribute `t`.
     #[must_use]
-    pub const fn retry_after(self) -> Option<Duration> {
+    pub(crate) const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::Throttled { retry_after } => Some(retry_after),
             _ => None,
@@ -157,7 +157,7 @@ impl Refusal {
 
 /// Counters since start; they only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DirectoryCounters {
+pub(crate) struct DirectoryCounters {
     /// Registrations accepted, renewals included.
     pub registered: u64,
     /// Registrations refused.
@@ -177,7 +177,7 @@ pub struct DirectoryCounters {
 }
 
 /// Everything that an introducer knows about who is where.
-pub struct Directory {
+pub(crate) struct Directory {
     config: DirectoryConfig,
     entries: Slab<Entry>,
     by_id: BTreeSet<(u64, u32)>,
@@ -200,7 +200,7 @@ pub struct Directory {
 impl Directory {
     /// Makes an empty directory.
     #[must_use]
-    pub fn new(config: DirectoryConfig) -> Self {
+    pub(crate) fn new(config: DirectoryConfig) -> Self {
         let keys = config.registrations;
         let (searches, search_burst) = (config.searches_per_minute, config.search_burst);
         let (connects, to_target) = (
@@ -227,7 +227,7 @@ impl Directory {
     }
 
     /// Ends registrations that were not renewed and frees names whose grace time is over.
-    pub fn on_timeout(&mut self, now: Instant) {
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
         while let Some(&(at, slot)) = self.ends.first()
             && at <= now
         {
@@ -258,13 +258,13 @@ impl Directory {
 
     /// Next session whose registration ran out for want of packets. Its owner believes itself registered:
     /// the parent drops the session, and the reset that follows makes the node register again.
-    pub fn poll_ended(&mut self) -> Option<PeerKey> {
+    pub(crate) fn poll_ended(&mut self) -> Option<PeerKey> {
         self.ended.pop_front()
     }
 
     /// When to call `on_timeout`. Calling it later is harmless: every request first does what is due.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Deadline> {
+    pub(crate) fn next_timeout(&self) -> Option<Deadline> {
         let end = self.ends.first().map(|t| t.0);
         let grace = self.graces.first().map(|t| t.0);
         let at = end.into_iter().chain(grace).min()?;
@@ -273,13 +273,13 @@ impl Directory {
 
     /// Registrations that stand.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_session.len()
     }
 
     /// Counters since start.
     #[must_use]
-    pub const fn counters(&self) -> DirectoryCounters {
+    pub(crate) const fn counters(&self) -> DirectoryCounters {
         self.counters
     }
 }

@@ -16,7 +16,7 @@ use crate::time::{Duration, Instant};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Requester {
+pub(crate) struct Requester {
     /// The session in which the request came.
     pub session: PeerKey,
     /// The identity that the session proved.
@@ -27,7 +27,7 @@ pub struct Requester {
 
 /// Whom somebody wants to be introduced to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
+pub(crate) enum Target<'a> {
     /// A node by its identity.
     Id(NodeId),
     /// A node by its registered name, in any case.
@@ -36,7 +36,7 @@ pub enum Target<'a> {
 
 /// Part of the result of a search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SearchPage {
+pub(crate) struct SearchPage {
     /// Names in their owners' spelling, with the owners, in folded order.
     pub entries: Vec<(Box<str>, NodeId)>,
     /// Name to go on after; `None` at the end. Any name of the page serves where it is sent in part.
@@ -45,7 +45,7 @@ pub struct SearchPage {
 
 /// A registration as others may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DirectoryEntry<'a> {
+pub(crate) struct DirectoryEntry<'a> {
     /// Its identity.
     pub id: NodeId,
     /// Its session.
@@ -58,7 +58,7 @@ pub struct DirectoryEntry<'a> {
 
 /// An introduction that may go ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectOrder<'a> {
+pub(crate) struct ConnectOrder<'a> {
     /// Who asked.
     pub requester: DirectoryEntry<'a>,
     /// Who was asked for.
@@ -70,7 +70,7 @@ impl Directory {
     ///
     /// # Errors
     /// `Malformed` for a prefix under three characters; `Throttled`.
-    pub fn on_search(
+    pub(crate) fn on_search(
         &mut self,
         now: Instant,
         requester: &Requester,
@@ -130,7 +130,7 @@ impl Directory {
 
     /// The registration of a target that stands at `now`.
     #[must_use]
-    pub fn lookup(&self, now: Instant, target: Target<'_>) -> Option<DirectoryEntry<'_>> {
+    pub(crate) fn lookup(&self, now: Instant, target: Target<'_>) -> Option<DirectoryEntry<'_>> {
         let slot = match target {
             Target::Id(id) => self.slot_of(&id),
             Target::Name(name) => self.owner_of(name),
@@ -140,7 +140,11 @@ impl Directory {
 
     /// The registration that a session carries.
     #[must_use]
-    pub fn lookup_session(&self, now: Instant, session: PeerKey) -> Option<DirectoryEntry<'_>> {
+    pub(crate) fn lookup_session(
+        &self,
+        now: Instant,
+        session: PeerKey,
+    ) -> Option<DirectoryEntry<'_>> {
         self.registered(now, *self.by_session.get(&session)?)
     }
 
@@ -166,7 +170,7 @@ impl Directory {
     ///
     /// # Errors
     /// `NotRegistered`, `Throttled` (by either side's budget), `OwnId`, `Unknown`.
-    pub fn on_connect_request(
+    pub(crate) fn on_connect_request(
         &mut self,
         now: Instant,
         requester: PeerKey,

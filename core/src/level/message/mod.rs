@@ -36,7 +36,7 @@ const WINDOW_BYTES: u64 = limits::MESSAGE_WINDOW_BYTES + limits::MESSAGE_WINDOW_
 
 /// One MESSAGE frame to encode.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessagePiece {
+pub(crate) struct MessagePiece {
     /// Which message.
     pub id: MessageId,
     /// Channel of the application.
@@ -54,7 +54,7 @@ pub struct MessagePiece {
 impl MessagePiece {
     /// What the packet's record keeps of it.
     #[must_use]
-    pub fn sent(&self) -> MessageSent {
+    pub(crate) fn sent(&self) -> MessageSent {
         MessageSent::Fragment {
             id: self.id,
             offset: self.offset,
@@ -65,7 +65,7 @@ impl MessagePiece {
 
 /// One small frame to encode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageControl {
+pub(crate) enum MessageControl {
     /// MESSAGE_CREDIT: cumulative.
     Credit {
         /// Sum of total lengths that may have been begun.
@@ -82,7 +82,7 @@ pub enum MessageControl {
 
 /// What a packet carried of this level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageSent {
+pub(crate) enum MessageSent {
     /// A MESSAGE frame.
     Fragment {
         /// Which message.
@@ -98,7 +98,7 @@ pub enum MessageSent {
 
 /// Something the application wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageEvent {
+pub(crate) enum MessageEvent {
     /// A whole message is there; take it.
     Ready {
         /// The sender's number.
@@ -121,7 +121,7 @@ pub enum MessageEvent {
 
 /// All messages to and from one peer.
 #[derive(Debug)]
-pub struct Messages {
+pub(crate) struct Messages {
     outgoing: Outgoing,
     incoming: Incoming,
 }
@@ -140,7 +140,7 @@ impl Messages {
     /// # Errors
     /// `TooLarge` above [`limits::MESSAGE_BYTES`]; `Limit` where as many messages or bytes wait as the peer could
     /// have credit for, or where the node's send budget is used up.
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         channel: ChannelId,
         data: Bytes,
@@ -153,7 +153,7 @@ impl Messages {
     ///
     /// # Errors
     /// The rule that the peer broke.
-    pub fn on_fragment(
+    pub(crate) fn on_fragment(
         &mut self,
         piece: (MessageId, ChannelId),
         total: u64,
@@ -167,12 +167,12 @@ impl Messages {
     }
 
     /// A MESSAGE_DEADLINE frame came in; it concerns the MESSAGE frame behind it.
-    pub fn on_deadline(&mut self, id: u64, life_ms: u64, now: Instant) {
+    pub(crate) fn on_deadline(&mut self, id: u64, life_ms: u64, now: Instant) {
         self.incoming.on_deadline(id, life_ms, now);
     }
 
     /// A MESSAGE_CREDIT frame came in; an older one than known changes nothing.
-    pub fn on_credit(&mut self, total_bytes: u64, total_messages: u64) {
+    pub(crate) fn on_credit(&mut self, total_bytes: u64, total_messages: u64) {
         self.outgoing.on_credit(total_bytes, total_messages);
     }
 
@@ -180,7 +180,7 @@ impl Messages {
     ///
     /// # Errors
     /// The rule that the peer broke.
-    pub fn on_abandon(&mut self, wire_id: u64) -> Result<(), Violation> {
+    pub(crate) fn on_abandon(&mut self, wire_id: u64) -> Result<(), Violation> {
         if wire_id & 1 == 0 {
             self.incoming.on_abandon(wire_id >> 1)
         } else {
@@ -189,13 +189,17 @@ impl Messages {
     }
 
     /// The next MESSAGE frame of at most `room_bytes` in all, its MESSAGE_DEADLINE included.
-    pub fn poll_fragment(&mut self, room_bytes: usize, now: Instant) -> Option<MessagePiece> {
+    pub(crate) fn poll_fragment(
+        &mut self,
+        room_bytes: usize,
+        now: Instant,
+    ) -> Option<MessagePiece> {
         self.outgoing.poll_fragment(room_bytes, now)
     }
 
     /// Whether [`Self::poll_fragment`] has something, given room.
     #[must_use]
-    pub fn has_data_to_send(&self) -> bool {
+    pub(crate) fn has_data_to_send(&self) -> bool {
         self.outgoing.has_data_to_send()
     }
 
@@ -220,12 +224,12 @@ impl Messages {
 
     /// Whether [`Self::poll_control`] has something, given room.
     #[must_use]
-    pub fn has_control_to_send(&self) -> bool {
+    pub(crate) fn has_control_to_send(&self) -> bool {
         self.outgoing.has_abandon() || self.incoming.has_control()
     }
 
     /// A packet with this in it was acknowledged.
-    pub fn on_delivered(&mut self, sent: &MessageSent) {
+    pub(crate) fn on_delivered(&mut self, sent: &MessageSent) {
         match *sent {
             MessageSent::Fragment {
                 id,
@@ -243,7 +247,7 @@ impl Messages {
     }
 
     /// The packet with this in it is lost.
-    pub fn on_lost(&mut self, sent: &MessageSent) {
+    pub(crate) fn on_lost(&mut self, sent: &MessageSent) {
         match *sent {
             MessageSent::Fragment {
                 id,
@@ -265,37 +269,37 @@ impl Messages {
 
     /// Whole messages that nobody has taken yet.
     #[must_use]
-    pub fn ready(&self) -> Vec<MessageId> {
+    pub(crate) fn ready(&self) -> Vec<MessageId> {
         self.incoming.ready().into_iter().map(MessageId).collect()
     }
 
     /// Takes a message that `Ready` announced and makes room for another.
-    pub fn take(&mut self, id: MessageId) -> Option<Bytes> {
+    pub(crate) fn take(&mut self, id: MessageId) -> Option<Bytes> {
         self.incoming.take(id.0)
     }
 
     /// The next thing for the application.
-    pub fn poll_event(&mut self) -> Option<MessageEvent> {
+    pub(crate) fn poll_event(&mut self) -> Option<MessageEvent> {
         let event = self.incoming.poll_event();
         event.or_else(|| self.outgoing.poll_event())
     }
 
     /// Gives up what has run out of time, or made no progress for [`limits::MESSAGE_PARTIAL_LIFE`].
-    pub fn on_timeout(&mut self, now: Instant) {
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
         self.outgoing.on_timeout(now);
         self.incoming.on_timeout(now);
     }
 
     /// When [`Self::on_timeout`] has something to do.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let ours = self.outgoing.next_timeout();
         ours.into_iter().chain(self.incoming.next_timeout()).min()
     }
 
     /// Messages of ours whose end the application does not know yet, for when the peer is gone.
     #[must_use]
-    pub fn unfinished(&self) -> Vec<MessageId> {
+    pub(crate) fn unfinished(&self) -> Vec<MessageId> {
         self.outgoing.unfinished()
     }
 }

@@ -14,5 +14,5 @@ mod replies;
 #[cfg(test)]
 mod tests;
 
-pub use outgoing::{RequestPayload, Requests};
-pub use replies::{Admission, ReplyCache};
+pub(crate) use outgoing::{RequestPayload, Requests};
+pub(crate) use replies::{Admission, ReplyCache};

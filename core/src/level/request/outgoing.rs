@@ -20,7 +20,7 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestPayload {
+pub(crate) enum RequestPayload {
     /// A REQUEST frame for the other side's application.
     App {
         /// Name of the service, at most [`limits::SERVICE_NAME_BYTES`] bytes.
@@ -37,7 +37,7 @@ pub enum RequestPayload {
 impl RequestPayload {
     /// Bytes of the frame that carries it.
     #[must_use]
-    pub fn frame_bytes(&self) -> usize {
+    pub(crate) fn frame_bytes(&self) -> usize {
         let sized = |len: usize| varint_len(len as u64) + len;
         match self {
             Self::App { service, body, .. } => 1 + 8 + 1 + sized(service.len()) + sized(body.len()),
@@ -48,7 +48,7 @@ impl RequestPayload {
 
 /// One request under way; `T` is whatever its owner wants to know again when it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing<T> {
+pub(crate) struct Outgoing<T> {
     /// Random; the answer names it.
     pub reference: u64,
     /// What is asked.
@@ -69,7 +69,7 @@ pub struct Outgoing<T> {
 
 /// All requests of ours to one peer.
 #[derive(Debug)]
-pub struct Requests<T> {
+pub(crate) struct Requests<T> {
     entries: BTreeMap<u64, Outgoing<T>>,
     /// To be sent now.
     due: VecDeque<u64>,
@@ -91,7 +91,7 @@ impl<T> Default for Requests<T> {
 
 impl<T> Requests<T> {
     /// A random reference that is not in use and not zero.
-    pub fn unused_reference(&self, rng: &mut Rng) -> u64 {
+    pub(crate) fn unused_reference(&self, rng: &mut Rng) -> u64 {
         loop {
             let reference = rng.next_u64();
             if reference != 0 && !self.entries.contains_key(&reference) {
@@ -104,7 +104,7 @@ impl<T> Requests<T> {
     ///
     /// # Errors
     /// `LimitReached` with [`limits::REQUESTS_PER_PEER`] under way.
-    pub fn start(
+    pub(crate) fn start(
         &mut self,
         reference: u64,
         payload: RequestPayload,
@@ -138,7 +138,7 @@ impl<T> Requests<T> {
     }
 
     /// The next request to encode, where its frame fits into `room_bytes`; it counts as sent now.
-    pub fn poll_send(&mut self, room_bytes: usize, now: Instant) -> Option<&Outgoing<T>> {
+    pub(crate) fn poll_send(&mut self, room_bytes: usize, now: Instant) -> Option<&Outgoing<T>> {
         let reference = *self.due.front()?;
         let entry = self.entries.get_mut(&reference)?;
         if entry.payload.frame_bytes() > room_bytes {
@@ -156,13 +156,13 @@ impl<T> Requests<T> {
 
     /// Whether [`Self::poll_send`] has something, given room.
     #[must_use]
-    pub fn has_data_to_send(&self) -> bool {
+    pub(crate) fn has_data_to_send(&self) -> bool {
         !self.due.is_empty()
     }
 
     /// A packet with the request was acknowledged: the other side has it, and only the clock repeats it now (an
     /// answer may be refused a place there).
-    pub fn on_delivered(&mut self, reference: u64) {
+    pub(crate) fn on_delivered(&mut self, reference: u64) {
         if let Some(entry) = self.entries.get_mut(&reference) {
             entry.arrived = true;
         }
@@ -170,7 +170,7 @@ impl<T> Requests<T> {
 
     /// The packet with that sending of the request is lost. It leaves again at once, unless a later sending is
     /// under way or one has arrived.
-    pub fn on_lost(&mut self, reference: u64, sending: u32) {
+    pub(crate) fn on_lost(&mut self, reference: u64, sending: u32) {
         if self
             .entries
             .get(&reference)
@@ -181,7 +181,7 @@ impl<T> Requests<T> {
     }
 
     /// A probe timeout fired while a packet with the request was the oldest under way: it leaves again at once.
-    pub fn on_probe(&mut self, reference: u64) {
+    pub(crate) fn on_probe(&mut self, reference: u64) {
         self.repeat(reference);
     }
 
@@ -196,18 +196,18 @@ impl<T> Requests<T> {
     }
 
     /// An answer came; gives the entry back, once. `None`: not asked, or ended before.
-    pub fn on_answer(&mut self, reference: u64) -> Option<Outgoing<T>> {
+    pub(crate) fn on_answer(&mut self, reference: u64) -> Option<Outgoing<T>> {
         self.remove(reference)
     }
 
     /// Gives a request up.
-    pub fn cancel(&mut self, reference: u64) -> Option<Outgoing<T>> {
+    pub(crate) fn cancel(&mut self, reference: u64) -> Option<Outgoing<T>> {
         self.remove(reference)
     }
 
     /// The request, while it is under way.
     #[must_use]
-    pub fn peek(&self, reference: u64) -> Option<&Outgoing<T>> {
+    pub(crate) fn peek(&self, reference: u64) -> Option<&Outgoing<T>> {
         self.entries.get(&reference)
     }
 
@@ -225,7 +225,7 @@ impl<T> Requests<T> {
 
     /// Marks repetitions that are due and returns the requests that have run out of time.
     #[must_use]
-    pub fn on_timeout(&mut self, now: Instant) -> Vec<Outgoing<T>> {
+    pub(crate) fn on_timeout(&mut self, now: Instant) -> Vec<Outgoing<T>> {
         let mut expired = Vec::new();
         while let Some((at, reference)) = self.deadlines.first().copied()
             && at <= now
@@ -248,14 +248,14 @@ impl<T> Requests<T> {
 
     /// Ends everything, for example when the peer is gone.
     #[must_use]
-    pub fn take_all(&mut self) -> Vec<Outgoing<T>> {
+    pub(crate) fn take_all(&mut self) -> Vec<Outgoing<T>> {
         let all = core::mem::take(self);
         all.entries.into_values().collect()
     }
 
     /// When [`Self::on_timeout`] has something to do; what waits for room is not counted.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let retry = self.retries.first().map(|(at, _)| *at);
         let end = self.deadlines.first().map(|(at, _)| *at);
         retry.into_iter().chain(end).min()
@@ -263,7 +263,7 @@ impl<T> Requests<T> {
 
     /// Whether none is under way.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 }

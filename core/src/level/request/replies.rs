@@ -15,7 +15,7 @@ use crate::time::Instant;
 
 /// What to do with a request that came in.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Admission<'a, R> {
+pub(crate) enum Admission<'a, R> {
     /// New: execute it, then call [`ReplyCache::on_reply`].
     Execute,
     /// Being worked on; say nothing.
@@ -67,7 +67,7 @@ struct Settled {
 
 /// Requests of one peer: in work, answered, settled. `R` is an answer ready to be sent.
 #[derive(Debug)]
-pub struct ReplyCache<R> {
+pub(crate) struct ReplyCache<R> {
     entries: BTreeMap<u64, Entry<R>>,
     /// Ends of what is in work or answered.
     ends: BTreeSet<(Instant, u64)>,
@@ -99,7 +99,7 @@ impl<R> ReplyCache<R> {
     }
 
     /// A request came in, in the packet with the number `pn`.
-    pub fn on_request(&mut self, reference: u64, pn: u64, now: Instant) -> Admission<'_, R> {
+    pub(crate) fn on_request(&mut self, reference: u64, pn: u64, now: Instant) -> Admission<'_, R> {
         self.forget_ended(now);
         if !self.entries.contains_key(&reference) {
             return self.admit(reference, pn, now);
@@ -144,7 +144,7 @@ impl<R> ReplyCache<R> {
 
     /// The request was carried out; keeps the answer to repeat it. False where nobody waits for it any more (it
     /// was answered before, or took longer than its asker can wait): do not send it.
-    pub fn on_reply(&mut self, reference: u64, reply: R, now: Instant) -> bool {
+    pub(crate) fn on_reply(&mut self, reference: u64, reply: R, now: Instant) -> bool {
         self.forget_ended(now);
         let Some(entry) = self.entries.get_mut(&reference) else {
             return false;
@@ -159,7 +159,7 @@ impl<R> ReplyCache<R> {
     }
 
     /// The answer leaves; how often it has now.
-    pub fn on_reply_sent(&mut self, reference: u64) -> u32 {
+    pub(crate) fn on_reply_sent(&mut self, reference: u64) -> u32 {
         self.entries.get_mut(&reference).map_or(0, |entry| {
             entry.sendings = entry.sendings.saturating_add(1);
             entry.sendings
@@ -169,7 +169,7 @@ impl<R> ReplyCache<R> {
     /// The packet with that sending of the answer is lost: the answer to send again, unless a later sending is under
     /// way or one has arrived.
     #[must_use]
-    pub fn on_reply_lost(&self, reference: u64, sending: u32) -> Option<&R> {
+    pub(crate) fn on_reply_lost(&self, reference: u64, sending: u32) -> Option<&R> {
         let entry = self.entries.get(&reference)?;
         (entry.sendings == sending).then_some(())?;
         entry.answer()
@@ -178,12 +178,12 @@ impl<R> ReplyCache<R> {
     /// A probe timeout fired while a packet with the answer was the oldest under way: the answer to send again,
     /// unless it has arrived.
     #[must_use]
-    pub fn on_probe(&self, reference: u64) -> Option<&R> {
+    pub(crate) fn on_probe(&self, reference: u64) -> Option<&R> {
         self.entries.get(&reference)?.answer()
     }
 
     /// A packet with the answer was acknowledged, by a packet with the number `pn`: the asker repeats no more.
-    pub fn on_reply_delivered(&mut self, reference: u64, pn: u64, now: Instant) {
+    pub(crate) fn on_reply_delivered(&mut self, reference: u64, pn: u64, now: Instant) {
         let Some(entry) = self.entries.get_mut(&reference) else {
             return;
         };
@@ -228,13 +228,13 @@ impl<R> ReplyCache<R> {
     /// Whether nothing is in work and no answer may have to be repeated. Then all copies of what was settled left in
     /// packets below the newest that was received, and a cache that begins [`Self::above`] it executes nothing twice.
     #[must_use]
-    pub fn may_rest(&self) -> bool {
+    pub(crate) fn may_rest(&self) -> bool {
         self.ends.is_empty()
     }
 
     /// A cache that executes no request from a packet below this number.
     #[must_use]
-    pub fn above(floor_pn: u64) -> Self {
+    pub(crate) fn above(floor_pn: u64) -> Self {
         Self {
             floor_pn,
             ..Self::default()
@@ -243,28 +243,28 @@ impl<R> ReplyCache<R> {
 
     /// When the oldest entry ends; nothing but memory depends on it.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let unsettled = self.ends.first().map(|(at, _)| *at);
         let settled = self.settled.front().map(|s| s.ends_at);
         unsettled.into_iter().chain(settled).min()
     }
 
     /// Forgets what has ended.
-    pub fn on_timeout(&mut self, now: Instant) {
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
         self.forget_ended(now);
     }
 
     /// References held.
     #[must_use]
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether it holds nothing.
     #[must_use]
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 }

@@ -63,7 +63,7 @@ impl Streams {
 
     /// Whether [`Self::poll_control`] may have something, given room.
     #[must_use]
-    pub fn has_control_to_send(&self) -> bool {
+    pub(crate) fn has_control_to_send(&self) -> bool {
         !self.control.is_empty()
     }
 

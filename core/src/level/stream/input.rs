@@ -13,7 +13,7 @@ impl Streams {
     ///
     /// # Errors
     /// The rule that the peer broke.
-    pub fn on_stream(
+    pub(crate) fn on_stream(
         &mut self,
         id: StreamId,
         offset: u64,
@@ -91,7 +91,7 @@ impl Streams {
     ///
     /// # Errors
     /// The rule that the peer broke.
-    pub fn on_reset(
+    pub(crate) fn on_reset(
         &mut self,
         id: StreamId,
         code: u64,
@@ -126,7 +126,7 @@ impl Streams {
     ///
     /// # Errors
     /// The rule that the peer broke.
-    pub fn on_stop(&mut self, id: StreamId, code: u64) -> Result<(), Violation> {
+    pub(crate) fn on_stop(&mut self, id: StreamId, code: u64) -> Result<(), Violation> {
         if !self.find(id.0)? {
             return Ok(());
         }
@@ -151,7 +151,11 @@ impl Streams {
     ///
     /// # Errors
     /// The rule that the peer broke.
-    pub fn on_stream_credit(&mut self, id: StreamId, total_bytes: u64) -> Result<(), Violation> {
+    pub(crate) fn on_stream_credit(
+        &mut self,
+        id: StreamId,
+        total_bytes: u64,
+    ) -> Result<(), Violation> {
         if self.find(id.0)?
             && let Some(stream) = self.streams.get_mut(&id.0)
             && stream.sending.credit_bytes < total_bytes
@@ -163,7 +167,7 @@ impl Streams {
     }
 
     /// A STREAMS_CREDIT frame came in; an older one than known changes nothing.
-    pub fn on_streams_credit(&mut self, total_bytes: u64) {
+    pub(crate) fn on_streams_credit(&mut self, total_bytes: u64) {
         if self.credit_bytes < total_bytes {
             self.credit_bytes = total_bytes;
             self.ready.append(&mut self.blocked);
@@ -171,7 +175,7 @@ impl Streams {
     }
 
     /// A STREAMS_LIMIT frame came in; an older one than known changes nothing.
-    pub fn on_streams_limit(&mut self, streams: u64) {
+    pub(crate) fn on_streams_limit(&mut self, streams: u64) {
         self.local_limit = self.local_limit.max(streams.min(MAX_OFFSET >> 1));
     }
 

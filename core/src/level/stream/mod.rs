@@ -33,7 +33,7 @@ use crate::limits;
 
 /// One STREAM frame to encode.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPiece {
+pub(crate) struct StreamPiece {
     /// Which stream.
     pub id: StreamId,
     /// Where the bytes belong.
@@ -49,7 +49,7 @@ pub struct StreamPiece {
 impl StreamPiece {
     /// What the packet's record keeps of it.
     #[must_use]
-    pub fn sent(&self) -> StreamSent {
+    pub(crate) fn sent(&self) -> StreamSent {
         StreamSent::Data {
             id: self.id,
             offset: self.offset,
@@ -62,7 +62,7 @@ impl StreamPiece {
 
 /// One small frame to encode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamControl {
+pub(crate) enum StreamControl {
     /// STREAM_RESET: the sending half is abandoned.
     Reset {
         /// Which stream.
@@ -100,7 +100,7 @@ pub enum StreamControl {
 
 /// What a packet carried of this level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamSent {
+pub(crate) enum StreamSent {
     /// A STREAM frame.
     Data {
         /// Which stream.
@@ -120,7 +120,7 @@ pub enum StreamSent {
 
 /// Something the application wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamEvent {
+pub(crate) enum StreamEvent {
     /// The peer opened a stream.
     Opened {
         /// Which.
@@ -165,7 +165,7 @@ const REMEMBERED_RESETS: usize = 64;
 
 /// All streams with one peer.
 #[derive(Debug)]
-pub struct Streams {
+pub(crate) struct Streams {
     /// Bit 0 of the identifiers that this side opens.
     local_bit: u64,
     streams: BTreeMap<u64, Box<Stream>>,
@@ -235,7 +235,7 @@ impl Streams {
     ///
     /// # Errors
     /// `Limit` where the peer allows no more now.
-    pub fn open(&mut self, channel: ChannelId) -> Result<StreamId, ApiMisuse> {
+    pub(crate) fn open(&mut self, channel: ChannelId) -> Result<StreamId, ApiMisuse> {
         if self.local_opened >= self.local_limit {
             return Err(ApiMisuse::Limit(LimitReached {
                 limit: "STREAMS_PER_PEER",
@@ -253,7 +253,7 @@ impl Streams {
     ///
     /// # Errors
     /// `UnknownStream`, or `StreamFinished` after finish, reset or the peer's stop.
-    pub fn write(&mut self, id: StreamId, mut data: Bytes) -> Result<usize, ApiMisuse> {
+    pub(crate) fn write(&mut self, id: StreamId, mut data: Bytes) -> Result<usize, ApiMisuse> {
         let available = self.sending.available_bytes();
         let sending = self.sending_mut(id)?;
         if !sending.is_open() {
@@ -269,7 +269,7 @@ impl Streams {
 
     /// Bytes that a write would take now.
     #[cfg(test)]
-    pub fn writable_bytes(&mut self, id: StreamId) -> Result<usize, ApiMisuse> {
+    pub(crate) fn writable_bytes(&mut self, id: StreamId) -> Result<usize, ApiMisuse> {
         let available = self.sending.available_bytes();
         let sending = self.sending_mut(id)?;
         Ok(if sending.is_open() {
@@ -283,7 +283,7 @@ impl Streams {
     ///
     /// # Errors
     /// `UnknownStream`, or `StreamFinished` where it has ended before.
-    pub fn finish(&mut self, id: StreamId) -> Result<(), ApiMisuse> {
+    pub(crate) fn finish(&mut self, id: StreamId) -> Result<(), ApiMisuse> {
         let sending = self.sending_mut(id)?;
         if !sending.is_open() {
             return Err(ApiMisuse::StreamFinished);
@@ -297,7 +297,7 @@ impl Streams {
     ///
     /// # Errors
     /// `UnknownStream`, or `StreamFinished` where it has ended before.
-    pub fn reset(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
+    pub(crate) fn reset(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
         let sending = self.sending_mut(id)?;
         let held = sending.buffer.buffered_bytes();
         if !sending.reset(code) {
@@ -313,7 +313,7 @@ impl Streams {
     ///
     /// # Errors
     /// `UnknownStream`.
-    pub fn stop(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
+    pub(crate) fn stop(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
         let stream = self.streams.get_mut(&id.0);
         let receiving = &mut stream.ok_or(ApiMisuse::UnknownStream)?.receiving;
         if receiving.stopped.is_some() || receiving.has_ended {
@@ -332,7 +332,7 @@ impl Streams {
     ///
     /// # Errors
     /// `UnknownStream`; also after `Finished` was read and the sending half has ended.
-    pub fn read(&mut self, id: StreamId, max_bytes: usize) -> Result<StreamRead, ApiMisuse> {
+    pub(crate) fn read(&mut self, id: StreamId, max_bytes: usize) -> Result<StreamRead, ApiMisuse> {
         let Some(stream) = self.streams.get_mut(&id.0) else {
             let reset = self.resets.iter().find(|(s, _)| *s == id.0);
             let reset = reset.map(|(_, code)| StreamRead::Reset(*code));
@@ -353,20 +353,20 @@ impl Streams {
     }
 
     /// The next thing for the application.
-    pub fn poll_event(&mut self) -> Option<StreamEvent> {
+    pub(crate) fn poll_event(&mut self) -> Option<StreamEvent> {
         self.events.pop_front()
     }
 
     /// Channel of a stream; `None` where it is unknown or its OPEN has not come yet.
     #[must_use]
     #[cfg(test)]
-    pub fn channel(&self, id: StreamId) -> Option<ChannelId> {
+    pub(crate) fn channel(&self, id: StreamId) -> Option<ChannelId> {
         self.streams.get(&id.0)?.channel
     }
 
     /// Streams of which something may still be read.
     #[must_use]
-    pub fn readable(&self) -> Vec<StreamId> {
+    pub(crate) fn readable(&self) -> Vec<StreamId> {
         let open = self
             .streams
             .iter()
@@ -377,14 +377,14 @@ impl Streams {
     /// Streams that have not ended.
     #[must_use]
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.streams.len()
     }
 
     /// Whether there is none.
     #[must_use]
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.streams.is_empty()
     }
 

@@ -13,7 +13,7 @@ const PIECE_MIN_BYTES: usize = 64;
 impl Streams {
     /// The next STREAM frame of at most `room_bytes` in all. Call again while packets have room: a piece may be
     /// shorter than the room where a write ends. `None`: nothing to send, or too little room.
-    pub fn poll_stream_frame(&mut self, room_bytes: usize) -> Option<StreamPiece> {
+    pub(crate) fn poll_stream_frame(&mut self, room_bytes: usize) -> Option<StreamPiece> {
         while let Some(id) = self.ready.front().copied() {
             let connection_credit = self.credit_bytes.saturating_sub(self.sent_bytes);
             let state = self
@@ -113,12 +113,12 @@ impl Streams {
     /// Whether [`Self::poll_stream_frame`] has something, given room. After an acknowledgement of what was declared
     /// lost it may be true for nothing; the poll then finds out.
     #[must_use]
-    pub fn has_data_to_send(&self) -> bool {
+    pub(crate) fn has_data_to_send(&self) -> bool {
         !self.ready.is_empty()
     }
 
     /// A packet with this in it was acknowledged.
-    pub fn on_delivered(&mut self, sent: &StreamSent) {
+    pub(crate) fn on_delivered(&mut self, sent: &StreamSent) {
         let (id, offset, len_bytes, fin, open) = match *sent {
             StreamSent::Control(control) => return self.on_control_delivered(control),
             StreamSent::Data {
@@ -149,7 +149,7 @@ impl Streams {
     }
 
     /// The packet with this in it is lost.
-    pub fn on_lost(&mut self, sent: &StreamSent) {
+    pub(crate) fn on_lost(&mut self, sent: &StreamSent) {
         match *sent {
             StreamSent::Control(control) => self.on_control_lost(control),
             StreamSent::Data {

@@ -12,23 +12,23 @@ const RELAY: Route = Route::Relay {
     relay: 1,
     channel: 1,
 };
-pub const PACKET_BYTES: usize = 43;
+pub(super) const PACKET_BYTES: usize = 43;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Mapping {
+pub(super) enum Mapping {
     EndpointIndependent,
     AddressAndPortDependent,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Filtering {
+pub(super) enum Filtering {
     EndpointIndependent,
     AddressDependent,
     AddressAndPortDependent,
 }
 
 /// A NAT with one host inside.
-pub struct Nat {
+pub(super) struct Nat {
     public: Ipv4Addr,
     mapping: Mapping,
     filtering: Filtering,
@@ -38,7 +38,7 @@ pub struct Nat {
 }
 
 impl Nat {
-    pub fn new(public: [u8; 4], mapping: Mapping, filtering: Filtering) -> Self {
+    pub(super) fn new(public: [u8; 4], mapping: Mapping, filtering: Filtering) -> Self {
         let public = Ipv4Addr::from(public);
         let mut nat = Self {
             public,
@@ -52,12 +52,12 @@ impl Nat {
         nat
     }
 
-    pub fn reflexive(&self) -> SocketAddr {
+    pub(super) fn reflexive(&self) -> SocketAddr {
         (self.public, self.mappings[0].1).into()
     }
 
     /// Forgets all mappings; new ones get other ports.
-    pub fn reboot(&mut self) {
+    pub(super) fn reboot(&mut self) {
         self.mappings.clear();
         self.next_port += 1_000;
     }
@@ -91,7 +91,7 @@ impl Nat {
 }
 
 #[derive(Clone, Copy)]
-pub enum Content {
+pub(super) enum Content {
     Challenge([u8; 8]),
     Response([u8; 8]),
     Data,
@@ -105,7 +105,7 @@ struct Packet {
     content: Content,
 }
 
-pub struct Side {
+pub(super) struct Side {
     pub paths: Paths,
     pub nat: Nat,
     pub events: Vec<PathEvent>,
@@ -114,7 +114,7 @@ pub struct Side {
     newest: u64,
 }
 
-pub struct World {
+pub(super) struct World {
     pub now: Instant,
     pub sides: [Side; 2],
     pub direct_is_cut: bool,
@@ -127,7 +127,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u8, nats: [Nat; 2]) -> Self {
+    pub(super) fn new(seed: u8, nats: [Nat; 2]) -> Self {
         let mut root = 0;
         let sides = nats.map(|nat| {
             root += 1;
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Both sides meet through the relay and exchange candidates.
-    pub fn introduce(&mut self) {
+    pub(super) fn introduce(&mut self) {
         let reflexive = [0, 1].map(|i| self.sides[i].nat.reflexive());
         for (side, other) in [(0, 1), (1, 0)] {
             let candidates = [(reflexive[other], CandidateKind::ServerReflexive)];
@@ -165,7 +165,7 @@ impl World {
         }
     }
 
-    pub fn run(&mut self, duration: Duration) {
+    pub(super) fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
         loop {
             for side in 0..2 {
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// Sends one packet of data on the active path.
-    pub fn send_data(&mut self, side: usize) {
+    pub(super) fn send_data(&mut self, side: usize) {
         if let Some((_, route)) = self.sides[side].paths.active() {
             self.send(side, route, Content::Data);
         }
@@ -316,7 +316,7 @@ impl World {
         }
     }
 
-    pub fn is_direct(&self, side: usize) -> bool {
+    pub(super) fn is_direct(&self, side: usize) -> bool {
         matches!(self.sides[side].paths.active(), Some((_, Route::Direct(_))))
     }
 }

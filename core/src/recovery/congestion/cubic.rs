@@ -44,7 +44,7 @@ struct Shape {
 
 /// The default controller.
 #[derive(Clone, Copy, Debug)]
-pub struct Cubic {
+pub(crate) struct Cubic {
     mtu: u64,
     shape: Shape,
     before_event: Option<Shape>,
@@ -55,7 +55,7 @@ pub struct Cubic {
 impl Cubic {
     /// Starts with the initial window for datagrams of `mtu` bytes.
     #[must_use]
-    pub fn new(mtu: u64) -> Self {
+    pub(crate) fn new(mtu: u64) -> Self {
         Self {
             mtu,
             shape: Shape {

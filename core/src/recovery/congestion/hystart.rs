@@ -27,7 +27,7 @@ struct Conservative {
 
 /// The state of HyStart++ during one slow start.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct HyStart {
+pub(crate) struct HyStart {
     largest_sent: u64,
     round_end: u64,
     round_min: Option<Duration>,
@@ -41,12 +41,12 @@ pub struct HyStart {
 
 impl HyStart {
     /// Notes a packet that left.
-    pub fn on_sent(&mut self, pn: u64) {
+    pub(crate) fn on_sent(&mut self, pn: u64) {
         self.largest_sent = self.largest_sent.max(pn);
     }
 
     /// Notes an acknowledgement whose newest packet is `pn`; says whether slow start is over.
-    pub fn on_ack(&mut self, pn: u64, rtt_sample: Option<Duration>) -> bool {
+    pub(crate) fn on_ack(&mut self, pn: u64, rtt_sample: Option<Duration>) -> bool {
         if let Some(sample) = rtt_sample {
             self.samples += 1;
             self.block_min = Some(least(self.block_min, sample));
@@ -62,7 +62,7 @@ impl HyStart {
 
     /// Bytes to grow by for acknowledged `bytes`.
     #[must_use]
-    pub const fn growth(&self, bytes: u64) -> u64 {
+    pub(crate) const fn growth(&self, bytes: u64) -> u64 {
         match self.conservative {
             Some(_) => bytes / GROWTH_DIVISOR,
             None => bytes,

@@ -23,7 +23,7 @@ struct Shape {
 
 /// The controller that RFC 9002 describes.
 #[derive(Clone, Copy, Debug)]
-pub struct NewReno {
+pub(crate) struct NewReno {
     mtu: u64,
     shape: Shape,
     before_event: Option<Shape>,
@@ -33,7 +33,7 @@ pub struct NewReno {
 impl NewReno {
     /// Starts with the initial window for datagrams of `mtu` bytes.
     #[must_use]
-    pub fn new(mtu: u64) -> Self {
+    pub(crate) fn new(mtu: u64) -> Self {
         Self {
             mtu,
             shape: Shape {

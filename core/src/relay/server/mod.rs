@@ -24,7 +24,7 @@ const DRAWS: u32 = 16;
 
 /// Bounds of a relay; the defaults are those of [`crate::limits`].
 #[derive(Clone, Copy, Debug)]
-pub struct RelayConfig {
+pub(crate) struct RelayConfig {
     /// Channels open at once.
     pub channels: usize,
     /// Channels of one peer, as requester and as target together.
@@ -51,7 +51,7 @@ impl Default for RelayConfig {
 
 /// Why a channel was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RelayRefusal {
+pub(crate) enum RelayRefusal {
     /// The relay, the requester or the target has all the channels that it may have.
     Full,
     /// The requester's number has the top bit set or is zero, or both ends are the same peer.
@@ -60,7 +60,7 @@ pub enum RelayRefusal {
 
 /// What becomes of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forward {
+pub(crate) enum Forward {
     /// It goes to this peer, under this number.
     To {
         /// The other end.
@@ -74,7 +74,7 @@ pub enum Forward {
 
 /// Why a datagram is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DropReason {
+pub(crate) enum DropReason {
     /// The sender has no such channel.
     UnknownChannel,
     /// The quota of this direction is used up.
@@ -83,7 +83,7 @@ pub enum DropReason {
 
 /// Counters since start; they only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RelayCounters {
+pub(crate) struct RelayCounters {
     /// Channels opened.
     pub opened: u64,
     /// Channels refused for a bound.
@@ -122,7 +122,7 @@ struct Channel {
 }
 
 /// All channels of a relaying node.
-pub struct RelayServer {
+pub(crate) struct RelayServer {
     config: RelayConfig,
     rng: Rng,
     channels: Slab<Channel>,
@@ -135,7 +135,7 @@ pub struct RelayServer {
 impl RelayServer {
     /// Makes a relay without channels.
     #[must_use]
-    pub fn new(config: RelayConfig, rng: Rng) -> Self {
+    pub(crate) fn new(config: RelayConfig, rng: Rng) -> Self {
         Self {
             config,
             rng,
@@ -153,7 +153,7 @@ impl RelayServer {
     ///
     /// # Errors
     /// [`RelayRefusal`] with nothing changed.
-    pub fn open(
+    pub(crate) fn open(
         &mut self,
         now: Instant,
         requester: PeerKey,
@@ -251,7 +251,7 @@ impl RelayServer {
     }
 
     /// Says where a datagram of `length_bytes` goes that `from` sent on its end `channel`.
-    pub fn forward(
+    pub(crate) fn forward(
         &mut self,
         now: Instant,
         from: PeerKey,
@@ -293,7 +293,7 @@ impl RelayServer {
     }
 
     /// The session is over: its channels close.
-    pub fn on_session_closed(&mut self, peer: PeerKey) {
+    pub(crate) fn on_session_closed(&mut self, peer: PeerKey) {
         let slots: Vec<_> = self.slots_of(peer).collect();
         for slot in slots {
             self.close(slot);
@@ -306,7 +306,7 @@ impl RelayServer {
     }
 
     /// Ends channels that were quiet for too long.
-    pub fn on_timeout(&mut self, now: Instant) {
+    pub(crate) fn on_timeout(&mut self, now: Instant) {
         while let Some(&(at, slot)) = self.timers.first()
             && at <= now
         {
@@ -326,27 +326,27 @@ impl RelayServer {
 
     /// When to call `on_timeout`.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Deadline> {
+    pub(crate) fn next_timeout(&self) -> Option<Deadline> {
         let (at, _) = self.timers.first()?;
         Some(Deadline::new(*at, TimerKind::Directory))
     }
 
     /// Channels open.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.channels.len()
     }
 
     /// Whether no channel is open.
     #[must_use]
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.channels.is_empty()
     }
 
     /// Counters since start.
     #[must_use]
-    pub const fn counters(&self) -> RelayCounters {
+    pub(crate) const fn counters(&self) -> RelayCounters {
         self.counters
     }
 }

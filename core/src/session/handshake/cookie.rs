@@ -20,12 +20,12 @@ use crate::time::Instant;
 
 pub(super) const TYPE_COOKIE_REPLY: u8 = 0x88;
 /// Length of a cookie reply, bytes.
-pub const COOKIE_REPLY_BYTES: usize = 62;
+pub(crate) const COOKIE_REPLY_BYTES: usize = 62;
 const NONCE_BYTES: usize = 24;
 const COOKIE_BYTES: usize = 16;
 
 /// Makes and checks the cookies of one node.
-pub struct CookieJar {
+pub(crate) struct CookieJar {
     responder: NodeId,
     secret: Zeroizing<[u8; 32]>,
     /// Cookies of the secret before stay valid as long as this one's.
@@ -37,7 +37,7 @@ pub struct CookieJar {
 impl CookieJar {
     /// A jar for the node `responder`, with a generator of its own.
     #[must_use]
-    pub fn new(responder: NodeId, mut rng: Rng) -> Self {
+    pub(crate) fn new(responder: NodeId, mut rng: Rng) -> Self {
         Self {
             responder,
             secret: Zeroizing::new(rng.array()),
@@ -48,7 +48,7 @@ impl CookieJar {
     }
 
     /// Changes the secret where it is due; to be told the time before cookies are made or checked.
-    pub fn on_time(&mut self, now: Instant) {
+    pub(crate) fn on_time(&mut self, now: Instant) {
         let Some(renew_at) = self.renew_at else {
             self.renew_at = Some(now + COOKIE_SECRET_LIFE);
             return;
@@ -65,7 +65,7 @@ impl CookieJar {
 
     /// Whether `mac2` of the datagram proves that its sender receives at `from`.
     #[must_use]
-    pub fn check_mac2(&self, bytes: &[u8], from: SocketAddr) -> bool {
+    pub(crate) fn check_mac2(&self, bytes: &[u8], from: SocketAddr) -> bool {
         let Some((body, mac2)) = layout::split_mac2(bytes) else {
             return false;
         };
@@ -78,7 +78,7 @@ impl CookieJar {
     /// The cookie reply to an initiation whose `mac1` was checked; `None` where it is no
     /// initiation.
     #[must_use]
-    pub fn reply(&self, bytes: &[u8], from: SocketAddr, rng: &mut Rng) -> Option<Vec<u8>> {
+    pub(crate) fn reply(&self, bytes: &[u8], from: SocketAddr, rng: &mut Rng) -> Option<Vec<u8>> {
         let is_initiation = matches!(
             bytes.first(),
             Some(&layout::TYPE_IK_INITIATION | &layout::TYPE_XX_FIRST)

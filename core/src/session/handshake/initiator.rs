@@ -17,7 +17,7 @@ use crate::rng::Rng;
 use crate::session::protection::{Agreed, Session};
 
 /// A handshake that this node has opened.
-pub struct Initiator {
+pub(crate) struct Initiator {
     pattern: Pattern,
     network: String,
     remote: NodeId,
@@ -38,7 +38,7 @@ impl Initiator {
     /// # Errors
     /// [`HandshakeError::Crypto`] for a static key that is a low-order point;
     /// [`HandshakeError::Malformed`] for a zero association.
-    pub fn new_ik(
+    pub(crate) fn new_ik(
         identity: &Identity,
         network: &str,
         remote: &KeyRecord,
@@ -62,7 +62,7 @@ impl Initiator {
     ///
     /// # Errors
     /// [`HandshakeError::Crypto`] where the library fails.
-    pub fn new_xx(
+    pub(crate) fn new_xx(
         identity: &Identity,
         network: &str,
         remote: NodeId,
@@ -134,13 +134,13 @@ impl Initiator {
 
     /// The datagram to send now and to repeat.
     #[must_use]
-    pub fn datagram(&self) -> &[u8] {
+    pub(crate) fn datagram(&self) -> &[u8] {
         &self.datagram
     }
 
     /// The index under which answers come in.
     #[must_use]
-    pub const fn local_index(&self) -> u32 {
+    pub(crate) const fn local_index(&self) -> u32 {
         self.local.index
     }
 
@@ -149,7 +149,7 @@ impl Initiator {
     /// # Errors
     /// [`HandshakeError`] for a reply that does not belong to the datagram sent; nothing changes
     /// then.
-    pub fn on_cookie(&mut self, bytes: &[u8]) -> Result<(), HandshakeError> {
+    pub(crate) fn on_cookie(&mut self, bytes: &[u8]) -> Result<(), HandshakeError> {
         let mac1 = layout::mac1(&self.datagram).ok_or(HandshakeError::Malformed)?;
         let cookie = cookie::open(bytes, self.local.index, &self.remote, mac1)?;
         layout::write_mac2(&mut self.datagram, &cookie);
@@ -161,7 +161,7 @@ impl Initiator {
     ///
     /// # Errors
     /// [`HandshakeError`]; the genuine answer is still accepted afterwards.
-    pub fn on_response(
+    pub(crate) fn on_response(
         &mut self,
         bytes: &[u8],
         records: &mut RecordCache,

@@ -10,7 +10,7 @@ use crate::hash::{blake2s_256, keyed_128};
 use crate::id::NodeId;
 
 /// Length of the datagrams 0x80 and 0x82, bytes: what `IK` needs; `XX` pads to it.
-pub const INITIATION_BYTES: usize = 300;
+pub(super) const INITIATION_BYTES: usize = 300;
 
 pub(super) const TYPE_IK_INITIATION: u8 = 0x80;
 pub(super) const TYPE_IK_RESPONSE: u8 = 0x81;
@@ -127,7 +127,7 @@ pub(super) fn build(
 /// The receiver index of a handshake answer, final or cookie reply; `None` where the datagram has
 /// none.
 #[must_use]
-pub fn receiver_index(bytes: &[u8]) -> Option<u32> {
+pub(crate) fn receiver_index(bytes: &[u8]) -> Option<u32> {
     let offset = match bytes.first()? {
         &TYPE_IK_RESPONSE | &TYPE_XX_SECOND | &TYPE_XX_THIRD => 6,
         &super::cookie::TYPE_COOKIE_REPLY => 2,
@@ -139,7 +139,7 @@ pub fn receiver_index(bytes: &[u8]) -> Option<u32> {
 
 /// What makes two initiations the same: everything before `mac2`, which a cookie changes.
 #[must_use]
-pub fn initiation_body(bytes: &[u8]) -> Option<&[u8]> {
+pub(crate) fn initiation_body(bytes: &[u8]) -> Option<&[u8]> {
     split_mac2(bytes).map(|(body, _)| body)
 }
 
@@ -161,19 +161,19 @@ pub(super) fn write_mac2(bytes: &mut [u8], cookie: &[u8; 16]) {
 
 /// Keys `mac1` for one responder: who does not know its id gets no answer from it.
 #[derive(Clone)]
-pub struct MacKey([u8; 32]);
+pub(crate) struct MacKey([u8; 32]);
 
 impl MacKey {
     /// The key of `responder`.
     #[must_use]
-    pub fn of(responder: &NodeId) -> Self {
+    pub(crate) fn of(responder: &NodeId) -> Self {
         Self(blake2s_256(&[b"p2p mac1", responder.as_bytes()]))
     }
 
     /// Whether `bytes` is an initiator's datagram of exact length with a correct `mac1`; one hash,
     /// no allocation.
     #[must_use]
-    pub fn check_mac1(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn check_mac1(&self, bytes: &[u8]) -> bool {
         let length_fits = bytes.first().is_some_and(|kind| {
             !is_answer(*kind) && shape(*kind).is_some_and(|(_, total, _)| bytes.len() == total)
         });

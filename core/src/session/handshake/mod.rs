@@ -25,24 +25,24 @@ mod responder;
 use core::fmt;
 
 #[cfg(test)]
-pub use cookie::COOKIE_REPLY_BYTES;
-pub use cookie::CookieJar;
-pub use initiator::Initiator;
-pub use layout::{MacKey, initiation_body, receiver_index};
-pub use records::RecordCache;
-pub use responder::{IkRequest, XxResponder, answer_xx, read_ik};
+pub(crate) use cookie::COOKIE_REPLY_BYTES;
+pub(crate) use cookie::CookieJar;
+pub(crate) use initiator::Initiator;
+pub(crate) use layout::{MacKey, initiation_body, receiver_index};
+pub(crate) use records::RecordCache;
+pub(crate) use responder::{IkRequest, XxResponder, answer_xx, read_ik};
 
 use super::protection::Session;
 use crate::identity::{KeyRecord, RecordError};
 
 /// Capability bit: the caller wants its association to go on, or the responder lets it (protocol §3.7).
-pub const RESUME: u32 = 1;
+pub(crate) const RESUME: u32 = 1;
 /// Capability bits that the engine keeps for itself; the others belong to what runs above it (protocol §3.8).
-pub const ENGINE_CAPABILITIES: u32 = 0xFF;
+pub(crate) const ENGINE_CAPABILITIES: u32 = 0xFF;
 
 /// What this side brings into a handshake.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct LocalOffer {
+pub(crate) struct LocalOffer {
     /// Index under which this side will know the session.
     pub index: u32,
     /// The association (protocol §3.7); not zero. An `XX` initiator's is ignored: there the
@@ -51,12 +51,11 @@ pub struct LocalOffer {
     /// Token of this side's index (protocol §4.6).
     pub reset_token: [u8; 16],
     /// What this side can do, bit by bit.
-    #[allow(dead_code)]
     pub capabilities: u32,
 }
 
 /// A handshake's end: keys are agreed with an identity.
-pub struct Established {
+pub(crate) struct Established {
     /// Protects the packets.
     pub session: Session,
     /// The verified key record of the other side.
@@ -64,7 +63,6 @@ pub struct Established {
     /// The association that both sides agreed on.
     pub association: u64,
     /// What the other side can do.
-    #[allow(dead_code)]
     pub capabilities: u32,
     /// For an `XX` initiator: the third datagram, to be sent until a packet of the session was
     /// opened.
@@ -74,7 +72,7 @@ pub struct Established {
 /// Why a handshake datagram was refused. Nothing that the peer learns depends on which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum HandshakeError {
+pub(crate) enum HandshakeError {
     /// Wrong length, type, version, padding, or a field out of range.
     Malformed,
     /// `mac1` or `mac2` does not fit.

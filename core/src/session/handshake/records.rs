@@ -10,7 +10,7 @@ use crate::limits::VERIFIED_RECORDS;
 
 /// Remembers hashes of verified key records.
 #[derive(Default)]
-pub struct RecordCache {
+pub(crate) struct RecordCache {
     known: BTreeSet<[u8; 32]>,
     order: VecDeque<[u8; 32]>,
 }
@@ -18,7 +18,7 @@ pub struct RecordCache {
 impl RecordCache {
     /// An empty cache.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -26,7 +26,7 @@ impl RecordCache {
     ///
     /// # Errors
     /// As [`KeyRecord::parse_verified`].
-    pub fn verify(&mut self, bytes: &[u8]) -> Result<KeyRecord, RecordError> {
+    pub(crate) fn verify(&mut self, bytes: &[u8]) -> Result<KeyRecord, RecordError> {
         let hash = blake2s_256(&[b"p2p record cache", bytes]);
         if self.known.contains(&hash) {
             return KeyRecord::parse_unverified(bytes);
@@ -45,7 +45,7 @@ impl RecordCache {
     /// Records remembered.
     #[must_use]
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.order.len()
     }
 }

@@ -18,7 +18,7 @@ use crate::session::protection::{Agreed, Session, Suite};
 
 /// An authentic `IK` initiation that waits for the decision to answer it. It may be a replay: the
 /// session that comes of it is provisional until a packet was opened with it.
-pub struct IkRequest {
+pub(crate) struct IkRequest {
     /// Who calls.
     pub remote: KeyRecord,
     /// The association that the caller wants to go on with or to begin.
@@ -33,7 +33,7 @@ pub struct IkRequest {
 }
 
 /// An answer, and the session that it makes once the caller proves that it got it.
-pub struct Responded {
+pub(crate) struct Responded {
     /// The datagram to send, and to repeat for a repeated initiation.
     pub datagram: Vec<u8>,
     /// The session, provisional until it opened a packet.
@@ -44,7 +44,7 @@ pub struct Responded {
 ///
 /// # Errors
 /// [`HandshakeError`] where nothing may be answered.
-pub fn read_ik(
+pub(crate) fn read_ik(
     identity: &Identity,
     network: &str,
     bytes: &[u8],
@@ -74,7 +74,7 @@ impl IkRequest {
     /// # Errors
     /// [`HandshakeError::Malformed`] for a zero association, [`HandshakeError::Crypto`] for a
     /// caller's key that is a low-order point.
-    pub fn accept(mut self, local: LocalOffer) -> Result<Responded, HandshakeError> {
+    pub(crate) fn accept(mut self, local: LocalOffer) -> Result<Responded, HandshakeError> {
         if local.association == 0 {
             return Err(HandshakeError::Malformed);
         }
@@ -104,7 +104,7 @@ impl IkRequest {
 }
 
 /// An `XX` handshake that was answered and waits for its third datagram.
-pub struct XxResponder {
+pub(crate) struct XxResponder {
     network: String,
     local: LocalOffer,
     remote_index: u32,
@@ -120,7 +120,7 @@ pub struct XxResponder {
 /// # Errors
 /// [`HandshakeError`] where nothing may be answered; [`HandshakeError::Malformed`] also for a zero
 /// association.
-pub fn answer_xx(
+pub(crate) fn answer_xx(
     identity: &Identity,
     network: &str,
     bytes: &[u8],
@@ -167,7 +167,7 @@ impl XxResponder {
 
     /// The datagram to send, and to repeat for a repeated first one.
     #[must_use]
-    pub fn datagram(&self) -> &[u8] {
+    pub(crate) fn datagram(&self) -> &[u8] {
         &self.datagram
     }
 
@@ -175,7 +175,7 @@ impl XxResponder {
     ///
     /// # Errors
     /// [`HandshakeError`]; the genuine one is still accepted afterwards.
-    pub fn on_final(
+    pub(crate) fn on_final(
         &mut self,
         identity: &Identity,
         bytes: &[u8],

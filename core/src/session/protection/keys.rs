@@ -11,13 +11,13 @@ use super::header::{HEADER_MIN, LENGTH_BITS, PN_OFFSET};
 use crate::hash::keyed_256;
 
 /// Length of a packet's tag, bytes.
-pub const TAG_BYTES: usize = 16;
+pub(crate) const TAG_BYTES: usize = 16;
 /// The bits of the first byte that header protection covers.
 const PROTECTED_BITS: u8 = 0x3f;
 
 /// How packets are protected (protocol §3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Suite {
+pub(crate) enum Suite {
     /// ChaCha20-Poly1305.
     ChaCha20Poly1305,
     /// AES-256-GCM.
@@ -26,7 +26,7 @@ pub enum Suite {
 
 impl Suite {
     /// What this implementation prefers.
-    pub const PREFERRED: Self = Self::Aes256Gcm;
+    pub(crate) const PREFERRED: Self = Self::Aes256Gcm;
     pub(in crate::session) const ALL_BITS: u8 = 0b11;
 
     pub(in crate::session) const fn value(self) -> u8 {

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use self::header::{FIRST_BYTE, HEADER_MIN, PHASE_BIT, RESERVED_BITS};
 use self::keys::{HeaderKey, PhaseKey};
-pub use self::keys::{Suite, TAG_BYTES};
+pub(crate) use self::keys::{Suite, TAG_BYTES};
 pub(crate) use self::rest::SessionAtRest;
 use super::replay::ReplayWindow;
 use crate::limits::{FORGERIES_MAX, FORGERIES_REKEY, PREVIOUS_PHASE_LIFE};
@@ -39,7 +39,7 @@ pub(super) struct Agreed {
 /// Why a packet was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum OpenError {
+pub(crate) enum OpenError {
     /// Too short, or not a data packet.
     Malformed,
     /// Received before, or too old to tell.
@@ -69,7 +69,7 @@ impl core::error::Error for OpenError {}
 /// The buffer does not hold what a packet needs: a header of this session, 4 bytes from the packet
 /// number on, and room for the tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SealError;
+pub(crate) struct SealError;
 
 impl fmt::Display for SealError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,7 +81,7 @@ impl core::error::Error for SealError {}
 
 /// An opened packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opened {
+pub(crate) struct Opened {
     /// Its packet number.
     pub pn: u64,
     /// Where its frames lie in the datagram.
@@ -89,7 +89,7 @@ pub struct Opened {
 }
 
 /// The keys of one session, both directions.
-pub struct Session {
+pub(crate) struct Session {
     /// The index under which packets of this session come in.
     pub local_index: u32,
     /// The index that packets to the other side carry.
@@ -172,14 +172,14 @@ impl Session {
 
     /// Whether this side opened the handshake.
     #[must_use]
-    pub const fn is_initiator(&self) -> bool {
+    pub(crate) const fn is_initiator(&self) -> bool {
         self.is_initiator
     }
 
     /// The suite that was agreed.
     #[must_use]
     #[cfg(test)]
-    pub const fn suite(&self) -> Suite {
+    pub(crate) const fn suite(&self) -> Suite {
         self.suite
     }
 
@@ -187,14 +187,14 @@ impl Session {
     /// §3.6).
     #[must_use]
     #[cfg(test)]
-    pub const fn is_confirmed(&self) -> bool {
+    pub(crate) const fn is_confirmed(&self) -> bool {
         self.opening.replay.largest().is_some()
     }
 
     /// Packets that failed to open since the session came up.
     #[must_use]
     #[cfg(test)]
-    pub const fn forgeries(&self) -> u64 {
+    pub(crate) const fn forgeries(&self) -> u64 {
         self.opening.forgeries
     }
 
@@ -206,20 +206,20 @@ impl Session {
 
     /// Whether so many forgeries were tried that a new session should take over.
     #[must_use]
-    pub const fn is_worn(&self) -> bool {
+    pub(crate) const fn is_worn(&self) -> bool {
         self.opening.forgeries >= FORGERIES_REKEY
     }
 
     /// Tells the largest packet number that the association has received in sessions before this
     /// one, so that truncated numbers are restored from there.
-    pub fn resume_after(&mut self, largest_received: Option<u64>) {
+    pub(crate) fn resume_after(&mut self, largest_received: Option<u64>) {
         self.opening.resumed_after = self.opening.resumed_after.max(largest_received);
     }
 
     /// Writes the header of packet `pn` to the front of `buffer`; returns its length in bytes, or
     /// `None` where `buffer` is shorter than it. `largest_acked` is the association's.
     #[must_use]
-    pub fn write_header(
+    pub(crate) fn write_header(
         &self,
         buffer: &mut [u8],
         pn: u64,
@@ -243,7 +243,12 @@ impl Session {
     /// [`SealError`] where the packet is shorter than protocol §4.1 demands; nothing was sealed
     /// then.
     #[inline]
-    pub fn seal(&mut self, packet: &mut [u8], header_len: usize, pn: u64) -> Result<(), SealError> {
+    pub(crate) fn seal(
+        &mut self,
+        packet: &mut [u8],
+        header_len: usize,
+        pn: u64,
+    ) -> Result<(), SealError> {
         let pn_len = header_len.checked_sub(header::PN_OFFSET).ok_or(SealError)?;
         if !(1..=4).contains(&pn_len) || packet.len() < HEADER_MIN + TAG_BYTES {
             return Err(SealError);
@@ -264,7 +269,7 @@ impl Session {
     /// # Errors
     /// [`OpenError`]; the session is as it was but for a counter.
     #[inline]
-    pub fn open(&mut self, datagram: &mut [u8], now: Instant) -> Result<Opened, OpenError> {
+    pub(crate) fn open(&mut self, datagram: &mut [u8], now: Instant) -> Result<Opened, OpenError> {
         let opening = &mut self.opening;
         if opening.forgeries >= FORGERIES_MAX {
             return Err(OpenError::Exhausted);
@@ -300,7 +305,7 @@ impl Session {
 
     /// Steps the key phase of what this side seals (protocol §4.5). Refused (`false`) until the
     /// peer has acknowledged a packet of the present phase: it could not follow two steps at once.
-    pub fn step_key_phase(&mut self, largest_acked: Option<u64>) -> bool {
+    pub(crate) fn step_key_phase(&mut self, largest_acked: Option<u64>) -> bool {
         let sealing = &mut self.sealing;
         let is_followed = sealing
             .first_in_phase

@@ -18,7 +18,7 @@ const ENTRY_BYTES_FIXED: usize = 14 + NODE_ID_TEXT_LEN;
 /// How many of `entries`, from the first, fit one `SearchResult` together with a cursor of
 /// `cursor_bytes` bytes (before escaping); at most [`limits::SEARCH_PAGE`].
 #[must_use]
-pub fn search_page_len(entries: &[(String, NodeId)], cursor_bytes: usize) -> usize {
+pub(crate) fn search_page_len(entries: &[(String, NodeId)], cursor_bytes: usize) -> usize {
     // Escaping at most doubles a cursor made of what names may have.
     let fixed = SEARCH_RESULT_BYTES_FIXED + 2 * cursor_bytes + 2;
     let mut room = limits::CONTROL_BYTES.saturating_sub(fixed);
@@ -113,7 +113,7 @@ impl ControlMessage {
     /// The message as JSON. It fits [`limits::CONTROL_BYTES`] where its fields keep the bounds
     /// stated there.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
+    pub(crate) fn to_json(&self) -> Vec<u8> {
         self.builder().finish().into_bytes()
     }
 

@@ -14,20 +14,20 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use build::search_page_len;
+pub(crate) use build::search_page_len;
 
 use core::net::SocketAddr;
 
 use crate::id::NodeId;
 
 /// Bytes of a key record (protocol §2.2).
-pub const KEY_RECORD_BYTES: usize = 137;
+pub(crate) const KEY_RECORD_BYTES: usize = 137;
 /// Bytes of a name record less its name (protocol §2.3).
-pub const NAME_RECORD_BYTES_FIXED: usize = 109;
+pub(crate) const NAME_RECORD_BYTES_FIXED: usize = 109;
 
 /// Whom a connect order is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     /// A registered name.
     Name(String),
     /// An identity.
@@ -36,7 +36,7 @@ pub enum Target {
 
 /// Where a candidate address comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CandidateKind {
+pub(crate) enum CandidateKind {
     /// An address of an interface.
     Host,
     /// As an introducer sees it.
@@ -45,7 +45,7 @@ pub enum CandidateKind {
 
 /// An address that the sender may be reachable at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The address; not checked against protocol §9.3.
     pub address: SocketAddr,
     /// Where it comes from.
@@ -54,7 +54,7 @@ pub struct Candidate {
 
 /// Which kind of request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RefusedCommand {
+pub(crate) enum RefusedCommand {
     /// A registration (`rg`).
     Register,
     /// A search (`qrs`).
@@ -65,7 +65,7 @@ pub enum RefusedCommand {
 
 /// Why a request is refused (protocol §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RefusalCode {
+pub(crate) enum RefusalCode {
     /// No such peer here.
     Unknown,
     /// The target does not want it; also what an unassigned code is read as.
@@ -84,7 +84,7 @@ pub enum RefusalCode {
 
 /// One control message. References are 64-bit random numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ControlMessage {
+pub(crate) enum ControlMessage {
     /// `ka`: keeps a path open.
     KeepAlive,
     /// `rg` request: hold my registration.
@@ -181,7 +181,7 @@ pub enum ControlMessage {
 
 /// What a control message turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ParsedControl {
+pub(crate) enum ParsedControl {
     /// A known command, well formed.
     Known(ControlMessage),
     /// Well-formed JSON with a command of a later version: counted and ignored.
@@ -201,7 +201,7 @@ impl RefusalCode {
 
     /// The code as it is written.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Refused => "refused",
@@ -235,7 +235,7 @@ impl ControlMessage {
     /// The reference under which this request waits for an answer; `None` for everything but
     /// requests.
     #[must_use]
-    pub const fn reference(&self) -> Option<u64> {
+    pub(crate) const fn reference(&self) -> Option<u64> {
         match self {
             Self::Register { reference, .. }
             | Self::Search { reference, .. }
@@ -247,7 +247,7 @@ impl ControlMessage {
 
     /// The reference of the request that this answers; `None` for everything but answers.
     #[must_use]
-    pub const fn reply_to(&self) -> Option<u64> {
+    pub(crate) const fn reply_to(&self) -> Option<u64> {
         match self {
             Self::Registered { reply_to, .. }
             | Self::SearchResult { reply_to, .. }

@@ -24,7 +24,7 @@ impl ControlMessage {
     ///
     /// # Errors
     /// The first attribute that is missing or wrong.
-    pub fn parse(bytes: &[u8]) -> Result<ParsedControl> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<ParsedControl> {
         let object = json::parse(bytes)?;
         let a = Attributes(&object);
         let message = match a.text(seed::COMMAND)? {

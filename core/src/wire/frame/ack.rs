@@ -10,14 +10,14 @@ use crate::limits;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of ACK.
-pub const TYPE: u8 = 0x02;
+pub(crate) const TYPE: u8 = 0x02;
 
 /// An inclusive range of packet numbers: (smallest, largest).
-pub type Range = (u64, u64);
+pub(crate) type Range = (u64, u64);
 
 /// A decoded acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AckFrame<'a> {
+pub(crate) struct AckFrame<'a> {
     /// Newest packet number acknowledged.
     pub largest: u64,
     /// How long the receiver held it back, µs.
@@ -31,7 +31,7 @@ pub struct AckFrame<'a> {
 impl<'a> AckFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.largest)
             + varint_len(self.delay_us)
             + varint_len(self.more_ranges)
@@ -43,7 +43,7 @@ impl<'a> AckFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.largest)?;
@@ -58,7 +58,7 @@ impl<'a> AckFrame<'a> {
     /// # Errors
     /// The first field that does not decode; `OutOfRange` for a range that would begin below packet
     /// 0; `TooLong` for too many ranges.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let largest = r.varint("ACK largest")?;
         let delay_us = r.varint("ACK delay")?;
         let more_ranges = r.varint("ACK range count")?;
@@ -86,7 +86,7 @@ impl<'a> AckFrame<'a> {
 
     /// The ranges, newest first.
     #[must_use]
-    pub const fn ranges(&self) -> Ranges<'a> {
+    pub(crate) const fn ranges(&self) -> Ranges<'a> {
         Ranges {
             first: Some((self.largest - self.first_range, self.largest)),
             smallest: self.largest - self.first_range,
@@ -110,7 +110,7 @@ const fn below_zero() -> DecodeError {
 
 /// The ranges of an [`AckFrame`], newest first.
 #[derive(Clone, Debug)]
-pub struct Ranges<'a> {
+pub(crate) struct Ranges<'a> {
     first: Option<Range>,
     smallest: u64,
     pairs: Reader<'a>,
@@ -135,7 +135,11 @@ impl Iterator for Ranges<'_> {
 ///
 /// # Errors
 /// [`NoRoom`] where not even the first one fits, or there is none; nothing is written then.
-pub fn encode_ranges(w: &mut Writer<'_>, delay_us: u64, ranges: &[Range]) -> Result<usize, NoRoom> {
+pub(crate) fn encode_ranges(
+    w: &mut Writer<'_>,
+    delay_us: u64,
+    ranges: &[Range],
+) -> Result<usize, NoRoom> {
     let (first, rest) = ranges.split_first().ok_or(NoRoom)?;
     let (smallest, largest) = *first;
     let first_range = largest.checked_sub(smallest).ok_or(NoRoom)?;

@@ -8,11 +8,11 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of ANSWER.
-pub const TYPE: u8 = 0x0A;
+pub(crate) const TYPE: u8 = 0x0A;
 
 /// One answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AnswerFrame<'a> {
+pub(crate) struct AnswerFrame<'a> {
     /// That of the request.
     pub reference: u64,
     /// How it went.
@@ -24,7 +24,7 @@ pub struct AnswerFrame<'a> {
 impl<'a> AnswerFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         9 + varint_len(self.status as u64) + sized_len(self.body.len())
     }
 
@@ -32,7 +32,7 @@ impl<'a> AnswerFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_u64(self.reference)?;
@@ -44,7 +44,7 @@ impl<'a> AnswerFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
             reference: r.u64("ANSWER reference")?,
             status: u16::try_from(r.varint("ANSWER status")?)

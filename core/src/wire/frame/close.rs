@@ -8,11 +8,11 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of CLOSE.
-pub const TYPE: u8 = 0x07;
+pub(crate) const TYPE: u8 = 0x07;
 
 /// The connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CloseFrame<'a> {
+pub(crate) struct CloseFrame<'a> {
     /// 0, or which rule was broken.
     pub code: u64,
     /// For a human; at most [`limits::CLOSE_REASON_BYTES`] bytes.
@@ -22,7 +22,7 @@ pub struct CloseFrame<'a> {
 impl<'a> CloseFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.code) + sized_len(self.reason.len())
     }
 
@@ -30,7 +30,7 @@ impl<'a> CloseFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.code)?;
@@ -41,7 +41,7 @@ impl<'a> CloseFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
             code: r.varint("CLOSE code")?,
             reason: r.text(limits::CLOSE_REASON_BYTES, "CLOSE reason")?,

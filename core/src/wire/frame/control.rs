@@ -8,11 +8,11 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer};
 
 /// Type byte of CONTROL.
-pub const TYPE: u8 = 0x03;
+pub(crate) const TYPE: u8 = 0x03;
 
 /// One control message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ControlFrame<'a> {
+pub(crate) struct ControlFrame<'a> {
     /// JSON of at most [`limits::CONTROL_BYTES`]; not looked at here.
     pub json: &'a [u8],
 }
@@ -20,7 +20,7 @@ pub struct ControlFrame<'a> {
 impl<'a> ControlFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + sized_len(self.json.len())
     }
 
@@ -28,7 +28,7 @@ impl<'a> ControlFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_sized(self.json)
@@ -38,7 +38,7 @@ impl<'a> ControlFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
             json: r.bytes(limits::CONTROL_BYTES, "CONTROL length")?,
         })

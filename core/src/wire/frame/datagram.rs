@@ -8,11 +8,11 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of DATAGRAM.
-pub const TYPE: u8 = 0x08;
+pub(crate) const TYPE: u8 = 0x08;
 
 /// One datagram of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DatagramFrame<'a> {
+pub(crate) struct DatagramFrame<'a> {
     /// Purpose within the level.
     pub channel: u32,
     /// At most [`limits::DATAGRAM_BODY_BYTES`] bytes.
@@ -22,7 +22,7 @@ pub struct DatagramFrame<'a> {
 impl<'a> DatagramFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.channel as u64) + sized_len(self.data.len())
     }
 
@@ -30,7 +30,7 @@ impl<'a> DatagramFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(u64::from(self.channel))?;
@@ -41,7 +41,7 @@ impl<'a> DatagramFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
             channel: r.varint_u32("DATAGRAM channel")?,
             data: r.bytes(limits::DATAGRAM_BODY_BYTES, "DATAGRAM length")?,

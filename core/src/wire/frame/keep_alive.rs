@@ -7,19 +7,19 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer};
 
 /// Type byte of KEEP_ALIVE.
-pub const TYPE: u8 = 0x04;
+pub(crate) const TYPE: u8 = 0x04;
 
 /// What it carries.
-pub const JSON: &[u8] = br#"{"c":"ka"}"#;
+pub(crate) const JSON: &[u8] = br#"{"c":"ka"}"#;
 
 /// Bytes of the whole frame.
-pub const ENCODED_LEN: usize = 1 + sized_len(JSON.len());
+pub(crate) const ENCODED_LEN: usize = 1 + sized_len(JSON.len());
 
 /// Writes the whole frame or nothing.
 ///
 /// # Errors
 /// [`NoRoom`].
-pub fn encode(w: &mut Writer<'_>) -> Result<(), NoRoom> {
+pub(crate) fn encode(w: &mut Writer<'_>) -> Result<(), NoRoom> {
     w.ensure(ENCODED_LEN)?;
     w.put_u8(TYPE)?;
     w.put_sized(JSON)
@@ -29,7 +29,7 @@ pub fn encode(w: &mut Writer<'_>) -> Result<(), NoRoom> {
 ///
 /// # Errors
 /// `Truncated`, `TooLong`, or `NotCanonical` for any other text.
-pub fn decode(r: &mut Reader<'_>) -> Result<(), DecodeError> {
+pub(crate) fn decode(r: &mut Reader<'_>) -> Result<(), DecodeError> {
     if r.bytes(JSON.len(), "KEEP_ALIVE json")? == JSON {
         Ok(())
     } else {

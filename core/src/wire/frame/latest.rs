@@ -6,11 +6,11 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of LATEST.
-pub const TYPE: u8 = 0x0E;
+pub(crate) const TYPE: u8 = 0x0E;
 
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LatestFrame<'a> {
+pub(crate) struct LatestFrame<'a> {
     /// Counted up by the sender over all its keys; a larger one is newer.
     pub version: u64,
     /// 1 to [`limits::LATEST_KEY_BYTES`] bytes.
@@ -22,7 +22,7 @@ pub struct LatestFrame<'a> {
 impl<'a> LatestFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.version) + sized_len(self.key.len()) + sized_len(self.value.len())
     }
 
@@ -30,7 +30,7 @@ impl<'a> LatestFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.version)?;
@@ -42,7 +42,7 @@ impl<'a> LatestFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let frame = Self {
             version: r.varint("LATEST version")?,
             key: r.text(limits::LATEST_KEY_BYTES, "LATEST key")?,

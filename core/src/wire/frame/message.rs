@@ -9,11 +9,11 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of MESSAGE.
-pub const TYPE: u8 = 0x0B;
+pub(crate) const TYPE: u8 = 0x0B;
 
 /// One fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageFrame<'a> {
+pub(crate) struct MessageFrame<'a> {
     /// The message.
     pub id: u64,
     /// Purpose within the level.
@@ -29,7 +29,7 @@ pub struct MessageFrame<'a> {
 impl<'a> MessageFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         header_len(self.id, self.channel, self.total_bytes, self.offset_bytes)
             + sized_len(self.data.len())
     }
@@ -38,7 +38,7 @@ impl<'a> MessageFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.id)?;
@@ -52,7 +52,7 @@ impl<'a> MessageFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let frame = Self {
             id: r.varint("MESSAGE id")?,
             channel: r.varint_u32("MESSAGE channel")?,
@@ -72,7 +72,12 @@ impl<'a> MessageFrame<'a> {
 
 /// Bytes before the length field, the type byte among them.
 #[must_use]
-pub const fn header_len(id: u64, channel: u32, total_bytes: u64, offset_bytes: u64) -> usize {
+pub(crate) const fn header_len(
+    id: u64,
+    channel: u32,
+    total_bytes: u64,
+    offset_bytes: u64,
+) -> usize {
     1 + varint_len(id)
         + varint_len(channel as u64)
         + varint_len(total_bytes)

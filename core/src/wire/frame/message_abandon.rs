@@ -8,11 +8,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of MESSAGE_ABANDON.
-pub const TYPE: u8 = 0x0C;
+pub(crate) const TYPE: u8 = 0x0C;
 
 /// One message is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageAbandonFrame {
+pub(crate) struct MessageAbandonFrame {
     /// The message.
     pub id: u64,
 }
@@ -20,7 +20,7 @@ pub struct MessageAbandonFrame {
 impl MessageAbandonFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.id)
     }
 
@@ -28,7 +28,7 @@ impl MessageAbandonFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.id)
@@ -38,7 +38,7 @@ impl MessageAbandonFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             id: r.varint("MESSAGE_ABANDON id")?,
         })

@@ -7,11 +7,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of MESSAGE_CREDIT.
-pub const TYPE: u8 = 0x0D;
+pub(crate) const TYPE: u8 = 0x0D;
 
 /// Credit for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageCreditFrame {
+pub(crate) struct MessageCreditFrame {
     /// Sum of the total lengths of all messages that may be begun.
     pub total_bytes: u64,
     /// Number of messages that may be begun.
@@ -21,7 +21,7 @@ pub struct MessageCreditFrame {
 impl MessageCreditFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.total_bytes) + varint_len(self.total_messages)
     }
 
@@ -29,7 +29,7 @@ impl MessageCreditFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.total_bytes)?;
@@ -40,7 +40,7 @@ impl MessageCreditFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             total_bytes: r.varint("MESSAGE_CREDIT total_bytes")?,
             total_messages: r.varint("MESSAGE_CREDIT total_messages")?,

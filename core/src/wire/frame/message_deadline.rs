@@ -7,11 +7,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of MESSAGE_DEADLINE.
-pub const TYPE: u8 = 0x0F;
+pub(crate) const TYPE: u8 = 0x0F;
 
 /// What is left of a message's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageDeadlineFrame {
+pub(crate) struct MessageDeadlineFrame {
     /// The message.
     pub id: u64,
     /// Milliseconds from the sending of the packet.
@@ -21,7 +21,7 @@ pub struct MessageDeadlineFrame {
 impl MessageDeadlineFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.id) + varint_len(self.life_ms)
     }
 
@@ -29,7 +29,7 @@ impl MessageDeadlineFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.id)?;
@@ -40,7 +40,7 @@ impl MessageDeadlineFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             id: r.varint("MESSAGE_DEADLINE id")?,
             life_ms: r.varint("MESSAGE_DEADLINE life")?,

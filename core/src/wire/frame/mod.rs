@@ -6,61 +6,61 @@
 //! applies frames as they come has to check the packet first: [`check`] walks it without keeping
 //! anything.
 
-pub mod ack;
-pub mod answer;
-pub mod close;
-pub mod control;
-pub mod datagram;
-pub mod keep_alive;
-pub mod latest;
-pub mod message;
-pub mod message_abandon;
-pub mod message_credit;
-pub mod message_deadline;
-pub mod padding;
-pub mod path_challenge;
-pub mod path_response;
-pub mod ping;
-pub mod relay;
-pub mod request;
-pub mod stream;
-pub mod stream_credit;
-pub mod stream_reset;
-pub mod stream_stop;
-pub mod streams_credit;
-pub mod streams_limit;
+pub(crate) mod ack;
+pub(crate) mod answer;
+pub(crate) mod close;
+pub(crate) mod control;
+pub(crate) mod datagram;
+pub(crate) mod keep_alive;
+pub(crate) mod latest;
+pub(crate) mod message;
+pub(crate) mod message_abandon;
+pub(crate) mod message_credit;
+pub(crate) mod message_deadline;
+pub(crate) mod padding;
+pub(crate) mod path_challenge;
+pub(crate) mod path_response;
+pub(crate) mod ping;
+pub(crate) mod relay;
+pub(crate) mod request;
+pub(crate) mod stream;
+pub(crate) mod stream_credit;
+pub(crate) mod stream_reset;
+pub(crate) mod stream_stop;
+pub(crate) mod streams_credit;
+pub(crate) mod streams_limit;
 
 #[cfg(test)]
 mod tests;
 
-pub use ack::AckFrame;
-pub use answer::AnswerFrame;
-pub use close::CloseFrame;
-pub use control::ControlFrame;
-pub use datagram::DatagramFrame;
-pub use latest::LatestFrame;
-pub use message::MessageFrame;
-pub use message_abandon::MessageAbandonFrame;
-pub use message_credit::MessageCreditFrame;
-pub use message_deadline::MessageDeadlineFrame;
-pub use padding::PaddingFrame;
-pub use path_challenge::PathChallengeFrame;
-pub use path_response::PathResponseFrame;
-pub use relay::RelayFrame;
-pub use request::RequestFrame;
-pub use stream::StreamFrame;
-pub use stream_credit::StreamCreditFrame;
-pub use stream_reset::StreamResetFrame;
-pub use stream_stop::StreamStopFrame;
-pub use streams_credit::StreamsCreditFrame;
-pub use streams_limit::StreamsLimitFrame;
+pub(crate) use ack::AckFrame;
+pub(crate) use answer::AnswerFrame;
+pub(crate) use close::CloseFrame;
+pub(crate) use control::ControlFrame;
+pub(crate) use datagram::DatagramFrame;
+pub(crate) use latest::LatestFrame;
+pub(crate) use message::MessageFrame;
+pub(crate) use message_abandon::MessageAbandonFrame;
+pub(crate) use message_credit::MessageCreditFrame;
+pub(crate) use message_deadline::MessageDeadlineFrame;
+pub(crate) use padding::PaddingFrame;
+pub(crate) use path_challenge::PathChallengeFrame;
+pub(crate) use path_response::PathResponseFrame;
+pub(crate) use relay::RelayFrame;
+pub(crate) use request::RequestFrame;
+pub(crate) use stream::StreamFrame;
+pub(crate) use stream_credit::StreamCreditFrame;
+pub(crate) use stream_reset::StreamResetFrame;
+pub(crate) use stream_stop::StreamStopFrame;
+pub(crate) use streams_credit::StreamsCreditFrame;
+pub(crate) use streams_limit::StreamsLimitFrame;
 
 use super::{NoRoom, Reader, Writer};
 use crate::error::{DecodeError, DecodeErrorKind};
 
 /// Any frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Frame<'a> {
+pub(crate) enum Frame<'a> {
     /// Zeros.
     Padding(PaddingFrame),
     /// Asks for an acknowledgement.
@@ -112,7 +112,7 @@ pub enum Frame<'a> {
 impl<'a> Frame<'a> {
     /// Whether the packet that carries it must be acknowledged (protocol §5, §7).
     #[must_use]
-    pub const fn is_ack_eliciting(&self) -> bool {
+    pub(crate) const fn is_ack_eliciting(&self) -> bool {
         !matches!(
             self,
             Self::Padding(_)
@@ -128,7 +128,7 @@ impl<'a> Frame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
     #[cfg(test)]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         match self {
             Self::Padding(f) => f.encoded_len(),
             Self::Ping => ping::ENCODED_LEN,
@@ -160,7 +160,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         match self {
             Self::Padding(f) => f.encode(w),
             Self::Ping => ping::encode(w),
@@ -192,7 +192,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(match r.u8("frame type")? {
             padding::TYPE => Self::Padding(PaddingFrame::decode(r)?),
             ping::TYPE => Self::Ping,
@@ -223,7 +223,7 @@ impl<'a> Frame<'a> {
 }
 
 /// The frames of an opened packet in order; ends after the first error.
-pub fn iter(bytes: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, DecodeError>> {
+pub(crate) fn iter(bytes: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, DecodeError>> {
     let mut reader = Reader::new(bytes);
     core::iter::from_fn(move || {
         if reader.is_empty() {
@@ -242,7 +242,7 @@ pub fn iter(bytes: &[u8]) -> impl Iterator<Item = Result<Frame<'_>, DecodeError>
 /// # Errors
 /// The first field that does not decode.
 #[cfg(test)]
-pub fn check(bytes: &[u8]) -> Result<bool, DecodeError> {
+pub(crate) fn check(bytes: &[u8]) -> Result<bool, DecodeError> {
     iter(bytes).try_fold(false, |eliciting, frame| {
         Ok(eliciting | frame?.is_ack_eliciting())
     })

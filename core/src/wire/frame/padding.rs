@@ -8,14 +8,14 @@ use crate::wire::writer::{payload_room, sized_len};
 use crate::wire::{NoRoom, Reader, Writer};
 
 /// Type byte of PADDING.
-pub const TYPE: u8 = 0x00;
+pub(crate) const TYPE: u8 = 0x00;
 
 /// Shortest frame, bytes.
-pub const ENCODED_LEN_MIN: usize = 2;
+pub(crate) const ENCODED_LEN_MIN: usize = 2;
 
 /// Some zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PaddingFrame {
+pub(crate) struct PaddingFrame {
     /// How many zeros follow the length.
     pub zeros: usize,
 }
@@ -23,7 +23,7 @@ pub struct PaddingFrame {
 impl PaddingFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + sized_len(self.zeros)
     }
 
@@ -31,7 +31,7 @@ impl PaddingFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.zeros as u64)?;
@@ -43,7 +43,7 @@ impl PaddingFrame {
     ///
     /// # Errors
     /// `Truncated`, `TooLong`, or `NotCanonical` where a byte is not zero.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let zeros = r.bytes(usize::MAX, "PADDING length")?;
         if zeros.iter().any(|byte| *byte != 0) {
             return Err(DecodeError::new("PADDING", DecodeErrorKind::NotCanonical));
@@ -56,7 +56,7 @@ impl PaddingFrame {
 ///
 /// # Errors
 /// [`NoRoom`] where so many are not left, and for a single byte, which no frame fills.
-pub fn fill(w: &mut Writer<'_>, total_bytes: usize) -> Result<(), NoRoom> {
+pub(crate) fn fill(w: &mut Writer<'_>, total_bytes: usize) -> Result<(), NoRoom> {
     w.ensure(total_bytes)?;
     let mut left = total_bytes;
     while left > 0 {

@@ -7,11 +7,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer};
 
 /// Type byte of PATH_CHALLENGE.
-pub const TYPE: u8 = 0x05;
+pub(crate) const TYPE: u8 = 0x05;
 
 /// The 8 bytes that must come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PathChallengeFrame {
+pub(crate) struct PathChallengeFrame {
     /// Random, so that nobody off the path can answer.
     pub data: [u8; 8],
 }
@@ -19,7 +19,7 @@ pub struct PathChallengeFrame {
 impl PathChallengeFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         9
     }
 
@@ -27,7 +27,7 @@ impl PathChallengeFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_bytes(&self.data)
@@ -37,7 +37,7 @@ impl PathChallengeFrame {
     ///
     /// # Errors
     /// `Truncated`.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             data: r.array("PATH_CHALLENGE data")?,
         })

@@ -6,11 +6,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer};
 
 /// Type byte of PATH_RESPONSE.
-pub const TYPE: u8 = 0x06;
+pub(crate) const TYPE: u8 = 0x06;
 
 /// The 8 bytes that came with the challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PathResponseFrame {
+pub(crate) struct PathResponseFrame {
     /// As they came.
     pub data: [u8; 8],
 }
@@ -18,7 +18,7 @@ pub struct PathResponseFrame {
 impl PathResponseFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         9
     }
 
@@ -26,7 +26,7 @@ impl PathResponseFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_bytes(&self.data)
@@ -36,7 +36,7 @@ impl PathResponseFrame {
     ///
     /// # Errors
     /// `Truncated`.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             data: r.array("PATH_RESPONSE data")?,
         })

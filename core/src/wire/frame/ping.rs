@@ -5,16 +5,16 @@
 use crate::wire::{NoRoom, Writer};
 
 /// Type byte of PING.
-pub const TYPE: u8 = 0x01;
+pub(crate) const TYPE: u8 = 0x01;
 
 /// Bytes of the whole frame.
 #[cfg(test)]
-pub const ENCODED_LEN: usize = 1;
+pub(crate) const ENCODED_LEN: usize = 1;
 
 /// Writes the frame.
 ///
 /// # Errors
 /// [`NoRoom`].
-pub fn encode(w: &mut Writer<'_>) -> Result<(), NoRoom> {
+pub(crate) fn encode(w: &mut Writer<'_>) -> Result<(), NoRoom> {
     w.put_u8(TYPE)
 }

@@ -8,14 +8,14 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer};
 
 /// Bytes around a datagram of up to 63 bytes; one more around longer ones.
-pub const OVERHEAD_MIN: usize = 6;
+pub(crate) const OVERHEAD_MIN: usize = 6;
 
 /// Type byte of RELAY.
-pub const TYPE: u8 = 0x16;
+pub(crate) const TYPE: u8 = 0x16;
 
 /// One datagram of a relay channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RelayFrame<'a> {
+pub(crate) struct RelayFrame<'a> {
     /// The channel's number at this end.
     pub channel: u32,
     /// The datagram.
@@ -25,7 +25,7 @@ pub struct RelayFrame<'a> {
 impl<'a> RelayFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         OVERHEAD_MIN - 1 + sized_len(self.datagram.len())
     }
 
@@ -33,7 +33,7 @@ impl<'a> RelayFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_u32(self.channel)?;
@@ -44,7 +44,7 @@ impl<'a> RelayFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
             channel: r.u32("RELAY channel")?,
             datagram: r.bytes(limits::MAX_DATAGRAM_BYTES, "RELAY length")?,

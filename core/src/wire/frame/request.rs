@@ -8,11 +8,11 @@ use crate::wire::writer::sized_len;
 use crate::wire::{NoRoom, Reader, Writer};
 
 /// Type byte of REQUEST.
-pub const TYPE: u8 = 0x09;
+pub(crate) const TYPE: u8 = 0x09;
 
 /// One question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestFrame<'a> {
+pub(crate) struct RequestFrame<'a> {
     /// Random; comes back in the answer.
     pub reference: u64,
     /// At most [`limits::SERVICE_NAME_BYTES`] bytes.
@@ -26,7 +26,7 @@ pub struct RequestFrame<'a> {
 impl<'a> RequestFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         10 + sized_len(self.service.len()) + sized_len(self.body.len())
     }
 
@@ -34,7 +34,7 @@ impl<'a> RequestFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_u64(self.reference)?;
@@ -47,7 +47,7 @@ impl<'a> RequestFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
             reference: r.u64("REQUEST reference")?,
             service: r.text(limits::SERVICE_NAME_BYTES, "REQUEST service")?,

@@ -11,11 +11,11 @@ const FLAG_OPEN: u8 = 1;
 const FLAG_FIN: u8 = 2;
 
 /// Type byte of STREAM.
-pub const TYPE: u8 = 0x10;
+pub(crate) const TYPE: u8 = 0x10;
 
 /// Some bytes of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamFrame<'a> {
+pub(crate) struct StreamFrame<'a> {
     /// The stream.
     pub id: u64,
     /// Where in the stream the bytes begin.
@@ -32,7 +32,7 @@ pub struct StreamFrame<'a> {
 impl<'a> StreamFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         header_len(self.id, self.offset_bytes, self.channel) + sized_len(self.data.len())
     }
 
@@ -40,7 +40,7 @@ impl<'a> StreamFrame<'a> {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         let open = if self.channel.is_some() { FLAG_OPEN } else { 0 };
@@ -57,7 +57,7 @@ impl<'a> StreamFrame<'a> {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let out_of_range = |field| DecodeError::new(field, DecodeErrorKind::OutOfRange);
         let flags = r.u8("STREAM flags")?;
         if flags & !(FLAG_OPEN | FLAG_FIN) != 0 {
@@ -88,7 +88,7 @@ impl<'a> StreamFrame<'a> {
 
 /// Bytes before the length field, the type byte among them.
 #[must_use]
-pub const fn header_len(id: u64, offset_bytes: u64, channel: Option<u32>) -> usize {
+pub(crate) const fn header_len(id: u64, offset_bytes: u64, channel: Option<u32>) -> usize {
     let channel_len = match channel {
         Some(channel) => varint_len(channel as u64),
         None => 0,

@@ -6,11 +6,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of STREAM_CREDIT.
-pub const TYPE: u8 = 0x13;
+pub(crate) const TYPE: u8 = 0x13;
 
 /// Credit for one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamCreditFrame {
+pub(crate) struct StreamCreditFrame {
     /// The stream.
     pub id: u64,
     /// Offset that may not be passed.
@@ -20,7 +20,7 @@ pub struct StreamCreditFrame {
 impl StreamCreditFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.id) + varint_len(self.total_bytes)
     }
 
@@ -28,7 +28,7 @@ impl StreamCreditFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.id)?;
@@ -39,7 +39,7 @@ impl StreamCreditFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             id: r.varint("STREAM_CREDIT id")?,
             total_bytes: r.varint("STREAM_CREDIT total_bytes")?,

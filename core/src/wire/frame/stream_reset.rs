@@ -6,11 +6,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of STREAM_RESET.
-pub const TYPE: u8 = 0x11;
+pub(crate) const TYPE: u8 = 0x11;
 
 /// A sending half is abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamResetFrame {
+pub(crate) struct StreamResetFrame {
     /// The stream.
     pub id: u64,
     /// The application's reason.
@@ -22,7 +22,7 @@ pub struct StreamResetFrame {
 impl StreamResetFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.id) + varint_len(self.code) + varint_len(self.final_size_bytes)
     }
 
@@ -30,7 +30,7 @@ impl StreamResetFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.id)?;
@@ -42,7 +42,7 @@ impl StreamResetFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             id: r.varint("STREAM_RESET id")?,
             code: r.varint("STREAM_RESET code")?,

@@ -6,11 +6,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of STREAM_STOP.
-pub const TYPE: u8 = 0x12;
+pub(crate) const TYPE: u8 = 0x12;
 
 /// A receiving half wants no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamStopFrame {
+pub(crate) struct StreamStopFrame {
     /// The stream.
     pub id: u64,
     /// The application's reason.
@@ -20,7 +20,7 @@ pub struct StreamStopFrame {
 impl StreamStopFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.id) + varint_len(self.code)
     }
 
@@ -28,7 +28,7 @@ impl StreamStopFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.id)?;
@@ -39,7 +39,7 @@ impl StreamStopFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             id: r.varint("STREAM_STOP id")?,
             code: r.varint("STREAM_STOP code")?,

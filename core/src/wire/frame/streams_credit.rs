@@ -7,11 +7,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of STREAMS_CREDIT.
-pub const TYPE: u8 = 0x14;
+pub(crate) const TYPE: u8 = 0x14;
 
 /// Credit for all streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamsCreditFrame {
+pub(crate) struct StreamsCreditFrame {
     /// Sum of the highest offsets of all streams that may not be passed.
     pub total_bytes: u64,
 }
@@ -19,7 +19,7 @@ pub struct StreamsCreditFrame {
 impl StreamsCreditFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.total_bytes)
     }
 
@@ -27,7 +27,7 @@ impl StreamsCreditFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.total_bytes)
@@ -37,7 +37,7 @@ impl StreamsCreditFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             total_bytes: r.varint("STREAMS_CREDIT total_bytes")?,
         })

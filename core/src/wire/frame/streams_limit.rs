@@ -7,11 +7,11 @@ use crate::error::DecodeError;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of STREAMS_LIMIT.
-pub const TYPE: u8 = 0x15;
+pub(crate) const TYPE: u8 = 0x15;
 
 /// Limit on the number of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamsLimitFrame {
+pub(crate) struct StreamsLimitFrame {
     /// Streams that the receiver of this frame may have opened so far.
     pub streams: u64,
 }
@@ -19,7 +19,7 @@ pub struct StreamsLimitFrame {
 impl StreamsLimitFrame {
     /// Bytes of the whole frame.
     #[must_use]
-    pub const fn encoded_len(&self) -> usize {
+    pub(crate) const fn encoded_len(&self) -> usize {
         1 + varint_len(self.streams)
     }
 
@@ -27,7 +27,7 @@ impl StreamsLimitFrame {
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
+    pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
         w.put_varint(self.streams)
@@ -37,7 +37,7 @@ impl StreamsLimitFrame {
     ///
     /// # Errors
     /// The first field that does not decode.
-    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             streams: r.varint("STREAMS_LIMIT streams")?,
         })

@@ -8,7 +8,7 @@ use p2p_simulator::ops::Faults;
 use crate::watch::Seeds;
 
 /// What to print for `--help` and after a wrong command line.
-pub const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 Usage: p2p-sim <command> [options]
 
 run             Plays one random plot and prints its trace hash.
@@ -41,7 +41,7 @@ replay FILE     Runs again what a node recorded (p2p up --record FILE) and
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Print the usage.
     Help,
     /// One plot.
@@ -69,7 +69,7 @@ pub enum Command {
 
 /// What a plot is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plot {
+pub(crate) struct Plot {
     /// Nodes in the world.
     pub nodes: usize,
     /// Virtual seconds.
@@ -129,7 +129,7 @@ impl Options {
 ///
 /// # Errors
 /// What is wrong with it, as a sentence for people.
-pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut words = Vec::new();
     let mut options = BTreeMap::new();
     let mut arguments = arguments.peekable();

@@ -17,7 +17,7 @@ const SHRINK_TRIALS: usize = 300;
 const WORLDS_FOR_EVERY_FAULT: u64 = 100;
 
 /// Plays a plot; a panic of the engine counts as a broken promise.
-pub fn play(seed: u64, nodes: usize, ops: &[Op], pulse: &Pulse) -> Result<Outcome, Failure> {
+pub(crate) fn play(seed: u64, nodes: usize, ops: &[Op], pulse: &Pulse) -> Result<Outcome, Failure> {
     let played = catch_unwind(AssertUnwindSafe(|| check_watched(seed, nodes, ops, pulse)));
     played.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -33,7 +33,7 @@ pub fn play(seed: u64, nodes: usize, ops: &[Op], pulse: &Pulse) -> Result<Outcom
 }
 
 /// Plays random plots. Whether all promises were kept and all faults happened.
-pub fn mixed(seeds: Seeds, plot: Plot) -> bool {
+pub(crate) fn mixed(seeds: Seeds, plot: Plot) -> bool {
     let mut totals = Totals::default();
     let mut played: BTreeMap<String, u64> = BTreeMap::new();
     let mut failures: BTreeMap<u64, (Failure, Option<Failure>)> = BTreeMap::new();
@@ -122,7 +122,7 @@ fn kind_of(violation: &str) -> String {
 }
 
 /// Plays bad links. Whether everything came.
-pub fn bad_links(seeds: Seeds) -> bool {
+pub(crate) fn bad_links(seeds: Seeds) -> bool {
     let (mut slowest, mut sum, mut worlds) = (Duration::ZERO, Duration::ZERO, 0_u32);
     let mut failures = BTreeMap::new();
     let play_one = |seed: u64, pulse: &Pulse| {

@@ -8,7 +8,7 @@ use p2p_core::Node;
 use p2p_core::record::{Ending, replay};
 
 /// Replays a recording and prints what it came to; says whether the output was the same.
-pub fn run(file: &Path) -> bool {
+pub(crate) fn run(file: &Path) -> bool {
     let name = file.display();
     let recording = match File::open(file) {
         Ok(recording) => BufReader::new(recording),

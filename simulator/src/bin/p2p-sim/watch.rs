@@ -18,7 +18,7 @@ const LOOKS_MAX: u32 = 60;
 
 /// Which seeds to run, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seeds {
+pub(crate) struct Seeds {
     /// The first.
     pub first: u64,
     /// How many.
@@ -60,7 +60,7 @@ impl Seeds {
     /// Plays each seed with `play`, on several threads, and gives each result to `each` as it
     /// comes. Without `keep_going` no seed begins after the first error; all smaller ones have
     /// begun before, so that the smallest one that failed is the same with any number of threads.
-    pub fn run<T: Send, E: Send>(
+    pub(crate) fn run<T: Send, E: Send>(
         self,
         play: impl Fn(u64, &Pulse) -> Result<T, E> + Sync,
         mut each: impl FnMut(u64, Result<T, E>),

@@ -14,7 +14,7 @@ use p2p_core::time::{Deadline, Duration, Instant, TimerKind};
 
 use crate::engine::Engine;
 
-pub struct Parrot {
+pub(super) struct Parrot {
     id: NodeId,
     peers: BTreeMap<NodeId, SocketAddr>,
     out: VecDeque<(SocketAddr, Vec<u8>)>,
@@ -25,7 +25,7 @@ pub struct Parrot {
     pub generous: bool,
 }
 
-pub fn make(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, ApiMisuse> {
+pub(super) fn make(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, ApiMisuse> {
     let resolve = |i: p2p_core::api::IntroducerAddress| Effect::Resolve {
         id: i.id,
         host: i.host,
