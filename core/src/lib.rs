@@ -14,6 +14,7 @@
 mod addresses;
 pub mod api;
 mod directory;
+mod door;
 pub mod error;
 pub mod fingerprint;
 mod hash;

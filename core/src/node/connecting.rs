@@ -204,7 +204,7 @@ impl Node {
             }
             _ => return self.attempts.on_request_timed_out(now, attempt, introducer),
         };
-        let Ok(record) = self.guard.records.verify(&key_record) else {
+        let Ok(record) = self.door.verify(&key_record) else {
             return self.attempts.on_request_timed_out(now, attempt, introducer);
         };
         let id = record.id;

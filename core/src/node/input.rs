@@ -1,15 +1,13 @@
 //! Whom a datagram concerns (protocol §1). Everything that nobody claims is counted and dropped.
 
 use super::Node;
-use super::provisional::{HalfOpen, HalfOpenIk};
 use super::table::Owner;
 use crate::id::PeerKey;
 use crate::path::Route;
 use crate::peer::{PacketFate, Renewal};
-use crate::session::{OpenError, RESET_BYTES, is_reset};
+use crate::session::{RESET_BYTES, is_reset};
 use crate::time::Instant;
 use crate::wire::packet::{DatagramKind, receiver_index};
-use crate::wire::stun;
 
 impl Node {
     /// Takes a datagram that came by any route.
@@ -37,12 +35,12 @@ impl Node {
         };
         match self.table.owner(index) {
             Some(Owner::Peer(key)) => self.handle_packet(now, route, key, index, datagram),
-            Some(Owner::Provisional) => self.confirm(now, route, index, datagram),
+            Some(Owner::HalfOpen) => self.confirm(now, route, index, datagram),
             Some(Owner::Calling(_)) => self.counters.dropped_unauthentic += 1,
             None => {
                 self.counters.dropped_unauthentic += 1;
                 if route.is_direct()
-                    && let Some(reset) = self.guard.reset(now, index, datagram.len())
+                    && let Some(reset) = self.door.reset(now, index, datagram.len())
                 {
                     self.outbox.push_back((route, reset));
                 }
@@ -69,69 +67,13 @@ impl Node {
         self.agenda.on_touched(key);
     }
 
-    fn count_fate(&mut self, fate: PacketFate) {
+    pub(super) fn count_fate(&mut self, fate: PacketFate) {
         match fate {
             PacketFate::Applied => {}
             PacketFate::Unauthentic => self.counters.dropped_unauthentic += 1,
             PacketFate::Replayed => self.counters.dropped_replayed += 1,
             PacketFate::Malformed => self.counters.dropped_malformed += 1,
         }
-    }
-
-    /// The first data packet of a half-open session: it proves that the initiator holds the keys.
-    fn confirm(&mut self, now: Instant, route: Route, index: u32, datagram: &mut [u8]) {
-        let since = self.provisional.since(index);
-        let Some((HalfOpen::Ik(half_open), answered)) = self.provisional.get_mut(index) else {
-            self.counters.dropped_unauthentic += 1;
-            return;
-        };
-        let held = self
-            .table
-            .key_of(&half_open.record.id)
-            .and_then(|key| self.table.get(key));
-        // A later call of ours was answered: the two crossed, and the other side goes on with ours.
-        if held.as_ref().and_then(|e| e.peer.called_since()) > since {
-            self.counters.dropped_unknown += 1;
-            return;
-        }
-        let association = held.map_or(0, |entry| entry.peer.association());
-        if half_open.resumes && association != half_open.association {
-            // What it would go on with has ended: the caller hears of it by a stateless reset.
-            let retired = self.provisional.drop_slot(index);
-            self.retire(retired.into_iter().collect());
-            self.counters.dropped_unauthentic += 1;
-            return;
-        }
-        let opened = match half_open.session.open(datagram, now) {
-            Ok(opened) => opened,
-            Err(OpenError::Replayed) => return self.counters.dropped_replayed += 1,
-            Err(_) => return self.counters.dropped_unauthentic += 1,
-        };
-        let Some(HalfOpen::Ik(half_open)) = self.provisional.take(index) else {
-            return;
-        };
-        let HalfOpenIk {
-            session,
-            record,
-            association,
-            capabilities,
-            ..
-        } = *half_open;
-        let key = self.table.ensure(now, record.id);
-        self.table.set_owner(index, Owner::Peer(key));
-        let bytes = datagram.len();
-        let Some(entry) = self.table.get_mut(key) else {
-            return;
-        };
-        entry.peer.learn(record, capabilities);
-        // The answer reached the caller; where this packet seems to come from is not proven by it.
-        entry.peer.on_confirmed(now, session, association, answered);
-        let payload = datagram.get(opened.payload).unwrap_or_default();
-        let fate = entry
-            .peer
-            .handle_opened(now, route, (index, opened.pn), payload, bytes);
-        self.count_fate(fate);
-        self.agenda.on_touched(key);
     }
 
     fn handle_reset(&mut self, datagram: &[u8]) {
@@ -156,20 +98,12 @@ impl Node {
     }
 
     fn handle_stun(&mut self, now: Instant, route: Route, datagram: &[u8]) {
-        let request = stun::parse_binding_request(datagram);
-        let (Some(transaction), Some(source)) = (request, route.address()) else {
-            self.counters.dropped_unknown += 1;
-            return;
-        };
-        if !self.settings.roles.stun || !self.guard.may_answer_stun(now) {
-            self.counters.dropped_throttled += 1;
-            return;
-        }
-        let mut response = vec![0; stun::RESPONSE_BYTES_MAX];
-        if let Ok(len) = stun::write_success(&mut response, &transaction, source) {
-            response.truncate(len);
-            self.outbox.push_back((route, response));
-            self.counters.stun_answers += 1;
+        match self.door.on_stun(now, route, datagram) {
+            Ok(response) => {
+                self.outbox.push_back((route, response));
+                self.counters.stun_answers += 1;
+            }
+            Err(why) => self.count_dropped(why),
         }
     }
 

@@ -168,11 +168,12 @@ impl Node {
         let Some(key) = self.table.key_of(&id) else {
             return;
         };
-        let key_record = self.identity.record().to_bytes().to_vec();
-        let sequence = self.identity.record().sequence;
+        let key_record = self.door.identity().record().to_bytes().to_vec();
+        let sequence = self.door.identity().record().sequence;
         let name = self.settings.name.as_deref();
         let name = name.and_then(|n| {
-            self.identity
+            self.door
+                .identity()
                 .sign_name(n, sequence, limits::NAME_LIFE_S)
                 .ok()
         });

@@ -9,13 +9,11 @@ mod agenda;
 mod commands;
 mod connecting;
 mod engine;
-mod guard;
 mod handshakes;
 mod input;
 mod introducing;
 mod outcomes;
 mod output;
-mod provisional;
 mod searching;
 mod serving;
 mod settings;
@@ -30,9 +28,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use self::agenda::Agenda;
-use self::guard::Guard;
 use self::introducing::Introducer;
-use self::provisional::Provisional;
 use self::searching::Searches;
 use self::settings::Settings;
 use self::table::Table;
@@ -42,6 +38,7 @@ use crate::api::{
     NodeStatus, OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::directory::attempts::ConnectAttempts;
+use crate::door::Door;
 use crate::id::{NodeId, PeerKey};
 use crate::identity::Identity;
 use crate::introducer::IntroducerRole;
@@ -58,14 +55,12 @@ use crate::time::{Deadline, Instant, TimerKind};
 /// `None`, last `poll_timeout`. Time must not go backwards. The same calls with the same configuration give the same
 /// output, bit for bit.
 pub struct Node {
-    identity: Identity,
     settings: Settings,
     started: Instant,
     rng: Rng,
     table: Table,
     agenda: Agenda,
-    guard: Guard,
-    provisional: Provisional,
+    door: Door,
     /// What this node does for others as their introducer and relay.
     serving: IntroducerRole,
     relay_routes: RelayRoutes,
@@ -110,7 +105,6 @@ impl Node {
         let per_minute = u64::from(limits::PROBES_PER_MINUTE);
         let common = settings::common(&config);
         let mut node = Self {
-            guard: Guard::new(now, id, &identity, rng.fork("guard")),
             table: Table::new(id, config.shard, common, rng.fork("table")),
             attempts: ConnectAttempts::new(rng.fork("attempts")),
             serving: IntroducerRole::new(
@@ -120,11 +114,16 @@ impl Node {
                 rng.fork("relay"),
             ),
             rng: rng.fork("node"),
-            identity,
+            door: Door::new(
+                now,
+                identity,
+                config.network.clone(),
+                settings.policy(),
+                rng.fork("door"),
+            ),
             settings,
             started: now,
             agenda: Agenda::default(),
-            provisional: Provisional::default(),
             relay_routes: RelayRoutes::default(),
             introducers: Vec::new(),
             addresses: OwnAddresses::new(config.local_addresses),
@@ -158,7 +157,7 @@ impl Node {
     /// This node's identity.
     #[must_use]
     pub fn id(&self) -> NodeId {
-        self.identity.node_id()
+        self.door.identity().node_id()
     }
 
     /// Takes one datagram. It is opened in place, so its bytes are scrambled afterwards.
@@ -222,7 +221,7 @@ impl Node {
         while let Some(key) = self.agenda.pop_due(now) {
             self.wake_peer(now, key);
         }
-        let expired = self.provisional.expire(now);
+        let expired = self.door.expire(now);
         self.retire(expired);
         self.serving.on_timeout(now);
         self.drop_ended_registrations();
@@ -317,7 +316,7 @@ impl Node {
         let links = links.fold(None, Deadline::earlier);
         let others = [
             self.agenda.next_timeout(),
-            at(self.provisional.next_timeout(), TimerKind::Handshake),
+            at(self.door.next_timeout(), TimerKind::Handshake),
             self.attempts.next_timeout(),
             self.serving.next_timeout(),
         ];

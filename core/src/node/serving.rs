@@ -101,7 +101,7 @@ impl Node {
         self.serving.require_role()?;
         let caller = self.caller(key)?;
         let malformed = |_| Refused::because(RefusalCode::Malformed);
-        let record = self.guard.records.verify(&record_bytes);
+        let record = self.door.verify(&record_bytes);
         let name = name.map(|bytes| NameRecord::parse_verified(&bytes));
         let claim = Claim {
             record: record.map_err(malformed)?,
@@ -159,7 +159,7 @@ impl Node {
         if !self.is_introducer(key) {
             return Err(Refused::because(RefusalCode::Role));
         }
-        let record = self.guard.records.verify(record);
+        let record = self.door.verify(record);
         let record = record.map_err(|_| Refused::because(RefusalCode::Malformed))?;
         let known = self
             .table
@@ -178,7 +178,7 @@ impl Node {
 
     /// Knows a peer of an earlier run again; a record that does not verify is left out.
     pub(super) fn remember(&mut self, now: Instant, record: &[u8], name: Option<String>) {
-        let verified = self.guard.records.verify(record).ok();
+        let verified = self.door.verify(record).ok();
         if let Some(record) = verified.filter(|record| record.id != self.id()) {
             self.prepare_peer(now, record, name);
         }

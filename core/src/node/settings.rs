@@ -3,6 +3,7 @@
 use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles};
 use crate::directory::name::is_valid_name;
 use crate::directory::server::DirectoryConfig;
+use crate::door::Policy;
 use crate::level::budget::Budgets;
 use crate::limits;
 use crate::peer::Common;
@@ -11,7 +12,6 @@ use crate::session::ENGINE_CAPABILITIES;
 
 /// What the configuration says and the node only reads; what peers read is in [`Common`].
 pub(super) struct Settings {
-    pub(super) network: String,
     pub(super) name: Option<String>,
     pub(super) listed: bool,
     pub(super) roles: Roles,
@@ -40,7 +40,6 @@ impl Settings {
             return Err(wrong("the network", must));
         }
         Ok(Self {
-            network: config.network.clone(),
             name: config.name.clone(),
             listed: config.listed,
             roles: config.roles,
@@ -50,10 +49,13 @@ impl Settings {
         })
     }
 
-    /// `XX` shows our key record to whoever knows our id and finds our address: introducers, and nodes that take
-    /// strangers, answer it (protocol §3.9).
-    pub(super) fn answers_strangers_by_id(&self) -> bool {
-        self.roles.introducer || self.accept_strangers
+    /// What the door is told of callers.
+    pub(super) const fn policy(&self) -> Policy {
+        Policy {
+            accept_strangers: self.accept_strangers,
+            roles: self.roles,
+            capabilities: self.capabilities,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ impl Node {
             }
         });
         let mut counters = self.counters;
+        counters.handshakes_computed = self.door.computed();
         self.serving.count_into(&mut counters);
         NodeStatus {
             id: self.id(),

@@ -21,7 +21,7 @@ pub(super) enum Owner {
     /// A handshake of ours with this peer.
     Calling(PeerKey),
     /// A half-open handshake that we answered.
-    Provisional,
+    HalfOpen,
 }
 
 /// A peer, and what the node remembers about it.

@@ -26,5 +26,5 @@ pub(crate) use lifetime::{Age, Lifetime};
 pub(crate) use protection::SessionAtRest;
 #[cfg(test)]
 pub(crate) use protection::Suite;
-pub(crate) use protection::{OpenError, Session, TAG_BYTES};
+pub(crate) use protection::{OpenError, Opened, Session, TAG_BYTES};
 pub(crate) use reset::{RESET_BYTES, RESET_TRIGGER_BYTES_MIN, ResetKey, build_reset, is_reset};

@@ -45,8 +45,8 @@ fn half_open_handshakes_are_bounded_and_the_oldest_goes() {
         net.node(3).handle_datagram(now, source(n), &mut bytes);
     }
     let node = net.node(3);
-    assert_eq!(node.counters.handshakes_computed, u64::from(most) + 40);
-    assert_eq!(node.provisional.len(), limits::PROVISIONAL_SESSIONS);
+    assert_eq!(node.door.computed(), u64::from(most) + 40);
+    assert_eq!(node.door.half_open(), limits::PROVISIONAL_SESSIONS);
     assert!(node.table.sizes()[1] <= limits::PROVISIONAL_SESSIONS);
 }
 
@@ -60,8 +60,8 @@ fn one_identity_holds_few_half_open_handshakes() {
         net.node(3).handle_datagram(now, source(n), &mut bytes);
     }
     let node = net.node(3);
-    assert_eq!(node.counters.handshakes_computed, 20);
-    assert_eq!(node.provisional.len(), limits::PROVISIONAL_PER_IDENTITY);
+    assert_eq!(node.door.computed(), 20);
+    assert_eq!(node.door.half_open(), limits::PROVISIONAL_PER_IDENTITY);
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn who_does_not_know_our_id_uses_up_no_budget() {
         net.node(3).handle_datagram(now, from, &mut bytes);
     }
     let (computed, dropped) = {
-        let counters = &net.node(3).counters;
-        (counters.handshakes_computed, counters.dropped_mac1)
+        let node = net.node(3);
+        (node.door.computed(), node.counters.dropped_mac1)
     };
     assert_eq!((computed, dropped), (0, 3_000));
     net.trace = Some(Vec::new());
@@ -167,7 +167,7 @@ fn a_node_that_wants_no_strangers_answers_none() {
     for is_known in [false, true] {
         let mut net = Net::new();
         let ada = net.add(2, config(2));
-        let record = net.node(2).identity.record().to_bytes().to_vec();
+        let record = net.node(2).door.identity().record().to_bytes().to_vec();
         let mut closed = config(3);
         closed.accept_strangers = false;
         if is_known {
@@ -178,7 +178,7 @@ fn a_node_that_wants_no_strangers_answers_none() {
         net.run(Duration::from_secs(5));
         assert_eq!(net.is_connected(3, &ada), is_known);
         assert_eq!(net.is_connected(2, &ben), is_known);
-        assert_eq!(net.node(3).provisional.len(), 0);
+        assert_eq!(net.node(3).door.half_open(), 0);
     }
 }
 
@@ -220,8 +220,8 @@ fn an_older_key_record_is_not_answered() {
     net.node(3).prepare_peer(now, newer.record().clone(), None);
     call(&mut net, 2, 3);
     net.run(Duration::from_millis(500));
-    assert!(net.node(3).counters.handshakes_computed > 0);
-    assert_eq!(net.node(3).provisional.len(), 0);
+    assert!(net.node(3).door.computed() > 0);
+    assert_eq!(net.node(3).door.half_open(), 0);
     assert!(!net.is_connected(3, &ada));
     // With the newer key she is answered.
     let mut renewed = config(2);

@@ -18,7 +18,7 @@ fn leftovers(net: &mut Net, n: u8) -> (Vec<usize>, Vec<usize>) {
     let node = net.node(n);
     let mut sizes = node.table.sizes().to_vec();
     sizes.extend([
-        node.provisional.len(),
+        node.door.half_open(),
         node.relay_routes.len(),
         node.attempts.len(),
         node.quiet.len(),

@@ -68,7 +68,7 @@ fn assert_one_connection(net: &mut Net, ada: NodeId, ben: NodeId) {
         assert!(net.is_connected(n, &other));
         let events = net.events_of(id);
         assert_eq!(count(&events, is_connected_event), 1, "{events:?}");
-        assert_eq!(net.node(n).provisional.len(), 0);
+        assert_eq!(net.node(n).door.half_open(), 0);
     }
 }
 

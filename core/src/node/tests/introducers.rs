@@ -60,7 +60,7 @@ fn registrations_of_others_are_refused() {
     let (mut net, ada, ben) = three();
     let before = facts(&mut net);
     let theirs = Identity::from_seeds(&[3; 32], &[103; 32], 9).expect("a key");
-    let ours = net.node(2).identity.record().to_bytes().to_vec();
+    let ours = net.node(2).door.identity().record().to_bytes().to_vec();
     let name_of_ben = theirs.sign_name("ada2", 9, 600).expect("a name");
     let mut broken = ours.clone();
     *broken.last_mut().expect("bytes") ^= 1;

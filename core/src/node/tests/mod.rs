@@ -289,7 +289,7 @@ fn pair() -> (Net, NodeId, NodeId) {
 /// Lets `n` call `m` where `m` lives.
 fn call(net: &mut Net, n: u8, m: u8) {
     let now = net.now;
-    let record = net.node(m).identity.record().clone();
+    let record = net.node(m).door.identity().record().clone();
     let node = net.node(n);
     let key = node.prepare_peer(now, record, None);
     node.call(now, key, Route::to(address(m)));

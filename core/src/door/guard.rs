@@ -13,7 +13,7 @@ use crate::session::{CookieJar, MacKey, RecordCache, ResetKey, build_reset};
 use crate::time::Instant;
 
 /// What to do with a handshake datagram.
-pub(super) enum Admission {
+pub(crate) enum Admission {
     /// Worth computing.
     Compute,
     /// Answer with this, compute nothing.
@@ -25,7 +25,7 @@ pub(super) enum Admission {
 }
 
 /// Budgets and keys that face strangers.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     mac: MacKey,
     cookies: CookieJar,
     /// What sources may ask for that proved nothing, and those that showed a cookie: whoever forges an address
@@ -40,11 +40,11 @@ pub(super) struct Guard {
     reset_key: ResetKey,
     rng: Rng,
     /// Key records whose signature was checked before.
-    pub(super) records: RecordCache,
+    pub(crate) records: RecordCache,
 }
 
 impl Guard {
-    pub(super) fn new(now: Instant, id: NodeId, identity: &Identity, mut rng: Rng) -> Self {
+    pub(crate) fn new(now: Instant, id: NodeId, identity: &Identity, mut rng: Rng) -> Self {
         let per_s = |rate: u32| TokenBucket::new(u64::from(rate), u64::from(rate), now);
         let mut meter = || {
             let (rate, burst) = (
@@ -71,12 +71,12 @@ impl Guard {
     }
 
     /// Whether a handshake datagram was made for us; costs one hash.
-    pub(super) fn is_for_us(&self, datagram: &[u8]) -> bool {
+    pub(crate) fn is_for_us(&self, datagram: &[u8]) -> bool {
         self.mac.check_mac1(datagram)
     }
 
     /// Judges an initiation, or a third datagram of `XX` whose handshake has used up its free one.
-    pub(super) fn admit(&mut self, now: Instant, route: Route, datagram: &[u8]) -> Admission {
+    pub(crate) fn admit(&mut self, now: Instant, route: Route, datagram: &[u8]) -> Admission {
         if !self.is_for_us(datagram) {
             return Admission::WrongMac;
         }
@@ -108,12 +108,12 @@ impl Guard {
     }
 
     /// The token that ends the session with this receiver index should we ever lose it.
-    pub(super) fn reset_token(&self, index: u32) -> [u8; 16] {
+    pub(crate) fn reset_token(&self, index: u32) -> [u8; 16] {
         self.reset_key.token(index)
     }
 
     /// A stateless reset for a data packet that nobody here can open; `None` where it would be too much.
-    pub(super) fn reset(
+    pub(crate) fn reset(
         &mut self,
         now: Instant,
         index: u32,
@@ -127,7 +127,7 @@ impl Guard {
     }
 
     /// Whether one more STUN request may be answered.
-    pub(super) fn may_answer_stun(&mut self, now: Instant) -> bool {
+    pub(crate) fn may_answer_stun(&mut self, now: Instant) -> bool {
         self.stun.take(now, 1)
     }
 }

@@ -11,7 +11,7 @@ use crate::session::{Session, XxResponder};
 use crate::time::Instant;
 
 /// What waits for a sign that the initiator got our answer.
-pub(super) enum HalfOpen {
+pub(crate) enum HalfOpen {
     /// `IK`: everything is known; a data packet confirms it.
     Ik(Box<HalfOpenIk>),
     /// `XX`: the third datagram tells who it is.
@@ -19,14 +19,14 @@ pub(super) enum HalfOpen {
 }
 
 /// A session that its initiator has not yet shown to hold.
-pub(super) struct HalfOpenIk {
-    pub(super) session: Session,
-    pub(super) record: KeyRecord,
-    pub(super) association: u64,
+pub(crate) struct HalfOpenIk {
+    pub(crate) session: Session,
+    pub(crate) record: KeyRecord,
+    pub(crate) association: u64,
     /// What the initiator offers (protocol §3.8).
-    pub(super) capabilities: u32,
+    pub(crate) capabilities: u32,
     /// It goes on with the association that was held when the initiation came.
-    pub(super) resumes: bool,
+    pub(crate) resumes: bool,
 }
 
 struct Slot {
@@ -42,22 +42,22 @@ struct Slot {
 
 /// All half-open handshakes, by our receiver index.
 #[derive(Default)]
-pub(super) struct Provisional {
+pub(crate) struct HalfOpenTable {
     slots: BTreeMap<u32, Slot>,
     by_initiation: BTreeMap<Vec<u8>, u32>,
     by_remote: BTreeMap<NodeId, Vec<u32>>,
     order: BTreeSet<(Instant, u32)>,
 }
 
-impl Provisional {
+impl HalfOpenTable {
     /// The answer given before to exactly this initiation.
-    pub(super) fn answer_to(&self, initiation: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn answer_to(&self, initiation: &[u8]) -> Option<&[u8]> {
         let index = self.by_initiation.get(initiation)?;
         self.slots.get(index).map(|slot| slot.answer.as_slice())
     }
 
     /// Keeps a half-open handshake; gives back the receiver indices that had to make room.
-    pub(super) fn insert(
+    pub(crate) fn insert(
         &mut self,
         now: Instant,
         index: u32,
@@ -103,7 +103,7 @@ impl Provisional {
     }
 
     /// The half-open handshake with this receiver index, and where its answer went first.
-    pub(super) fn get_mut(&mut self, index: u32) -> Option<(&mut HalfOpen, Route)> {
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<(&mut HalfOpen, Route)> {
         self.slots
             .get_mut(&index)
             .map(|slot| (&mut slot.half_open, slot.route))
@@ -111,25 +111,25 @@ impl Provisional {
 
     /// Takes the one third datagram of `XX` that was paid for when the first was let in. Without it a caller that was
     /// let in could find the node's budget used up in between, and nothing would ask it to come again.
-    pub(super) fn take_paid_third(&mut self, index: u32) -> bool {
+    pub(crate) fn take_paid_third(&mut self, index: u32) -> bool {
         let slot = self.slots.get_mut(&index);
         slot.is_some_and(|slot| !core::mem::replace(&mut slot.is_tried, true))
     }
 
     /// When this half-open handshake was answered first.
-    pub(super) fn since(&self, index: u32) -> Option<Instant> {
+    pub(crate) fn since(&self, index: u32) -> Option<Instant> {
         self.slots.get(&index).map(|slot| slot.since)
     }
 
     /// Takes a half-open handshake out: it is confirmed.
-    pub(super) fn take(&mut self, index: u32) -> Option<HalfOpen> {
+    pub(crate) fn take(&mut self, index: u32) -> Option<HalfOpen> {
         let slot = self.slots.remove(&index)?;
         self.unlink(index, &slot);
         Some(slot.half_open)
     }
 
     /// Drops what is too old; gives back its receiver indices.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<u32> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<u32> {
         let mut retired = Vec::new();
         while let Some((ends, index)) = self.order.first().copied()
             && ends <= now
@@ -141,18 +141,18 @@ impl Provisional {
     }
 
     /// When the oldest is too old.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
         self.order.first().map(|(ends, _)| *ends)
     }
 
     /// Half-open handshakes kept now.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// Drops one; gives its receiver index back.
-    pub(super) fn drop_slot(&mut self, index: u32) -> Option<u32> {
+    pub(crate) fn drop_slot(&mut self, index: u32) -> Option<u32> {
         let slot = self.slots.remove(&index)?;
         self.unlink(index, &slot);
         Some(index)
