@@ -15,6 +15,7 @@ mod addresses;
 pub mod api;
 mod directory;
 mod door;
+mod ecn;
 pub mod error;
 pub mod fingerprint;
 mod hash;

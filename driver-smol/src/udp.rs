@@ -9,9 +9,9 @@ use std::net::{SocketAddr, UdpSocket};
 
 use async_io::Async;
 use futures_lite::future;
-use p2p_core::api::{Arrival, Transmit};
+use p2p_core::api::{Arrival, EcnCodepoint, Transmit};
 use p2p_core::limits;
-use p2p_host::{NodeError, bind_udp, is_passing};
+use p2p_host::{NodeError, bind_udp, is_passing, without_timestamps};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 
 /// Socket buffers asked for, bytes: 20 ms at 1.6 Gbit/s. The system may grant less.
@@ -27,8 +27,10 @@ struct Port {
 
 impl Port {
     fn new(socket: UdpSocket) -> io::Result<Self> {
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        without_timestamps(&socket)?;
         Ok(Self {
-            state: UdpSocketState::new(UdpSockRef::from(&socket))?,
+            state,
             bound: socket.local_addr()?,
             io: Async::new(socket)?,
         })
@@ -113,6 +115,7 @@ impl Sockets {
                             take(Arrival {
                                 from: meta.addr,
                                 to: meta.dst_ip,
+                                ecn: meta.ecn.map(mark_received),
                                 segment_size: meta.stride,
                                 bytes,
                             });
@@ -216,7 +219,7 @@ impl Sockets {
 fn send_once(port: &Port, batch: &Transmit, contents: &[u8], segment: usize) -> io::Result<()> {
     let transmit = quinn_udp::Transmit {
         destination: batch.to,
-        ecn: None,
+        ecn: batch.ecn.map(mark_to_send),
         contents,
         segment_size: (contents.len() > segment).then_some(segment),
         src_ip: batch.from,
@@ -226,6 +229,22 @@ fn send_once(port: &Port, batch: &Transmit, contents: &[u8], segment: usize) -> 
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
+    }
+}
+
+const fn mark_received(mark: quinn_udp::EcnCodepoint) -> EcnCodepoint {
+    match mark {
+        quinn_udp::EcnCodepoint::Ect0 => EcnCodepoint::Ect0,
+        quinn_udp::EcnCodepoint::Ect1 => EcnCodepoint::Ect1,
+        quinn_udp::EcnCodepoint::Ce => EcnCodepoint::Ce,
+    }
+}
+
+const fn mark_to_send(mark: EcnCodepoint) -> quinn_udp::EcnCodepoint {
+    match mark {
+        EcnCodepoint::Ect0 => quinn_udp::EcnCodepoint::Ect0,
+        EcnCodepoint::Ect1 => quinn_udp::EcnCodepoint::Ect1,
+        EcnCodepoint::Ce => quinn_udp::EcnCodepoint::Ce,
     }
 }
 
@@ -249,6 +268,7 @@ mod tests {
             a.send(Transmit {
                 to: b.bound()[0],
                 from: None,
+                ecn: Some(EcnCodepoint::Ect0),
                 len: 2_500,
                 segment_size: 1_000,
             });
@@ -256,7 +276,10 @@ mod tests {
             let mut got = Vec::new();
             while got.len() < 3 {
                 b.ready().await;
-                b.receive(|a| got.extend(a.bytes.chunks(a.segment_size).map(<[u8]>::to_vec)));
+                b.receive(|a| {
+                    assert_eq!(a.ecn, Some(EcnCodepoint::Ect0));
+                    got.extend(a.bytes.chunks(a.segment_size).map(<[u8]>::to_vec));
+                });
             }
             let sizes: Vec<_> = got.iter().map(Vec::len).collect();
             assert_eq!(sizes, [1_000, 1_000, 500]);
@@ -288,6 +311,7 @@ mod tests {
             host.send(Transmit {
                 to,
                 from,
+                ecn: None,
                 len: 4,
                 segment_size: 4,
             });
@@ -303,6 +327,7 @@ mod tests {
         let batch = Transmit {
             to: "127.0.0.1:9".parse().expect("an address"),
             from: Some([192, 0, 2, 1].into()),
+            ecn: None,
             len: 10,
             segment_size: 10,
         };
@@ -323,6 +348,7 @@ mod tests {
             socket.send(Transmit {
                 to: nobody,
                 from: None,
+                ecn: None,
                 len: 100,
                 segment_size: 100,
             });
@@ -339,6 +365,7 @@ mod tests {
             a.send(Transmit {
                 to,
                 from: None,
+                ecn: None,
                 len,
                 segment_size: len,
             });

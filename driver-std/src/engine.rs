@@ -72,6 +72,7 @@ impl Engine {
                     let arrival = Arrival {
                         from: datagrams.from,
                         to: datagrams.to,
+                        ecn: datagrams.ecn,
                         segment_size: datagrams.segment_size,
                         bytes: &mut datagrams.bytes,
                     };

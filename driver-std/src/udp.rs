@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use p2p_core::api::Transmit;
-use p2p_host::is_passing;
+use p2p_core::api::{EcnCodepoint, Transmit};
+use p2p_host::{is_passing, without_timestamps};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 
 use crate::input::{Input, Inputs};
@@ -29,6 +29,7 @@ pub(crate) struct Datagrams {
     pub(crate) from: SocketAddr,
     /// Address of ours that the sender used.
     pub(crate) to: Option<IpAddr>,
+    pub(crate) ecn: Option<EcnCodepoint>,
     pub(crate) segment_size: usize,
     pub(crate) bytes: Vec<u8>,
 }
@@ -43,6 +44,7 @@ struct Port {
 impl Port {
     fn new(socket: UdpSocket) -> io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        without_timestamps(&socket)?;
         // That was for an event loop; here a thread waits in the call.
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(LOOK_UP))?;
@@ -63,6 +65,7 @@ impl Port {
         Ok(bytes.map(|bytes| Datagrams {
             from: meta.addr,
             to: meta.dst_ip,
+            ecn: meta.ecn.map(mark_received),
             segment_size: meta.stride,
             bytes: bytes.to_vec(),
         }))
@@ -89,13 +92,13 @@ impl Port {
         }
     }
 
-    fn send_once(&self, to: SocketAddr, from: Option<IpAddr>, contents: &[u8]) -> io::Result<()> {
+    fn send_once(&self, batch: &Transmit, contents: &[u8]) -> io::Result<()> {
         let transmit = quinn_udp::Transmit {
-            destination: to,
-            ecn: None,
+            destination: batch.to,
+            ecn: batch.ecn.map(mark_to_send),
             contents,
             segment_size: None,
-            src_ip: from,
+            src_ip: batch.from,
         };
         loop {
             match self
@@ -144,7 +147,7 @@ impl Sockets {
             return false;
         };
         for datagram in bytes.chunks(transmit.segment_size.max(1)) {
-            if let Err(error) = port.send_once(to, transmit.from, datagram) {
+            if let Err(error) = port.send_once(transmit, datagram) {
                 log::debug!("cannot send to {to}: {error}");
                 if !quinn_udp::is_msg_size_err(&error) {
                     return false;
@@ -152,6 +155,22 @@ impl Sockets {
             }
         }
         true
+    }
+}
+
+const fn mark_received(mark: quinn_udp::EcnCodepoint) -> EcnCodepoint {
+    match mark {
+        quinn_udp::EcnCodepoint::Ect0 => EcnCodepoint::Ect0,
+        quinn_udp::EcnCodepoint::Ect1 => EcnCodepoint::Ect1,
+        quinn_udp::EcnCodepoint::Ce => EcnCodepoint::Ce,
+    }
+}
+
+const fn mark_to_send(mark: EcnCodepoint) -> quinn_udp::EcnCodepoint {
+    match mark {
+        EcnCodepoint::Ect0 => quinn_udp::EcnCodepoint::Ect0,
+        EcnCodepoint::Ect1 => quinn_udp::EcnCodepoint::Ect1,
+        EcnCodepoint::Ce => quinn_udp::EcnCodepoint::Ce,
     }
 }
 
@@ -164,6 +183,7 @@ mod tests {
         Transmit {
             to,
             from,
+            ecn: Some(EcnCodepoint::Ect0),
             len,
             segment_size: len,
         }
@@ -196,6 +216,15 @@ mod tests {
         let (_, source) = client.recv_from(&mut [0; 8]).expect("an answer");
         assert_eq!(source, asked);
         stop.store(true, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn a_mark_arrives() {
+        let ((host, _), (other, there)) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
+        assert!(host.send(&to(there, None, 4), b"mark"));
+        let mut buffer = [0; 64];
+        let got = other.ports[0].receive_once(&mut buffer).expect("receives");
+        assert_eq!(got.and_then(|d| d.ecn), Some(EcnCodepoint::Ect0));
     }
 
     #[test]

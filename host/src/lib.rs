@@ -25,5 +25,5 @@ pub use options::NodeOptions;
 pub use peers::PeerKeeper;
 pub use place::{Place, Ready};
 pub use recording::engine;
-pub use sockets::{bind_http, bind_udp, is_passing};
+pub use sockets::{bind_http, bind_udp, is_passing, without_timestamps};
 pub use ticket::{page_url, ticket_request};

@@ -59,6 +59,25 @@ pub fn bind_http(address: Option<SocketAddr>) -> Result<Vec<TcpListener>, NodeEr
     Ok(listeners)
 }
 
+/// Leaves room for what the node wants to know of each datagram: `quinn-udp` asks for time stamps too, and then the
+/// kernel's word on a joined run is too long for its buffer and loses the mark of ECN. Call it after
+/// `quinn_udp::UdpSocketState::new`.
+///
+/// # Errors
+/// What the system says.
+#[cfg_attr(not(target_os = "linux"), allow(clippy::unnecessary_wraps))]
+pub fn without_timestamps(socket: &UdpSocket) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    nix::sys::socket::setsockopt(
+        socket,
+        nix::sys::socket::sockopt::ReceiveTimestampns,
+        &false,
+    )?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+    Ok(())
+}
+
 /// Errors of receiving that say nothing about the socket itself: nothing there, or word of an earlier datagram that was
 /// refused.
 #[must_use]

@@ -22,7 +22,7 @@ use core::time::Duration;
 pub use app::{Application, ConnectOutcome, ReceivedMessage};
 pub use engine::{Engine, Factory};
 pub use fired::{Fault, Fired};
-pub use link::{Burst, Link, percent};
+pub use link::{Burst, Link, LinkCounters, percent};
 pub use nat::Nat;
 pub use pulse::Pulse;
 pub use trace::TraceHash;

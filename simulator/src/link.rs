@@ -1,10 +1,12 @@
 //! One direction of a host's access link: delay, jitter, loss alone and in bursts, duplication,
-//! reordering, swaps, a rate with a drop-tail queue, a largest datagram, bit corruption and truncation.
+//! reordering, swaps, a rate with a drop-tail queue that may mark, a largest datagram, bit corruption and truncation,
+//! erased marks.
 //! Told: a datagram and when it is offered. Returns: when, how often and how mangled it comes out.
 //! Every decision is drawn from the direction's own fork of the world's generator.
 
 use core::time::Duration;
 
+use p2p_core::api::EcnCodepoint;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
 
@@ -57,6 +59,10 @@ pub struct Link {
     pub rate_bytes_per_s: Option<u64>,
     /// Bytes waiting at most where a rate is set; more is dropped at the tail.
     pub queue_bytes: u64,
+    /// Bytes waiting from which on datagrams of senders that understand ECN are marked with congestion.
+    pub mark_above_bytes: Option<u64>,
+    /// Whether marks of ECN are erased.
+    pub bleach: bool,
     /// Largest UDP payload that passes.
     pub mtu_bytes: usize,
     /// Chance that one bit is flipped.
@@ -79,6 +85,8 @@ impl Default for Link {
             reorder_by: Duration::from_millis(50),
             rate_bytes_per_s: None,
             queue_bytes: 256 << 10,
+            mark_above_bytes: None,
+            bleach: false,
             mtu_bytes: 1_472,
             corrupt: 0,
             truncate: 0,
@@ -114,6 +122,12 @@ pub struct LinkCounters {
     pub delayed: u64,
     /// Dropped because the queue was full.
     pub overflowed: u64,
+    /// The most bytes that waited.
+    pub longest_queue_bytes: u64,
+    /// Marked with congestion.
+    pub marked: u64,
+    /// Lost their mark.
+    pub bleached: u64,
     /// Dropped because they were too large.
     pub too_large: u64,
     /// Came out with a flipped bit.
@@ -181,15 +195,36 @@ impl Direction {
         [Some(first), second]
     }
 
+    /// What becomes of the mark of a datagram that is offered now; ask before it is carried.
+    pub fn mark(&mut self, now: Instant, mark: Option<EcnCodepoint>) -> Option<EcnCodepoint> {
+        let mark = mark?;
+        if self.link.bleach {
+            self.counters.bleached += 1;
+            return None;
+        }
+        let waiting = self.waiting_bytes(now);
+        let is_long = self.link.mark_above_bytes.is_some_and(|b| waiting >= b);
+        self.counters.marked += u64::from(is_long);
+        Some(if is_long { EcnCodepoint::Ce } else { mark })
+    }
+
+    fn waiting_bytes(&self, now: Instant) -> u64 {
+        let rate = self.link.rate_bytes_per_s.unwrap_or(0);
+        let waits = self.idle_at.saturating_since(now).as_nanos();
+        u64::try_from(waits * u128::from(rate) / 1_000_000_000).unwrap_or(u64::MAX)
+    }
+
     fn queue(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
         let Some(rate) = self.link.rate_bytes_per_s.filter(|r| *r > 0) else {
             return Some(now);
         };
         let start = self.idle_at.max(now);
-        let waiting = start.saturating_since(now).as_nanos() * u128::from(rate) / 1_000_000_000;
-        if waiting + bytes as u128 > u128::from(self.link.queue_bytes) {
+        let waiting = self.waiting_bytes(now).saturating_add(bytes as u64);
+        if waiting > self.link.queue_bytes {
             return None;
         }
+        let counters = &mut self.counters;
+        counters.longest_queue_bytes = counters.longest_queue_bytes.max(waiting);
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(rate);
         self.idle_at = start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         Some(self.idle_at)

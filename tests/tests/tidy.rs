@@ -34,7 +34,7 @@ const SIBLINGS: &[&str] = &["session", "recovery", "level", "path", "directory",
 
 /// Files and folders of the engine that everything may import, and that import none of the rooms above.
 const GROUND: &[&str] = &[
-    "wire", "time", "rng", "id", "limits", "error", "api", "limiter",
+    "wire", "time", "rng", "id", "limits", "error", "api", "limiter", "ecn",
 ];
 
 fn root() -> PathBuf {

@@ -41,6 +41,7 @@ pub trait Engine {
         let arrival = Arrival {
             from,
             to: None,
+            ecn: None,
             segment_size,
             bytes,
         };

@@ -11,6 +11,7 @@ mod operator;
 mod status;
 mod transmit;
 
+pub use crate::ecn::EcnCodepoint;
 pub use command::{Accepted, Command, ConnectTarget};
 pub use config::{
     ControllerKind, IntroducerAddress, KnownPeer, NodeConfig, Roles, UnknownController,

@@ -7,6 +7,7 @@ use crate::door::{Confirmed, Dropped, Facts, First, Knock, Third};
 use crate::id::{NodeId, PeerKey};
 use crate::limits;
 use crate::path::Route;
+use crate::peer::Via;
 use crate::session::receiver_index;
 use crate::time::Instant;
 
@@ -128,7 +129,7 @@ impl Node {
     }
 
     /// The first data packet of a half-open session.
-    pub(super) fn confirm(&mut self, now: Instant, route: Route, index: u32, datagram: &mut [u8]) {
+    pub(super) fn confirm(&mut self, now: Instant, via: Via, index: u32, datagram: &mut [u8]) {
         let caller = self.door.caller_of(index);
         let facts = caller.map_or_else(Facts::default, |id| self.facts_of(now, &id));
         let bytes = datagram.len();
@@ -146,7 +147,7 @@ impl Node {
                 };
                 let payload = datagram.get(opened.payload).unwrap_or_default();
                 let at = (index, opened.pn);
-                let fate = entry.peer.handle_opened(now, route, at, payload, bytes);
+                let fate = entry.peer.handle_opened(now, via, at, payload, bytes);
                 self.count_fate(fate);
             }
         }

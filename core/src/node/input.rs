@@ -4,16 +4,17 @@ use super::Node;
 use super::table::Owner;
 use crate::id::PeerKey;
 use crate::path::Route;
-use crate::peer::{PacketFate, Renewal};
+use crate::peer::{PacketFate, Renewal, Via};
 use crate::session::{RESET_BYTES, is_reset};
 use crate::time::Instant;
 use crate::wire::packet::{DatagramKind, receiver_index};
 
 impl Node {
     /// Takes a datagram that came by any route.
-    pub(super) fn handle_routed(&mut self, now: Instant, route: Route, datagram: &mut [u8]) {
+    pub(super) fn handle_routed(&mut self, now: Instant, via: Via, datagram: &mut [u8]) {
+        let route = via.route;
         match DatagramKind::classify(datagram) {
-            DatagramKind::Data => self.handle_data(now, route, datagram),
+            DatagramKind::Data => self.handle_data(now, via, datagram),
             DatagramKind::IkInitiation => self.handle_ik_initiation(now, route, datagram),
             DatagramKind::XxFirst => self.handle_xx_first(now, route, datagram),
             DatagramKind::XxThird => self.handle_xx_third(now, route, datagram),
@@ -28,21 +29,21 @@ impl Node {
         }
     }
 
-    fn handle_data(&mut self, now: Instant, route: Route, datagram: &mut [u8]) {
+    fn handle_data(&mut self, now: Instant, via: Via, datagram: &mut [u8]) {
         let Some(index) = receiver_index(datagram) else {
             self.counters.dropped_unknown += 1;
             return;
         };
         match self.table.owner(index) {
-            Some(Owner::Peer(key)) => self.handle_packet(now, route, key, index, datagram),
-            Some(Owner::HalfOpen) => self.confirm(now, route, index, datagram),
+            Some(Owner::Peer(key)) => self.handle_packet(now, via, key, index, datagram),
+            Some(Owner::HalfOpen) => self.confirm(now, via, index, datagram),
             Some(Owner::Calling(_)) => self.counters.dropped_unauthentic += 1,
             None => {
                 self.counters.dropped_unauthentic += 1;
-                if route.is_direct()
+                if via.route.is_direct()
                     && let Some(reset) = self.door.reset(now, index, datagram.len())
                 {
-                    self.outbox.push_back((route, reset));
+                    self.outbox.push_back((via.route, reset));
                 }
             }
         }
@@ -51,7 +52,7 @@ impl Node {
     fn handle_packet(
         &mut self,
         now: Instant,
-        route: Route,
+        via: Via,
         key: PeerKey,
         index: u32,
         datagram: &mut [u8],
@@ -59,7 +60,7 @@ impl Node {
         let Some(entry) = self.table.get_mut(key) else {
             return;
         };
-        let fate = entry.peer.handle_packet(now, route, index, datagram);
+        let fate = entry.peer.handle_packet(now, via, index, datagram);
         self.count_fate(fate);
         if fate == PacketFate::Applied {
             self.serving.on_authentic_packet(now, key);

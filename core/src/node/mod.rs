@@ -45,6 +45,7 @@ use crate::introducer::IntroducerRole;
 use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::path::{Pair, Route};
+use crate::peer::Via;
 use crate::relay::client::RelayRoutes;
 use crate::rng::Rng;
 use crate::time::{Deadline, Instant, TimerKind};
@@ -176,6 +177,7 @@ impl Node {
         let arrival = Arrival {
             from,
             to: None,
+            ecn: None,
             segment_size,
             bytes,
         };
@@ -191,10 +193,11 @@ impl Node {
             remote: crate::path::canonical(arrival.from),
             local: arrival.to.map(|ip| ip.to_canonical()),
         });
+        let ecn = arrival.ecn;
         for datagram in arrival.bytes.chunks_mut(arrival.segment_size.max(1)) {
             self.counters.datagrams_received += 1;
             self.counters.bytes_received += datagram.len() as u64;
-            self.handle_routed(now, route, datagram);
+            self.handle_routed(now, Via { route, ecn }, datagram);
         }
         self.settle(now);
     }

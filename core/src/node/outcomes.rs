@@ -5,7 +5,7 @@ use crate::api::{DisconnectReason, Event, PathChangeReason};
 use crate::id::PeerKey;
 use crate::limits;
 use crate::path::Route;
-use crate::peer::{PeerOutcome, Purpose};
+use crate::peer::{PeerOutcome, Purpose, Via};
 use crate::relay::server::Forward;
 use crate::time::Instant;
 use crate::wire::control::ControlMessage;
@@ -29,7 +29,7 @@ impl Node {
             }
             while let Some((route, mut datagram)) = self.relayed.pop_front() {
                 is_quiet = false;
-                self.handle_routed(now, route, &mut datagram);
+                self.handle_routed(now, Via { route, ecn: None }, &mut datagram);
             }
             if is_quiet {
                 break;

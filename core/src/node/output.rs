@@ -29,12 +29,14 @@ impl Node {
                     route: route @ Route::Direct(pair),
                     len,
                     segment_size,
+                    ecn,
                 }) => {
                     self.agenda.rotate();
                     self.last_sent_to = Some((key, route));
                     return Some(Transmit {
                         to: pair.remote,
                         from: pair.local,
+                        ecn,
                         len,
                         segment_size,
                     });
@@ -43,6 +45,7 @@ impl Node {
                     route: Route::Relay { relay, channel },
                     len,
                     segment_size,
+                    ..
                 }) => {
                     let inner = buffer.get(..len).unwrap_or_default();
                     for datagram in inner.chunks(segment_size.max(1)) {
@@ -73,6 +76,7 @@ impl Node {
                     return Some(Transmit {
                         to: pair.remote,
                         from: pair.local,
+                        ecn: None,
                         len,
                         segment_size: len,
                     });

@@ -7,6 +7,7 @@ use super::kept::Epoch;
 use super::outcome::PeerOutcome;
 use super::{Asker, Peer};
 use crate::api::{Answer, CandidateKind, DisconnectReason, Event, RequestId, RequestOutcome};
+use crate::ecn::EcnCodepoint;
 use crate::error::PeerMisbehaved;
 use crate::level::{Received, Violation};
 use crate::path::{Received as PathPacket, ResponseOutcome, Route};
@@ -59,12 +60,20 @@ fn accepted(received: Received) -> Result<(), Halt> {
     }
 }
 
+/// How a datagram came.
+#[derive(Clone, Copy)]
+pub(crate) struct Via {
+    pub(crate) route: Route,
+    /// Its mark, on the last direct hop; what a relay carries has none.
+    pub(crate) ecn: Option<EcnCodepoint>,
+}
+
 impl Peer {
     /// Takes a data packet for a session of this peer; it is opened in place.
     pub(crate) fn handle_packet(
         &mut self,
         now: Instant,
-        route: Route,
+        via: Via,
         index: u32,
         datagram: &mut [u8],
     ) -> PacketFate {
@@ -88,14 +97,14 @@ impl Peer {
         let Some(payload) = datagram.get(opened.payload.clone()) else {
             return PacketFate::Malformed;
         };
-        self.handle_opened(now, route, (index, opened.pn), payload, bytes)
+        self.handle_opened(now, via, (index, opened.pn), payload, bytes)
     }
 
     /// Applies a packet that a session has opened already.
     pub(crate) fn handle_opened(
         &mut self,
         now: Instant,
-        route: Route,
+        via: Via,
         (index, pn): (u32, u64),
         payload: &[u8],
         datagram_bytes: usize,
@@ -103,6 +112,7 @@ impl Peer {
         let Ok(summary) = summarize(payload) else {
             return PacketFate::Malformed;
         };
+        let route = via.route;
         self.sessions.on_opened(now, index);
         let is_newest = self.received.largest().is_none_or(|largest| pn > largest);
         if self.sessions.is_current(index) {
@@ -128,7 +138,8 @@ impl Peer {
         match self.apply_all(now, route, pn, payload) {
             // A packet that ended the association leaves nothing for the next one.
             Ok(()) if self.sessions.is_up() => {
-                self.received.on_packet(pn, summary.is_eliciting, now);
+                let elicits = summary.is_eliciting;
+                self.received.on_packet(pn, elicits, via.ecn, now);
                 if summary.is_urgent {
                     self.received.hasten_ack();
                 }
@@ -255,7 +266,13 @@ impl Peer {
     fn on_ack(&mut self, now: Instant, pn: u64, ack: &AckFrame<'_>) -> Result<(), Halt> {
         let delay = Duration::from_micros(ack.delay_us.min(1_000_000));
         let mut acks = core::mem::take(&mut self.acks);
+        let newest = self.recovery.largest_acked();
         let result = self.recovery.on_ack(ack.ranges(), delay, now, &mut acks);
+        // Acknowledgements may overtake each other: older counts say nothing (RFC 9000 §13.4.2.1).
+        if result.is_ok() && Some(ack.largest) > newest {
+            let counts = ack.ecn.unwrap_or_default();
+            self.recovery.on_ecn_counts(counts, &acks.acked, now);
+        }
         self.apply_acks(now, pn, &mut acks);
         self.acks = acks;
         result.map_err(|_| Halt::Misbehaved(PeerMisbehaved::AckOfUnsentPacket))

@@ -21,7 +21,7 @@ mod status;
 mod test_hooks;
 mod timeout;
 
-pub(crate) use input::PacketFate;
+pub(crate) use input::{PacketFate, Via};
 pub(crate) use outcome::{Asker, PeerOutcome, Purpose};
 pub(crate) use output::PeerTransmit;
 pub(crate) use rest::Resident;

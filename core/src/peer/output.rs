@@ -1,8 +1,10 @@
 //! What leaves for a peer, most urgent first: handshake datagrams, answers and probes on any path, a goodbye, what
 //! is relayed to the peer, and batches of data packets on the active path (protocol §7, §9).
 
+use super::packets::PacketKind;
 use super::{Peer, PeerOutcome};
 use crate::api::DisconnectReason;
+use crate::ecn::EcnCodepoint;
 use crate::limits;
 use crate::path::{PathKey, Route};
 use crate::recovery;
@@ -22,6 +24,8 @@ pub(crate) struct PeerTransmit {
     pub(crate) len: usize,
     /// Bytes of each but the last.
     pub(crate) segment_size: usize,
+    /// Mark of each.
+    pub(crate) ecn: Option<EcnCodepoint>,
 }
 
 impl PeerTransmit {
@@ -30,6 +34,7 @@ impl PeerTransmit {
             route,
             len,
             segment_size: len,
+            ecn: None,
         }
     }
 }
@@ -77,7 +82,7 @@ impl Peer {
             return Some(PeerTransmit::single(route, datagram.len()));
         }
         let path = self.paths.key_of(route)?;
-        let len = self.seal_with(now, path, buffer, true, |w, _| {
+        let len = self.seal_with(now, path, buffer, PacketKind::PLAIN, |w, _| {
             Frame::Ping.encode(w).is_ok()
         })?;
         Some(PeerTransmit::single(route, len))
@@ -123,7 +128,9 @@ impl Peer {
         frame: Frame<'_>,
     ) -> Option<PeerTransmit> {
         let path = self.paths.key_of(route).unwrap_or(PathKey(u32::MAX));
-        let len = self.seal_with(now, path, buffer, false, |w, _| frame.encode(w).is_ok())?;
+        let len = self.seal_with(now, path, buffer, PacketKind::SILENT, |w, _| {
+            frame.encode(w).is_ok()
+        })?;
         Some(PeerTransmit::single(route, len))
     }
 
@@ -165,7 +172,8 @@ impl Peer {
                 break;
             };
             let encode = |w: &mut Writer<'_>, _: &mut Content| frame.encode(w).is_ok();
-            let Some(packet_len) = self.seal_with(now, path, room, false, encode) else {
+            let Some(packet_len) = self.seal_with(now, path, room, PacketKind::SILENT, encode)
+            else {
                 break;
             };
             if segment_size != 0 && packet_len > segment_size {
@@ -183,6 +191,7 @@ impl Peer {
             route,
             len,
             segment_size,
+            ecn: None,
         })
     }
 
@@ -192,7 +201,7 @@ impl Peer {
         }
         let (path, route, size) = self.paths.poll_mtu_probe(now)?;
         let room = buffer.get_mut(..size)?;
-        let len = self.seal_with(now, path, room, true, |w, content| {
+        let len = self.seal_with(now, path, room, PacketKind::PLAIN, |w, content| {
             content.push(SentFrame::MtuProbe(size));
             Frame::Ping.encode(w).is_ok() && padding::fill(w, w.remaining()).is_ok()
         })?;
@@ -216,6 +225,10 @@ impl Peer {
         if budget_bytes == 0 {
             self.paced_until = budget.blocked_until;
         }
+        // A relay's own hops are not ours to mark. What elicits nothing tries no path.
+        let is_marked = route.is_direct()
+            && self.has_eliciting()
+            && self.recovery.marks(recovery::PathKey(path.0));
         let (mut len, mut segment_size) = (0, 0);
         for _ in 0..limits::BATCH_SEGMENTS {
             let Some(room) = buffer.get_mut(len..len + room_bytes) else {
@@ -223,7 +236,7 @@ impl Peer {
             };
             let is_probe = self.probes > 0;
             let may_elicit = is_probe || budget_bytes >= room_bytes as u64;
-            let Some(packet_len) = self.build_packet(now, path, room, may_elicit) else {
+            let Some(packet_len) = self.build_packet(now, path, room, may_elicit, is_marked) else {
                 break;
             };
             self.probes -= u32::from(is_probe);
@@ -241,6 +254,7 @@ impl Peer {
             route,
             len,
             segment_size,
+            ecn: is_marked.then_some(EcnCodepoint::Ect0),
         })
     }
 

@@ -4,6 +4,7 @@
 use smallvec::SmallVec;
 
 use super::Peer;
+use crate::ecn::EcnCounts;
 use crate::level::window::Pace;
 use crate::limits;
 use crate::path::PathKey;
@@ -25,7 +26,7 @@ impl Peer {
         self.received.ack_due(now) || self.has_eliciting()
     }
 
-    fn has_eliciting(&self) -> bool {
+    pub(super) fn has_eliciting(&self) -> bool {
         self.confirm_due
             || self.probes > 0
             || self.pings > 0
@@ -49,6 +50,7 @@ impl Peer {
         path: PathKey,
         room: &mut [u8],
         may_elicit: bool,
+        is_marked: bool,
     ) -> Option<usize> {
         let wants_echo = self.wants_echo();
         let elicits = may_elicit && (self.has_eliciting() || wants_echo);
@@ -63,10 +65,12 @@ impl Peer {
         );
         let mut controls = core::mem::take(&mut self.controls);
         let acks = self.received.ack_pending().then(|| self.ack_ranges(now));
+        let marks = self.received.marks();
+        let kind = PacketKind { elicits, is_marked };
         let mut used = Used::default();
-        let len = self.seal_with(now, path, room, elicits, |w, content| {
+        let len = self.seal_with(now, path, room, kind, |w, content| {
             if let Some((delay_us, ranges)) = &acks {
-                used.ack = write_ack(w, *delay_us, ranges, content);
+                used.ack = write_ack(w, *delay_us, ranges, marks.as_ref(), content);
             }
             if elicits {
                 used.pings = write_pings(w, pings, content);
@@ -132,7 +136,7 @@ impl Peer {
         now: Instant,
         path: PathKey,
         room: &mut [u8],
-        ack_eliciting: bool,
+        kind: PacketKind,
         fill: impl FnOnce(&mut Writer<'_>, &mut Content) -> bool,
     ) -> Option<usize> {
         let largest_acked = self.recovery.largest_acked();
@@ -159,11 +163,34 @@ impl Peer {
             at: now,
             bytes: u32::try_from(len).ok()?,
             path: recovery::PathKey(path.0),
-            ack_eliciting,
+            ack_eliciting: kind.elicits,
+            is_marked: kind.is_marked,
             frames,
         });
         Some(len)
     }
+}
+
+/// How a packet leaves.
+#[derive(Clone, Copy)]
+pub(super) struct PacketKind {
+    /// It is to be acknowledged.
+    pub(super) elicits: bool,
+    /// With the mark ECT(0).
+    pub(super) is_marked: bool,
+}
+
+impl PacketKind {
+    /// Not to be acknowledged.
+    pub(super) const SILENT: Self = Self {
+        elicits: false,
+        is_marked: false,
+    };
+    /// To be acknowledged, not marked.
+    pub(super) const PLAIN: Self = Self {
+        elicits: true,
+        is_marked: false,
+    };
 }
 
 /// What a packet took along that is counted outside of the levels.
@@ -180,12 +207,13 @@ fn write_ack(
     w: &mut Writer<'_>,
     delay_us: u64,
     ranges: &[ack::Range],
+    marks: Option<&EcnCounts>,
     content: &mut Content,
 ) -> bool {
     let Some((_, largest)) = ranges.first() else {
         return false;
     };
-    let written = ack::encode_ranges(w, delay_us, ranges).is_ok();
+    let written = ack::encode_ranges(w, delay_us, ranges, marks).is_ok();
     if written {
         content.push(SentFrame::Ack { largest: *largest });
     }

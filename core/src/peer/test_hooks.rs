@@ -1,6 +1,7 @@
 //! What only tests may do: make a peer that breaks the rules, and look at what another could make grow.
 
 use super::Peer;
+use super::packets::PacketKind;
 use crate::api::ControllerKind;
 use crate::path::Route;
 use crate::time::Instant;
@@ -13,7 +14,7 @@ impl Peer {
     pub(crate) fn seal_raw(&mut self, now: Instant, frames: &[u8]) -> Option<(Route, Vec<u8>)> {
         let (path, route) = self.paths.active()?;
         let mut buffer = vec![0; frames.len() + 64 + FRONT_BYTES];
-        let len = self.seal_with(now, path, &mut buffer, false, |w, _| {
+        let len = self.seal_with(now, path, &mut buffer, PacketKind::SILENT, |w, _| {
             // Padding in front, so that none is added behind, where it would complete a frame that is cut.
             padding::fill(w, FRONT_BYTES).is_ok() && w.put_bytes(frames).is_ok()
         })?;

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Command, MessageId, NodeConfig, StreamId};
+use crate::api::{Command, EcnCodepoint, MessageId, NodeConfig, StreamId};
 use crate::id::NodeId;
 use crate::time::Instant;
 
 /// Version of the format; another one is refused.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,8 +43,9 @@ pub(super) struct Mark {
 pub(super) enum Input<'a> {
     Batch {
         from: SocketAddr,
-        #[serde(default)]
         to: Option<IpAddr>,
+        #[serde(default)]
+        ecn: Option<EcnCodepoint>,
         segment_size: u64,
         #[serde(with = "crate::id::as_text")]
         bytes: Cow<'a, [u8]>,

@@ -153,6 +153,7 @@ impl<E: Engine, W: Write> Engine for Recorder<E, W> {
         let input = Input::Batch {
             from: arrival.from,
             to: arrival.to,
+            ecn: arrival.ecn,
             segment_size: arrival.segment_size as u64,
             bytes: Cow::Borrowed(&*arrival.bytes),
         };

@@ -197,12 +197,14 @@ impl<E: Engine> Player<E> {
             Input::Batch {
                 from,
                 to,
+                ecn,
                 segment_size,
                 bytes,
             } => {
                 let arrival = Arrival {
                     from,
                     to,
+                    ecn,
                     segment_size: size(segment_size),
                     bytes: &mut bytes.into_owned(),
                 };

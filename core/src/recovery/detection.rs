@@ -4,6 +4,7 @@
 //! protocol §7.
 
 use super::congestion::{ControllerKind, initial_window};
+use super::ecn::HeardCounts;
 use super::ledger::Ledger;
 use super::numbers::PacketNumbers;
 use super::outcome::{
@@ -13,6 +14,7 @@ use super::outcome::{
 use super::path_recovery::{PathRecovery, PathStats};
 use super::rtt::Rtt;
 use super::spurious::LossNotes;
+use crate::ecn::EcnCounts;
 use crate::limits;
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
@@ -27,6 +29,7 @@ pub(crate) struct Recovery<F> {
     notes: LossNotes,
     paths: Vec<PathRecovery>,
     kind: ControllerKind,
+    heard: HeardCounts,
 }
 
 impl<F> Recovery<F> {
@@ -39,6 +42,7 @@ impl<F> Recovery<F> {
             notes: LossNotes::new(),
             paths: Vec::new(),
             kind,
+            heard: HeardCounts::new(),
         }
     }
 
@@ -60,11 +64,14 @@ impl<F> Recovery<F> {
     pub(crate) fn on_packet_sent(&mut self, packet: SentPacket<F>) {
         let path = open(&mut self.paths, self.kind, packet.path, packet.at);
         let Some(path) = path else { return };
+        if packet.is_marked {
+            self.heard.on_marked();
+        }
         if !packet.ack_eliciting {
             path.on_unrecorded_sent(packet.bytes);
             return;
         }
-        let meta = path.on_sent(packet.pn, packet.bytes, packet.at);
+        let meta = path.on_sent(packet.pn, packet.bytes, packet.is_marked, packet.at);
         self.ledger.push(meta, packet.frames);
     }
 
@@ -120,10 +127,7 @@ impl<F> Recovery<F> {
         for path in &mut self.paths {
             let of_path = sample.filter(|(key, _)| *key == path.key);
             let measured = of_path.map(|(_, rtt)| (rtt, ack_delay));
-            if let Some(bytes) = path.apply_acks(measured, now) {
-                let path = path.key;
-                outcome.acked.push(PathAcked { path, bytes });
-            }
+            outcome.acked.extend(path.apply_acks(measured, now));
         }
         let acked = &outcome.acked;
         let touched = |key| acked.iter().any(|a| a.path == key);
@@ -183,12 +187,29 @@ impl<F> Recovery<F> {
         }
     }
 
-    /// Tells that the acknowledgement just applied counts more packets marked "congestion experienced" on a path than
-    /// any before (RFC 9002 §7.1).
-    #[allow(dead_code)] // for whoever reads ECN counts out of acknowledgements
-    pub(crate) fn on_ecn_ce(&mut self, path: PathKey, now: Instant) {
-        if let Some(path) = find(&mut self.paths, path) {
-            path.on_ecn_ce(now);
+    /// Whether the next packets of a path are to leave with the mark ECT(0).
+    pub(crate) fn marks(&self, path: PathKey) -> bool {
+        self.heard.may_mark() && self.path(path).is_none_or(PathRecovery::marks)
+    }
+
+    /// Takes the counts of marks of the acknowledgement just applied, which was newer than all before and had `acked`
+    /// as its outcome; one without counts says zero.
+    pub(crate) fn on_ecn_counts(&mut self, counts: EcnCounts, acked: &[PathAcked], now: Instant) {
+        let marked = || acked.iter().filter(|a| a.marked > 0);
+        let packets = match (marked().count(), self.heard.may_mark()) {
+            // What came late is shown by the next counts.
+            (0, true) => return,
+            (1, _) => marked().map(|a| a.marked).sum(),
+            _ => 0,
+        };
+        let congested = self.heard.on_counts(counts, packets);
+        for path in marked() {
+            let Some(path) = find(&mut self.paths, path.path) else {
+                continue;
+            };
+            if path.on_marks_counted(congested.is_some()) && congested > Some(0) {
+                path.on_ecn_ce(now);
+            }
         }
     }
 
@@ -299,6 +320,7 @@ impl<F> Recovery<F> {
     }
 
     pub(super) fn go_on(&mut self, at: (u64, Option<u64>, u64), largest_acked: Option<u64>) {
+        self.heard = HeardCounts::after_rest();
         self.numbers = PacketNumbers::at(at, largest_acked);
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Meta {
     /// Number among the recorded packets of its path.
     pub(super) sequence: u64,
     pub(super) path: PathKey,
+    /// It left with the mark ECT(0).
+    pub(super) is_marked: bool,
 }
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Acknowledgement, loss detection, congestion control and pacing (protocol §7): RFC 9002 with one
+//! Acknowledgement, loss detection, congestion control and pacing (protocol §7.1): RFC 9002 with one
 //! packet-number space for an association and with round-trip time and congestion kept for each
 //! path.
 //!
@@ -22,6 +22,7 @@
 
 pub(crate) mod congestion;
 mod detection;
+mod ecn;
 mod ledger;
 mod numbers;
 mod outcome;

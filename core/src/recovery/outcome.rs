@@ -25,6 +25,8 @@ pub(crate) struct SentPacket<F> {
     /// Whether it carries an ack-eliciting frame (protocol §5); others are counted but not
     /// recorded.
     pub ack_eliciting: bool,
+    /// Whether it left with the mark ECT(0).
+    pub is_marked: bool,
     /// What it carried, to be handed back once; dropped at once where the packet elicits no
     /// acknowledgement.
     pub frames: F,
@@ -63,6 +65,8 @@ pub(crate) struct PathAcked {
     pub path: PathKey,
     /// Newly acknowledged bytes.
     pub bytes: u64,
+    /// How many of the packets left with the mark ECT(0).
+    pub marked: u64,
 }
 
 /// What follows from an acknowledgement.

@@ -8,8 +8,9 @@ use core::cmp::{max, min};
 use super::congestion::{
     self, AckSample, AckedPacket, Controller, ControllerKind, LostPacket, SentState,
 };
+use super::ecn::PathEcn;
 use super::ledger::Meta;
-use super::outcome::{PathKey, SendBudget};
+use super::outcome::{PathAcked, PathKey, SendBudget};
 use super::pacer::Pacer;
 use super::rtt::{GRANULARITY, Rtt};
 use super::spurious::LossNote;
@@ -59,6 +60,7 @@ pub(crate) struct PathStats {
 #[derive(Clone, Copy, Debug, Default)]
 struct AckBatch {
     bytes: u64,
+    marked: u64,
     newest: Option<Meta>,
     rtt_sampled: bool,
 }
@@ -112,6 +114,7 @@ pub(super) struct PathRecovery {
     losses: LossBatch,
     /// Losses of the current congestion event that are not known to be spurious.
     event_losses: u64,
+    ecn: PathEcn,
     stats: PathStats,
 }
 
@@ -159,6 +162,7 @@ impl PathRecovery {
             acks: AckBatch::default(),
             losses: LossBatch::default(),
             event_losses: 0,
+            ecn: PathEcn::new(),
             stats: PathStats::default(),
         }
     }
@@ -201,7 +205,10 @@ impl PathRecovery {
     }
 
     /// Notes a packet that elicits an acknowledgement and gives the facts to record.
-    pub(super) fn on_sent(&mut self, pn: u64, bytes: u32, now: Instant) -> Meta {
+    pub(super) fn on_sent(&mut self, pn: u64, bytes: u32, is_marked: bool, now: Instant) -> Meta {
+        if is_marked {
+            self.ecn.on_marked();
+        }
         self.on_unrecorded_sent(bytes);
         let size = u64::from(bytes);
         if self.outstanding == 0 {
@@ -233,6 +240,7 @@ impl PathRecovery {
             sent,
             sequence,
             path: self.key,
+            is_marked,
         }
     }
 
@@ -241,6 +249,7 @@ impl PathRecovery {
         let size = u64::from(meta.sent.bytes);
         self.leave(size);
         self.acks.bytes += size;
+        self.acks.marked += u64::from(meta.is_marked);
         self.stats.delivered_packets += 1;
         self.stats.delivered_bytes += size;
         self.controller.on_packet_acked(&AckedPacket {
@@ -258,13 +267,13 @@ impl PathRecovery {
 
     /// Takes what a batch of [`Self::on_delivered`] says about time and order, before losses are
     /// looked for. `rtt_sample` is the sample with the peer's delay, where the acknowledgement gave
-    /// one for this path. Gives the bytes that the batch acknowledged, or `None` where there were
+    /// one for this path. Gives what the batch acknowledged, or `None` where there was
     /// none.
     pub(super) fn apply_acks(
         &mut self,
         rtt_sample: Option<(Duration, Duration)>,
         now: Instant,
-    ) -> Option<u64> {
+    ) -> Option<PathAcked> {
         let newest = self.acks.newest?;
         if let Some((sample, ack_delay)) = rtt_sample {
             self.rtt.on_sample(sample, ack_delay);
@@ -273,7 +282,11 @@ impl PathRecovery {
         }
         self.largest_acked = max(self.largest_acked, Some((newest.sent.pn, newest.sequence)));
         self.pto_count = 0;
-        Some(self.acks.bytes)
+        Some(PathAcked {
+            path: self.key,
+            bytes: self.acks.bytes,
+            marked: self.acks.marked,
+        })
     }
 
     /// Ends the batch: tells the controller, after the losses (RFC 9002 §A.7), so that an
@@ -417,6 +430,16 @@ impl PathRecovery {
             return;
         }
         self.app_limited_until_bytes = max(self.stats.delivered_bytes + self.in_flight_bytes, 1);
+    }
+
+    /// Whether packets of this path are to leave with a mark.
+    pub(super) fn marks(&self) -> bool {
+        self.ecn.marks()
+    }
+
+    /// Notes that marked packets were acknowledged, and counted rightly or not; says whether marks of congestion count.
+    pub(super) fn on_marks_counted(&mut self, is_right: bool) -> bool {
+        self.ecn.on_counted(is_right)
     }
 
     /// Notes that the newest acknowledgement told of marked packets.

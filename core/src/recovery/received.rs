@@ -3,6 +3,7 @@
 //! whether one is due, its ranges and its delay. The newest range is held beside the list of older
 //! ones: orderly traffic only moves one number and holds no heap memory.
 
+use crate::ecn::{EcnCodepoint, EcnCounts};
 use crate::limits;
 use crate::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ pub(crate) struct ReceivedPackets {
     eliciting: u32,
     at_once: bool,
     due_at: Option<Instant>,
+    marks: EcnCounts,
 }
 
 impl ReceivedPackets {
@@ -51,22 +53,42 @@ impl ReceivedPackets {
             eliciting: 0,
             at_once: false,
             due_at: None,
+            marks: EcnCounts {
+                ect0: 0,
+                ect1: 0,
+                ce: 0,
+            },
         }
     }
 
     /// Goes on behind the largest number that was received before; what is older is known, or lost for good.
-    pub(super) fn go_on(largest: Option<u64>) -> Self {
+    pub(super) fn go_on(largest: Option<u64>, marks: EcnCounts) -> Self {
         Self {
+            marks,
             newest: largest.map(|pn| Range { start: pn, end: pn }),
             floor: largest.unwrap_or(0),
             ..Self::new()
         }
     }
 
-    /// Notes an authentic packet; one that is known already changes nothing.
-    pub(crate) fn on_packet(&mut self, pn: u64, ack_eliciting: bool, now: Instant) {
+    /// Notes an authentic packet and its mark; one that is known already changes nothing.
+    pub(crate) fn on_packet(
+        &mut self,
+        pn: u64,
+        ack_eliciting: bool,
+        mark: Option<EcnCodepoint>,
+        now: Instant,
+    ) {
         let place = self.insert(pn, now);
-        if !ack_eliciting || matches!(place, Place::Known) {
+        if matches!(place, Place::Known) {
+            return;
+        }
+        if let Some(mark) = mark {
+            self.marks.add(mark);
+            // Congestion is told at once (RFC 9000 §13.2.1).
+            self.at_once |= mark == EcnCodepoint::Ce && ack_eliciting;
+        }
+        if !ack_eliciting {
             return;
         }
         self.eliciting = self.eliciting.saturating_add(1);
@@ -118,6 +140,11 @@ impl ReceivedPackets {
             .iter()
             .chain(self.older.iter().rev())
             .map(|range| (range.start, range.end))
+    }
+
+    /// How many packets came with each mark; `None` where none did.
+    pub(crate) fn marks(&self) -> Option<EcnCounts> {
+        Some(self.marks).filter(|marks| !marks.is_empty())
     }
 
     /// How many ranges [`Self::ranges`] yields.
@@ -253,7 +280,7 @@ mod tests {
     fn after(numbers: &[u64]) -> ReceivedPackets {
         let mut received = ReceivedPackets::new();
         for pn in numbers {
-            received.on_packet(*pn, true, at(0));
+            received.on_packet(*pn, true, None, at(0));
         }
         received
     }
@@ -268,7 +295,7 @@ mod tests {
         assert!(!received.ack_due(at(9)));
         assert_eq!(received.next_timeout(), Some(at(10)));
         assert!(received.ack_due(at(10)));
-        received.on_packet(1, true, at(3));
+        received.on_packet(1, true, None, at(3));
         assert!(received.ack_due(at(3)));
         assert!(received.next_timeout().is_some_and(|due| due <= at(3)));
         received.on_ack_sent(at(4));
@@ -280,7 +307,7 @@ mod tests {
     fn packets_that_elicit_nothing_are_listed_but_call_for_nothing() {
         let mut received = ReceivedPackets::new();
         for pn in 0..10 {
-            received.on_packet(pn, false, at(0));
+            received.on_packet(pn, false, None, at(0));
         }
         assert!(!received.ack_due(at(1_000)) && !received.ack_pending());
         assert_eq!(ranges(&received), [(0, 9)]);
@@ -290,12 +317,30 @@ mod tests {
     fn a_gap_and_its_filling_are_acknowledged_at_once() {
         let mut received = after(&[0, 1]);
         received.on_ack_sent(at(0));
-        received.on_packet(3, true, at(1));
+        received.on_packet(3, true, None, at(1));
         assert!(received.ack_due(at(1)), "a gap opened");
         received.on_ack_sent(at(1));
-        received.on_packet(2, true, at(2));
+        received.on_packet(2, true, None, at(2));
         assert!(received.ack_due(at(2)), "the gap closed");
         assert_eq!(ranges(&received), [(0, 3)]);
+    }
+
+    #[test]
+    fn marks_are_counted_once_and_congestion_is_told_at_once() {
+        let mut received = after(&[0]);
+        assert_eq!(received.marks(), None);
+        received.on_ack_sent(at(0));
+        for mark in [EcnCodepoint::Ce, EcnCodepoint::Ect0] {
+            received.on_packet(1, true, Some(mark), at(1));
+        }
+        assert!(received.ack_due(at(1)));
+        received.on_packet(2, false, Some(EcnCodepoint::Ect0), at(1));
+        let counts = EcnCounts {
+            ect0: 1,
+            ect1: 0,
+            ce: 1,
+        };
+        assert_eq!(received.marks(), Some(counts));
     }
 
     #[test]
@@ -303,7 +348,7 @@ mod tests {
         let mut received = after(&[0, 1, 2, 5]);
         received.on_ack_sent(at(0));
         for pn in [0, 2, 5] {
-            received.on_packet(pn, true, at(1));
+            received.on_packet(pn, true, None, at(1));
         }
         assert!(!received.ack_pending());
         assert_eq!(ranges(&received), [(5, 5), (0, 2)]);
@@ -314,10 +359,10 @@ mod tests {
         let mut received = ReceivedPackets::new();
         received.set_ack_threshold(16);
         for pn in 0..15 {
-            received.on_packet(pn, true, at(0));
+            received.on_packet(pn, true, None, at(0));
         }
         assert!(!received.ack_due(at(0)));
-        received.on_packet(15, true, at(0));
+        received.on_packet(15, true, None, at(0));
         assert!(received.ack_due(at(0)));
     }
 
@@ -328,7 +373,7 @@ mod tests {
         assert_eq!(received.range_count(), limits::ACK_RANGES);
         assert_eq!(ranges(&received).first(), Some(&(398, 398)));
         received.on_ack_sent(at(0));
-        received.on_packet(0, true, at(0));
+        received.on_packet(0, true, None, at(0));
         assert!(!received.ack_pending(), "forgotten numbers count as known");
     }
 
@@ -338,7 +383,7 @@ mod tests {
         received.on_ack_of_ack(5);
         assert_eq!(ranges(&received), [(8, 8), (4, 6)]);
         received.on_ack_sent(at(0));
-        received.on_packet(1, true, at(0));
+        received.on_packet(1, true, None, at(0));
         assert_eq!(ranges(&received), [(8, 8), (4, 6)]);
     }
 

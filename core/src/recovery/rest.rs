@@ -10,6 +10,7 @@ use super::outcome::PathKey;
 use super::received::ReceivedPackets;
 use super::rtt::Rtt;
 use super::{PathStats, Recovery};
+use crate::ecn::EcnCounts;
 use crate::time::{Duration, Instant, Sparse};
 
 /// Both directions of one association's packets at rest.
@@ -19,9 +20,12 @@ pub(crate) struct RecoveryAtRest {
     largest_acked: Sparse,
     largest_received: Sparse,
     /// How far the next number that is left out lies ahead; zero where that is not drawn yet.
-    skip_in: u32,
-    gap: u32,
+    skip_in: u16,
+    /// Gaps are short (`numbers`).
+    gap: u16,
     rtt: RttAtRest,
+    /// Packets received with ECT(0) and CE: the peer goes on to compare. Nobody rightly sends the third mark.
+    marks: [u32; 2],
 }
 
 /// A round-trip time, microseconds each; no minimum before the first sample.
@@ -38,15 +42,21 @@ impl<F> Recovery<F> {
         if !self.is_idle() || received.ack_pending() {
             return None;
         }
+        let marks = received.marks().unwrap_or_default();
+        let marks = [
+            u32::try_from(marks.ect0).ok()?,
+            u32::try_from(marks.ce).ok()?,
+        ];
         let (next_pn, skip_at, gap) = self.numbers().position();
         let skip_in = skip_at.map_or(0, |at| at.saturating_sub(next_pn).max(1));
         Some(RecoveryAtRest {
             next_pn,
             largest_acked: Sparse::of(self.largest_acked()),
             largest_received: Sparse::of(received.largest()),
-            skip_in: u32::try_from(skip_in).unwrap_or(u32::MAX),
-            gap: u32::try_from(gap).unwrap_or(u32::MAX),
+            skip_in: u16::try_from(skip_in).unwrap_or(u16::MAX),
+            gap: u16::try_from(gap).unwrap_or(u16::MAX),
             rtt: RttAtRest::of(self.rtt(path)),
+            marks,
         })
     }
 
@@ -79,7 +89,10 @@ impl RecoveryAtRest {
         let position = (self.next_pn, skip_at, u64::from(self.gap));
         recovery.go_on(position, self.largest_acked.get());
         recovery.open_path(path, self.rtt.rtt(), mtu, now);
-        (recovery, ReceivedPackets::go_on(self.largest_received()))
+        let [ect0, ce] = self.marks.map(u64::from);
+        let marks = EcnCounts { ect0, ect1: 0, ce };
+        let received = ReceivedPackets::go_on(self.largest_received(), marks);
+        (recovery, received)
     }
 }
 

@@ -6,7 +6,8 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use p2p_core::api::{
-    Accepted, Answer, ApiMisuse, ChannelId, Command, Effect, Event, MessageId, StreamId, StreamRead,
+    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, EcnCodepoint, Effect, Event,
+    MessageId, StreamId, StreamRead,
 };
 use p2p_core::id::NodeId;
 use p2p_core::limits;
@@ -31,8 +32,8 @@ impl World {
         &mut self,
         host: usize,
         from_stranger: bool,
-        from: SocketAddr,
-        to: SocketAddr,
+        (from, to): (SocketAddr, SocketAddr),
+        ecn: Option<EcnCodepoint>,
         mut bytes: Vec<u8>,
     ) {
         let receiver = &mut self.hosts[host];
@@ -47,6 +48,7 @@ impl World {
                     from_stranger,
                     from,
                     to,
+                    ecn,
                     bytes,
                 });
             }
@@ -67,7 +69,14 @@ impl World {
         }
         let now = receiver.clock.local(self.now);
         if let Some(engine) = &mut receiver.engine {
-            engine.handle_datagram(now, from, &mut bytes);
+            let arrival = Arrival {
+                from,
+                to: None,
+                ecn,
+                segment_size: usize::MAX,
+                bytes: &mut bytes,
+            };
+            engine.handle_arrival(now, arrival);
             self.drive(host);
         }
         self.recycle(bytes);
@@ -90,7 +99,7 @@ impl World {
     pub(super) fn on_resumed(&mut self, host: usize) {
         self.hosts[host].paused = false;
         while let Some(w) = self.hosts[host].backlog.pop_front() {
-            self.on_arrived(host, w.from_stranger, w.from, w.to, w.bytes);
+            self.on_arrived(host, w.from_stranger, (w.from, w.to), w.ecn, w.bytes);
         }
         self.on_timer(host);
     }
@@ -146,7 +155,7 @@ impl World {
                 if datagram.len() > limits::MAX_DATAGRAM_BYTES {
                     self.violations.push(format!("too large: {t:?}"));
                 }
-                self.send(host, t.to, datagram);
+                self.send(host, t.to, t.ecn, datagram);
             }
             count += segments;
             if count > DATAGRAMS_PER_INPUT_MAX {

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, VecDeque};
 
-use p2p_core::api::NodeConfig;
+use p2p_core::api::{EcnCodepoint, NodeConfig};
 use p2p_core::id::NodeId;
 use p2p_core::limits;
 use p2p_core::time::Instant;
@@ -45,6 +45,7 @@ pub(crate) struct Waiting {
     pub from_stranger: bool,
     pub from: SocketAddr,
     pub to: SocketAddr,
+    pub ecn: Option<EcnCodepoint>,
     pub bytes: Vec<u8>,
 }
 

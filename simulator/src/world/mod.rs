@@ -19,7 +19,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use p2p_core::api::RequestId;
+use p2p_core::api::{EcnCodepoint, RequestId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
@@ -65,6 +65,7 @@ enum Occurrence {
         lan: LanId,
         from: SocketAddr,
         to: SocketAddr,
+        ecn: Option<EcnCodepoint>,
         bytes: Vec<u8>,
     },
     /// A datagram has crossed its receiver's link.
@@ -73,6 +74,7 @@ enum Occurrence {
         from_stranger: bool,
         from: SocketAddr,
         to: SocketAddr,
+        ecn: Option<EcnCodepoint>,
         bytes: Vec<u8>,
     },
     /// A host's timer fires.
@@ -275,6 +277,7 @@ impl World {
             lan: topology::INTERNET,
             from,
             to,
+            ecn: None,
             bytes,
         };
         self.schedule(self.now, crossed);
@@ -345,15 +348,17 @@ impl World {
                 lan,
                 from,
                 to,
+                ecn,
                 bytes,
-            } => self.on_crossed(origin, lan, from, to, bytes),
+            } => self.on_crossed(origin, lan, (from, to), ecn, bytes),
             Occurrence::Arrived {
                 host,
                 from_stranger,
                 from,
                 to,
+                ecn,
                 bytes,
-            } => self.on_arrived(host, from_stranger, from, to, bytes),
+            } => self.on_arrived(host, from_stranger, (from, to), ecn, bytes),
             Occurrence::Timer { host } => self.on_timer(host),
             Occurrence::Resumed { host } => self.on_resumed(host),
             Occurrence::Answer {
@@ -371,7 +376,7 @@ impl World {
     }
 
     /// Puts a datagram of a host on its link.
-    fn send(&mut self, origin: usize, to: SocketAddr, datagram: &[u8]) {
+    fn send(&mut self, origin: usize, to: SocketAddr, ecn: Option<EcnCodepoint>, datagram: &[u8]) {
         let mut bytes = self.pool.pop().unwrap_or_default();
         bytes.clear();
         bytes.extend_from_slice(datagram);
@@ -383,6 +388,7 @@ impl World {
         if let Err(violation) = host.on_sent_to(to, datagram.len()) {
             self.violations.push(violation);
         }
+        let ecn = host.up.mark(self.now, ecn);
         let arrivals = host.up.carry(self.now, &mut bytes);
         let [first, second] = arrivals;
         if let Some(at) = second {
@@ -395,6 +401,7 @@ impl World {
                     lan,
                     from,
                     to,
+                    ecn,
                     bytes,
                 },
             );
@@ -408,6 +415,7 @@ impl World {
             lan,
             from,
             to,
+            ecn,
             bytes,
         };
         self.schedule(at, crossed);
@@ -417,8 +425,8 @@ impl World {
         &mut self,
         origin: Option<usize>,
         lan: LanId,
-        from: SocketAddr,
-        to: SocketAddr,
+        (from, to): (SocketAddr, SocketAddr),
+        ecn: Option<EcnCodepoint>,
         mut bytes: Vec<u8>,
     ) {
         let landing = self.topology.route(self.now, lan, from, to).filter(|l| {
@@ -439,12 +447,15 @@ impl World {
             Some(_) if from_stranger => self.fired.note(Fault::Garbage),
             Some(_) => {}
         }
-        let arrivals = self.hosts[landing.host].down.carry(self.now, &mut bytes);
+        let down = &mut self.hosts[landing.host].down;
+        let ecn = down.mark(self.now, ecn);
+        let arrivals = down.carry(self.now, &mut bytes);
         let arrived = |bytes| Occurrence::Arrived {
             host: landing.host,
             from_stranger,
             from: landing.from,
             to: landing.to,
+            ecn,
             bytes,
         };
         let [first, second] = arrivals;

@@ -303,7 +303,7 @@ impl World {
 
     /// Sends any bytes from a host's address, past its engine.
     pub fn send_raw(&mut self, from: Who, to: SocketAddr, bytes: &[u8]) {
-        self.send(from.0, to, bytes);
+        self.send(from.0, to, None, bytes);
     }
 
     /// Hands bytes straight to a host as if its link had just delivered them from `from`, a
@@ -314,6 +314,7 @@ impl World {
             from_stranger: true,
             from,
             to: self.address(to),
+            ecn: None,
             bytes,
         };
         self.schedule(self.now, arrived);

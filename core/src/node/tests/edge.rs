@@ -49,6 +49,7 @@ impl Net {
             let arrival = Arrival {
                 from: datagram.from,
                 to: Some(ASKED),
+                ecn: None,
                 segment_size: datagram.bytes.len(),
                 bytes: &mut datagram.bytes,
             };

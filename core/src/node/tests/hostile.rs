@@ -78,7 +78,7 @@ fn every_broken_rule_ends_that_connection_alone() {
     let own = u64::from(ada > ben);
     let mut unsent = vec![0; 64];
     let mut writer = Writer::new(&mut unsent);
-    ack::encode_ranges(&mut writer, 0, &[(900_000, 900_000)]).expect("room");
+    ack::encode_ranges(&mut writer, 0, &[(900_000, 900_000)], None).expect("room");
     let len = writer.len();
     unsent.truncate(len);
     let window = limits::STREAM_WINDOW_BYTES;

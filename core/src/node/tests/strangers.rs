@@ -185,7 +185,8 @@ fn calls_through_a_relay_have_a_budget_too() {
             relay: relay.0,
             channel,
         };
-        net.node(3).handle_routed(now, route, &mut bytes);
+        net.node(3)
+            .handle_routed(now, crate::peer::Via { route, ecn: None }, &mut bytes);
         net.node(3).settle(now);
     }
     let computed = net.node(3).door.computed() - before;

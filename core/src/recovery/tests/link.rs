@@ -109,7 +109,7 @@ impl World {
     fn handle(&mut self, arrival: Arrival) {
         match arrival {
             Arrival::Packet(pn) => {
-                self.received.on_packet(pn, true, self.now);
+                self.received.on_packet(pn, true, None, self.now);
                 let second = self.now.saturating_since(at(0)).as_secs() as usize;
                 self.totals.arrived_bytes.resize(second + 1, 0);
                 self.totals.arrived_bytes[second] += u64::from(SIZE);

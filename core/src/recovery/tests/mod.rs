@@ -2,12 +2,14 @@
 //! modelled link.
 
 mod link;
+mod marks;
 mod properties;
 mod samples;
 
 use super::congestion::{ControllerKind, initial_window};
 use super::outcome::{AckOfUnsent, SendBudget};
 use super::*;
+use crate::ecn::EcnCounts;
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 
@@ -46,6 +48,10 @@ impl Bench {
     }
 
     fn send(&mut self, path: PathKey, now: Instant) -> u64 {
+        self.send_with(path, now, false)
+    }
+
+    fn send_with(&mut self, path: PathKey, now: Instant, is_marked: bool) -> u64 {
         let pn = self.recovery.next_packet_number(&mut self.rng);
         self.recovery.on_packet_sent(SentPacket {
             pn,
@@ -53,9 +59,27 @@ impl Bench {
             bytes: SIZE,
             path,
             ack_eliciting: true,
+            is_marked,
             frames: pn,
         });
         pn
+    }
+
+    /// Sends packets as the engine does: marked as long as the path may be.
+    fn send_marked(&mut self, count: usize, path: PathKey, now: Instant) -> Vec<u64> {
+        let mut send = |_| {
+            let is_marked = self.recovery.marks(path);
+            self.send_with(path, now, is_marked)
+        };
+        (0..count).map(&mut send).collect()
+    }
+
+    /// Acknowledges single packets, and counts so many ECT(0) and CE in all.
+    fn ack_counting(&mut self, numbers: &[u64], (ect0, ce): (u64, u64), now: Instant) {
+        self.ack(numbers, now);
+        let counts = EcnCounts { ect0, ect1: 0, ce };
+        self.recovery
+            .on_ecn_counts(counts, &self.outcome.acked, now);
     }
 
     fn send_many(&mut self, count: usize, path: PathKey, now: Instant) -> Vec<u64> {
@@ -267,6 +291,7 @@ fn packets_that_elicit_nothing_are_counted_and_forgotten() {
             bytes: SIZE,
             path: A,
             ack_eliciting: false,
+            is_marked: false,
             frames: pn,
         });
     }

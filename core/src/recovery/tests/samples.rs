@@ -236,10 +236,8 @@ fn rate_and_quantum_of_the_controller_hold() {
 #[test]
 fn a_mark_is_told_with_the_time_at_which_the_newest_packet_left() {
     let (mut bench, notes) = watched();
-    let sent = bench.send_many(2, A, at(5));
-    bench.ack(&sent, at(45));
-    bench.recovery.on_ecn_ce(A, at(45));
-    bench.recovery.on_ecn_ce(B, at(45));
+    let sent = bench.send_marked(2, A, at(5));
+    bench.ack_counting(&sent, (1, 1), at(45));
     assert_eq!(notes.lock().unwrap().marks, [at(5)]);
     assert_eq!(bench.recovery.stats(A).unwrap().congestion_events, 1);
 }
@@ -248,13 +246,12 @@ fn a_mark_is_told_with_the_time_at_which_the_newest_packet_left() {
 fn a_mark_shrinks_the_window_of_either_controller_once_a_round_trip() {
     for (kind, tenths) in [(ControllerKind::Cubic, 85), (ControllerKind::NewReno, 80)] {
         let mut bench = Bench::with(kind);
-        let sent = bench.send_many(4, A, at(0));
-        bench.ack(&sent[..2], at(40));
-        let before = bench.recovery.window(A);
-        bench.recovery.on_ecn_ce(A, at(40));
-        bench.ack(&sent[2..], at(41));
-        bench.recovery.on_ecn_ce(A, at(41));
-        let expected = before * tenths / 100;
+        let mut unmarked = Bench::with(kind);
+        let [sent, other] = [&mut bench, &mut unmarked].map(|b| b.send_marked(4, A, at(0)));
+        unmarked.ack_counting(&other[..2], (2, 0), at(40));
+        bench.ack_counting(&sent[..2], (0, 2), at(40));
+        bench.ack_counting(&sent[2..], (0, 4), at(41));
+        let expected = unmarked.recovery.window(A) * tenths / 100;
         assert!(bench.recovery.window(A).abs_diff(expected) <= 1, "{kind:?}");
     }
 }

@@ -1,16 +1,19 @@
-//! ACK (protocol §5, §7; RFC 9000 §19.3): which packets arrived, newest first.
+//! ACK and ACK_ECN (protocol §5, §7; RFC 9000 §19.3): which packets arrived, newest first, and with which marks.
 //!
 //! Ranges are pairs (smallest, largest), both inclusive, in descending order with at least one
 //! packet missing between two. The whole frame is checked when it is decoded (no range below packet
 //! 0, at most [`limits::ACK_RANGES`]), so that [`AckFrame::ranges`] cannot fail and holds no
 //! memory.
 
+use crate::ecn::EcnCounts;
 use crate::error::{DecodeError, DecodeErrorKind};
 use crate::limits;
 use crate::wire::{NoRoom, Reader, Writer, varint_len};
 
 /// Type byte of ACK.
 pub(crate) const TYPE: u8 = 0x02;
+/// Type byte of ACK_ECN, an ACK that counts of marks follow.
+pub(crate) const TYPE_ECN: u8 = 0x1E;
 
 /// An inclusive range of packet numbers: (smallest, largest).
 pub(crate) type Range = (u64, u64);
@@ -22,6 +25,8 @@ pub(crate) struct AckFrame<'a> {
     pub largest: u64,
     /// How long the receiver held it back, µs.
     pub delay_us: u64,
+    /// Packets received with each mark so far; none where there was no mark.
+    pub ecn: Option<EcnCounts>,
     first_range: u64,
     more_ranges: u64,
     /// (gap, range) pairs, checked.
@@ -37,6 +42,7 @@ impl<'a> AckFrame<'a> {
             + varint_len(self.more_ranges)
             + varint_len(self.first_range)
             + self.pairs.len()
+            + counts_len(self.ecn.as_ref())
     }
 
     /// Writes the whole frame or nothing, as it was decoded; to make one, see [`encode_ranges`].
@@ -45,15 +51,33 @@ impl<'a> AckFrame<'a> {
     /// [`NoRoom`].
     pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
-        w.put_u8(TYPE)?;
+        w.put_u8(frame_type(self.ecn.as_ref()))?;
         w.put_varint(self.largest)?;
         w.put_varint(self.delay_us)?;
         w.put_varint(self.more_ranges)?;
         w.put_varint(self.first_range)?;
-        w.put_bytes(self.pairs)
+        w.put_bytes(self.pairs)?;
+        put_counts(w, self.ecn.as_ref())
     }
 
-    /// Reads what follows the type byte.
+    /// Reads what follows the type byte of ACK_ECN.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub(crate) fn decode_ecn(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let ack = Self::decode(r)?;
+        let ecn = EcnCounts {
+            ect0: r.varint("ACK ECT(0)")?,
+            ect1: r.varint("ACK ECT(1)")?,
+            ce: r.varint("ACK CE")?,
+        };
+        Ok(Self {
+            ecn: Some(ecn),
+            ..ack
+        })
+    }
+
+    /// Reads what follows the type byte of ACK.
     ///
     /// # Errors
     /// The first field that does not decode; `OutOfRange` for a range that would begin below packet
@@ -78,6 +102,7 @@ impl<'a> AckFrame<'a> {
         Ok(Self {
             largest,
             delay_us,
+            ecn: None,
             first_range,
             more_ranges,
             pairs,
@@ -129,9 +154,27 @@ impl Iterator for Ranges<'_> {
     }
 }
 
-/// Writes an ACK with as many of `ranges` (newest first, with gaps between them) as fit the room
-/// and [`limits::ACK_RANGES`]; returns how many. The delay is in µs. Ranges out of order end the
-/// frame early.
+const fn frame_type(ecn: Option<&EcnCounts>) -> u8 {
+    if ecn.is_some() { TYPE_ECN } else { TYPE }
+}
+
+const fn counts_len(ecn: Option<&EcnCounts>) -> usize {
+    match ecn {
+        Some(counts) => varint_len(counts.ect0) + varint_len(counts.ect1) + varint_len(counts.ce),
+        None => 0,
+    }
+}
+
+fn put_counts(w: &mut Writer<'_>, ecn: Option<&EcnCounts>) -> Result<(), NoRoom> {
+    let Some(counts) = ecn else { return Ok(()) };
+    w.put_varint(counts.ect0)?;
+    w.put_varint(counts.ect1)?;
+    w.put_varint(counts.ce)
+}
+
+/// Writes an ACK (with counts of marks an ACK_ECN) with as many of `ranges` (newest first, with gaps between them) as
+/// fit the room and [`limits::ACK_RANGES`]; returns how many. The delay is in µs. Ranges out of order end the frame
+/// early.
 ///
 /// # Errors
 /// [`NoRoom`] where not even the first one fits, or there is none; nothing is written then.
@@ -139,13 +182,15 @@ pub(crate) fn encode_ranges(
     w: &mut Writer<'_>,
     delay_us: u64,
     ranges: &[Range],
+    ecn: Option<&EcnCounts>,
 ) -> Result<usize, NoRoom> {
     let (first, rest) = ranges.split_first().ok_or(NoRoom)?;
     let (smallest, largest) = *first;
     let first_range = largest.checked_sub(smallest).ok_or(NoRoom)?;
     // The count has one byte because the limit on ranges is below 64 more ones.
     const { assert!(limits::ACK_RANGES <= 64) };
-    let fixed = 3 + varint_len(largest) + varint_len(delay_us) + varint_len(first_range) - 1;
+    let fixed = 2 + varint_len(largest) + varint_len(delay_us) + varint_len(first_range);
+    let fixed = fixed + counts_len(ecn);
     let mut room = w.remaining().checked_sub(fixed).ok_or(NoRoom)?;
     let more = pairs(smallest, rest)
         .take(limits::ACK_RANGES - 1)
@@ -156,7 +201,7 @@ pub(crate) fn encode_ranges(
             fits
         })
         .count();
-    w.put_u8(TYPE)?;
+    w.put_u8(frame_type(ecn))?;
     w.put_varint(largest)?;
     w.put_varint(delay_us)?;
     w.put_varint(more as u64)?;
@@ -165,6 +210,7 @@ pub(crate) fn encode_ranges(
         w.put_varint(gap)?;
         w.put_varint(range)?;
     }
+    put_counts(w, ecn)?;
     Ok(1 + more)
 }
 
@@ -192,12 +238,36 @@ mod tests {
         let mut buffer = [0; 400];
         for room in 0..buffer.len() {
             let mut w = Writer::new(&mut buffer[..room]);
-            let Ok(count) = encode_ranges(&mut w, 77, &ranges) else {
+            let Ok(count) = encode_ranges(&mut w, 77, &ranges, None) else {
                 assert!(w.is_empty() && room < 7);
                 continue;
             };
             assert!(count <= limits::ACK_RANGES);
             assert_eq!(decode(&w.written()[1..]).as_deref(), Ok(&ranges[..count]));
+        }
+    }
+
+    #[test]
+    fn counts_follow_the_ranges_and_take_room_from_them() {
+        let counts = EcnCounts {
+            ect0: 20_000,
+            ect1: 0,
+            ce: 70,
+        };
+        let ranges: Vec<Range> = (0..9u64).rev().map(|i| (i * 10, i * 10 + 3)).collect();
+        let mut buffer = [0; 64];
+        for room in 0..buffer.len() {
+            let mut w = Writer::new(&mut buffer[..room]);
+            let Ok(count) = encode_ranges(&mut w, 7, &ranges, Some(&counts)) else {
+                assert!(w.is_empty() && room < 13);
+                continue;
+            };
+            let bytes = w.written();
+            let ack = AckFrame::decode_ecn(&mut Reader::new(&bytes[1..])).unwrap();
+            assert_eq!((bytes[0], ack.ecn), (TYPE_ECN, Some(counts)));
+            assert_eq!(ack.encoded_len(), bytes.len());
+            assert!(ack.ranges().eq(ranges[..count].iter().copied()));
+            assert!(AckFrame::decode_ecn(&mut Reader::new(&bytes[1..bytes.len() - 1])).is_err());
         }
     }
 

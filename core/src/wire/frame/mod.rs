@@ -197,6 +197,7 @@ impl<'a> Frame<'a> {
             padding::TYPE => Self::Padding(PaddingFrame::decode(r)?),
             ping::TYPE => Self::Ping,
             ack::TYPE => Self::Ack(AckFrame::decode(r)?),
+            ack::TYPE_ECN => Self::Ack(AckFrame::decode_ecn(r)?),
             control::TYPE => Self::Control(ControlFrame::decode(r)?),
             keep_alive::TYPE => keep_alive::decode(r).map(|()| Self::KeepAlive)?,
             path_challenge::TYPE => Self::PathChallenge(PathChallengeFrame::decode(r)?),

@@ -6,6 +6,7 @@ mod golden;
 use quickcheck::{Arbitrary, Gen, quickcheck};
 
 use super::*;
+use crate::ecn::EcnCounts;
 use crate::limits;
 use crate::wire::{VARINT_MAX, packet};
 
@@ -149,7 +150,12 @@ impl Arbitrary for AnyFrame {
             6 => {
                 let mut buffer = [0; 1_200];
                 let mut w = Writer::new(&mut buffer);
-                ack::encode_ranges(&mut w, varint(g), &ack_ranges(g)).unwrap();
+                let ecn = bool::arbitrary(g).then(|| EcnCounts {
+                    ect0: varint(g),
+                    ect1: varint(g),
+                    ce: varint(g),
+                });
+                ack::encode_ranges(&mut w, varint(g), &ack_ranges(g), ecn.as_ref()).unwrap();
                 Self(w.written().to_vec())
             }
             7 => write(Frame::Control(ControlFrame {

@@ -145,6 +145,7 @@ impl Engine for Parrot {
         Some(Transmit {
             to,
             from: None,
+            ecn: None,
             len: bytes.len(),
             segment_size: bytes.len(),
         })

@@ -103,8 +103,17 @@ fn every_frame_has_its_recorded_bytes() {
     }
     let mut buffer = [0; 64];
     let mut w = Writer::new(&mut buffer);
-    ack::encode_ranges(&mut w, 25_000, &[(90, 100), (70, 80), (5, 5)]).unwrap();
+    let ranges = [(90, 100), (70, 80), (5, 5)];
+    ack::encode_ranges(&mut w, 25_000, &ranges, None).unwrap();
     table += &line("Ack", w.written());
+    let counts = EcnCounts {
+        ect0: 300,
+        ect1: 0,
+        ce: 20,
+    };
+    let mut w = Writer::new(&mut buffer);
+    ack::encode_ranges(&mut w, 25_000, &ranges, Some(&counts)).unwrap();
+    table += &line("AckEcn", w.written());
     assert!(
         table == include_str!("golden.txt"),
         "golden.txt would be:\n{table}"
