@@ -104,6 +104,8 @@ pub enum TimerKind {
     Directory,
     /// A connection attempt has run out of time.
     Connect,
+    /// The driver has not answered an effect in time.
+    Effect,
     /// A quiet peer may be put to rest.
     Rest,
     /// A quiet peer is to be forgotten.

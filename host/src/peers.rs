@@ -1,9 +1,9 @@
 //! Known peers on disk: a thread of its own writes the newest state of the book, one write at a time, so that no loop
 //! waits for a file system.
 
-use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::{io, mem};
 
 use p2p_storage::{PeerBook, PeerRecord};
 
@@ -18,9 +18,15 @@ struct Shared {
     news: Condvar,
 }
 
+type Answer = Box<dyn FnOnce(bool) + Send>;
+
 struct State {
     book: PeerBook,
     changed: bool,
+    /// Who wants to hear whether the newest state is on disk.
+    waiting: Vec<Answer>,
+    /// The last write failed.
+    failed: bool,
     ended: bool,
 }
 
@@ -37,8 +43,13 @@ impl Shared {
             if state.changed {
                 state.changed = false;
                 let snapshot = state.book.snapshot();
+                let waiting = mem::take(&mut state.waiting);
                 drop(state);
-                snapshot.write();
+                let kept = snapshot.write();
+                self.lock().failed = !kept;
+                for answer in waiting {
+                    answer(kept);
+                }
                 state = self.lock();
             } else if state.ended {
                 return;
@@ -61,6 +72,8 @@ impl PeerKeeper {
         let state = Mutex::new(State {
             book,
             changed: false,
+            waiting: Vec::new(),
+            failed: false,
             ended: false,
         });
         let shared = Arc::new(Shared {
@@ -77,12 +90,17 @@ impl PeerKeeper {
         })
     }
 
-    /// Takes a peer in, to be written soon.
-    pub fn insert(&self, peer: PeerRecord) {
+    /// Takes a peer in, to be written soon; `answer` is called with whether it is on disk, from the writer's
+    /// thread, or at once where it was there before.
+    pub fn insert(&self, peer: PeerRecord, answer: impl FnOnce(bool) + Send + 'static) {
         let mut state = self.shared.lock();
-        if state.book.insert(peer) {
+        if state.book.insert(peer) || state.failed {
+            state.waiting.push(Box::new(answer));
             state.changed = true;
             self.shared.news.notify_one();
+        } else {
+            drop(state);
+            answer(true);
         }
     }
 }

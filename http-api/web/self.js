@@ -9,6 +9,7 @@ const STATES = {
   connecting: ["busy", "connecting"],
   resolving: ["busy", "looking up"],
   unreachable: ["bad", "unreachable"],
+  unresolved: ["bad", "name not found"],
   refused: ["bad", "refused"],
 };
 

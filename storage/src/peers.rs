@@ -63,14 +63,16 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Replaces the file in one step; logs where that fails, for the book is a convenience.
-    pub fn write(&self) {
-        if let Err(error) = files::replace(&self.path, &self.bytes) {
+    /// Replaces the file in one step and says whether that went well; logs where not.
+    pub fn write(&self) -> bool {
+        let written = files::replace(&self.path, &self.bytes);
+        if let Err(error) = &written {
             log::warn!(
                 "cannot keep known peers in {}: {error}",
                 self.path.display()
             );
         }
+        written.is_ok()
     }
 }
 

@@ -194,7 +194,7 @@ fn known_peers_survive_and_damage_to_them_is_not_fatal() {
     assert!(book.insert(peer(1, "ada")));
     assert!(!book.insert(peer(1, "ada")), "nothing new");
     assert!(book.insert(peer(2, "ben")));
-    book.snapshot().write();
+    assert!(book.snapshot().write());
     assert_eq!(state.peers().iter().count(), 2);
     let path = folder.0.join("peers.json");
     let text = fs::read_to_string(&path).expect("there");

@@ -46,7 +46,7 @@ pub(super) fn introducer_lines(output: &Output, node: &Value) -> Vec<String> {
         let state = introducer["state"].as_str().unwrap_or("?");
         let (mark, tone) = match state {
             "registered" => ("ok", Tone::Good),
-            "unreachable" | "refused" => ("!!", Tone::Bad),
+            "unreachable" | "unresolved" | "refused" => ("!!", Tone::Bad),
             _ => ("..", Tone::Fair),
         };
         let reason = introducer["reason"]

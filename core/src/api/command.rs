@@ -5,7 +5,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Answer, ChannelId, IntroducerAddress, MessageId, OperationId, RequestId, StreamId};
+use super::{
+    Answer, ChannelId, EffectId, EffectResult, IntroducerAddress, MessageId, OperationId,
+    RequestId, StreamId,
+};
 use crate::id::NodeId;
 
 /// Whom to connect to.
@@ -37,12 +40,12 @@ pub enum Command {
     AddIntroducer(IntroducerAddress),
     /// Leaves an introducer.
     RemoveIntroducer(NodeId),
-    /// Answer to [`super::Effect::Resolve`]; empty where the name does not resolve now.
-    IntroducerResolved {
-        /// The introducer.
-        id: NodeId,
-        /// What its name stands for.
-        addresses: Vec<SocketAddr>,
+    /// Answers an effect, once; a number that is not waited for (any more) is refused.
+    Answered {
+        /// The effect's number.
+        id: EffectId,
+        /// What came of it.
+        result: EffectResult,
     },
     /// Asks introducers for registered names that start with `query` (3 characters at least).
     /// Yields `Accepted::Operation`; ends with one `Event::SearchDone`.

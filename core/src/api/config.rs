@@ -103,7 +103,7 @@ impl fmt::Display for IntroducerAddress {
     }
 }
 
-/// A peer of an earlier run, as [`super::Effect::PersistRecord`] told it.
+/// A peer of an earlier run, as [`super::EffectKind::PersistRecord`] told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KnownPeer {

@@ -33,6 +33,8 @@ pub enum ApiMisuse {
     UnknownMessage,
     /// There is no such open request.
     UnknownRequest,
+    /// No answer to such an effect is waited for: it was answered, or its time is over.
+    UnknownEffect,
     /// The node itself was named as the peer.
     OwnId,
     /// A text or payload has an impossible value.
@@ -66,6 +68,7 @@ impl fmt::Display for ApiMisuse {
             Self::StreamFinished => f.write_str("the sending half was finished before"),
             Self::UnknownMessage => f.write_str("there is no such message"),
             Self::UnknownRequest => f.write_str("there is no such open request"),
+            Self::UnknownEffect => f.write_str("no answer to this effect is waited for"),
             Self::OwnId => f.write_str("the id is this node's own"),
             Self::InvalidArgument { what, must } => write!(f, "{what} {must}"),
             Self::TooLarge { limit_bytes } => write!(f, "at most {limit_bytes} bytes fit"),

@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{ChannelId, IntroducerState, MessageId, OperationId, PathStatus, RequestId, StreamId};
+use super::{
+    ChannelId, EffectId, IntroducerState, MessageId, OperationId, PathStatus, RequestId, StreamId,
+};
 use crate::id::NodeId;
 
 /// What a peer answered to a request.
@@ -314,32 +316,54 @@ pub enum Event {
     },
 }
 
-/// Something only the driver can do.
+/// Something only the driver can do. It answers each with [`super::Command::Answered`]; where no answer comes in a few
+/// seconds, the engine goes on as if it had failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Effect {
+    /// Number to answer it by, never used twice by one node.
+    pub id: EffectId,
+    /// What to do.
+    pub kind: EffectKind,
+}
+
+/// What the driver is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub enum Effect {
-    /// Resolve a name and answer with `Command::IntroducerResolved`.
+pub enum EffectKind {
+    /// Look the name of an introducer up; [`EffectResult::Resolved`] answers it.
     Resolve {
-        /// The introducer whose name it is.
-        id: NodeId,
+        /// The introducer.
+        introducer: NodeId,
         /// The name.
         host: String,
         /// The port that its addresses get.
         port: u16,
     },
-    /// Keep a peer's verified key record, so that a later connect needs no introducer to vouch.
+    /// Keep a peer's verified key record, so that a later connect needs no introducer to vouch;
+    /// [`EffectResult::Persisted`] answers it.
     PersistRecord {
         /// Whose it is.
-        id: NodeId,
+        peer: NodeId,
         /// The record as it was signed.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         record: Vec<u8>,
         /// Name under which the peer was found.
         name: Option<String>,
-        /// Where it answered last; not told yet.
-        address: Option<SocketAddr>,
     },
+}
+
+/// What came of an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum EffectResult {
+    /// What the name stands for, in the order in which to try it; empty where it has no address.
+    Resolved(Vec<SocketAddr>),
+    /// The record is kept.
+    Persisted,
+    /// It could not be done; the driver's log says why.
+    Failed,
 }
 
 /// What a read of a stream yields.

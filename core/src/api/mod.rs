@@ -19,8 +19,8 @@ pub use config::{
 pub use engine::{Engine, EngineExt};
 pub use error::{ApiMisuse, LimitReached};
 pub use event::{
-    Answer, ConnectFailure, DisconnectReason, Effect, Event, MessageFailure, PathChangeReason,
-    RequestOutcome, SearchEntry, SearchOutcome, StreamRead,
+    Answer, ConnectFailure, DisconnectReason, Effect, EffectKind, EffectResult, Event,
+    MessageFailure, PathChangeReason, RequestOutcome, SearchEntry, SearchOutcome, StreamRead,
 };
 pub use operator::OperatorLimits;
 pub use status::{
@@ -52,6 +52,10 @@ number_id! {
 number_id! {
     /// One request; random, so that answers cannot be forged by counting (protocol §8.1).
     RequestId
+}
+number_id! {
+    /// One effect that the driver is asked for.
+    EffectId
 }
 number_id! {
     /// One long action of the node, such as a search or a connection attempt.

@@ -21,6 +21,8 @@ pub enum IntroducerState {
     Registered,
     /// Could not be reached, or stopped answering; tried again by itself.
     Unreachable,
+    /// Its name has no address now, or nobody looked it up in time; tried again by itself.
+    Unresolved,
     /// It refused the registration (name taken, full).
     Refused(&'static str),
 }
@@ -260,6 +262,8 @@ pub struct Counters {
     pub sessions_established: u64,
     /// Control messages with an unknown command, ignored.
     pub unknown_commands: u64,
+    /// Key records of peers that the driver did not keep, or did not say that it kept.
+    pub records_not_kept: u64,
     /// Datagrams forwarded by the relay role.
     pub relayed_datagrams: u64,
     /// Bytes forwarded by the relay role.

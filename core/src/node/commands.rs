@@ -19,14 +19,14 @@ impl Node {
                 if address.id == self.id() {
                     return Err(ApiMisuse::OwnId);
                 }
-                self.add_introducer(now, address);
+                self.add_introducer(address);
                 Ok(Accepted::Done)
             }
             Command::RemoveIntroducer(id) => {
                 self.remove_introducer(now, id).map(|()| Accepted::Done)
             }
-            Command::IntroducerResolved { id, addresses } => self
-                .on_resolved(now, id, &addresses)
+            Command::Answered { id, result } => self
+                .on_effect_answered(now, id, result)
                 .map(|()| Accepted::Done),
             Command::Search {
                 query,
@@ -155,7 +155,7 @@ impl Node {
             }
         }
         for introducer in &mut self.introducers {
-            introducer.link.on_network_changed(now);
+            introducer.link.on_network_changed();
         }
         self.announce_addresses();
         self.stirred = true;
@@ -170,6 +170,7 @@ impl Node {
             }
         }
         self.introducers.clear();
+        self.errands.stop_waiting();
         self.settle(now);
         self.is_shut_down = true;
     }

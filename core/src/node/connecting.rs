@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::Node;
-use crate::api::{Accepted, ApiMisuse, ConnectFailure, ConnectTarget, Effect, Event, OperationId};
+use crate::api::{Accepted, ApiMisuse, ConnectFailure, ConnectTarget, Event, OperationId};
 use crate::directory::attempts::{AnswerOutcome, Ask, Candidate, ConnectOutcome};
 use crate::id::{NodeId, PeerKey};
 use crate::limits;
@@ -288,14 +288,9 @@ impl Node {
             .record
             .as_ref()
             .map(|record| record.to_bytes().to_vec());
-        let (name, address) = (entry.peer.name.clone(), None);
+        let name = entry.peer.name.clone();
         if let Some(record) = record {
-            self.effects.push_back(Effect::PersistRecord {
-                id,
-                record,
-                name,
-                address,
-            });
+            self.errands.persist(now, id, record, name);
         }
         self.send_candidates(key);
         let events_before = self.events.len();

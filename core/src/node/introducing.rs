@@ -5,7 +5,8 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::Node;
-use crate::api::{ApiMisuse, Effect, Event, IntroducerAddress, IntroducerState};
+use super::errands::Errand;
+use crate::api::{ApiMisuse, EffectId, EffectResult, Event, IntroducerAddress, IntroducerState};
 use crate::directory::client::{IntroducerLink, LinkAction};
 use crate::id::{NodeId, PeerKey};
 use crate::limits;
@@ -23,11 +24,11 @@ pub(super) struct Introducer {
 
 impl Node {
     /// Adds an introducer, unless it is there already.
-    pub(super) fn add_introducer(&mut self, now: Instant, address: IntroducerAddress) {
+    pub(super) fn add_introducer(&mut self, address: IntroducerAddress) {
         if self.introducers.iter().any(|i| i.address.id == address.id) {
             return;
         }
-        let link = IntroducerLink::new(now, self.rng.fork_next());
+        let link = IntroducerLink::new(self.rng.fork_next());
         self.introducers.push(Introducer {
             address,
             link,
@@ -41,6 +42,7 @@ impl Node {
         let place = self.introducers.iter().position(|i| i.address.id == id);
         self.introducers
             .remove(place.ok_or(ApiMisuse::UnknownIntroducer)?);
+        self.errands.forget(id);
         self.attempts.on_introducer_lost(now, id);
         self.addresses.on_introducer_removed(&id);
         if let Some(key) = self.table.key_of(&id)
@@ -132,26 +134,37 @@ impl Node {
                 .on_resolved(now, &[SocketAddr::new(ip, *port)]);
         } else {
             let (id, host, port) = (*id, host.clone(), *port);
-            self.effects.push_back(Effect::Resolve { id, host, port });
+            self.errands.resolve(now, id, host, port);
         }
     }
 
-    /// The driver looked an introducer's name up.
-    pub(super) fn on_resolved(
+    /// The driver answers an effect.
+    pub(super) fn on_effect_answered(
         &mut self,
         now: Instant,
-        id: NodeId,
-        addresses: &[SocketAddr],
+        id: EffectId,
+        result: EffectResult,
     ) -> Result<(), ApiMisuse> {
-        let introducer = self.introducers.iter_mut().find(|i| i.address.id == id);
-        let introducer = introducer.ok_or(ApiMisuse::UnknownIntroducer)?;
-        if addresses.is_empty() {
-            introducer.link.on_resolve_failed(now);
-        } else {
-            introducer.link.on_resolved(now, addresses);
-        }
+        let errand = self.errands.on_answer(id, &result)?;
+        self.on_errand_ended(now, errand, result);
         self.stirred = true;
         Ok(())
+    }
+
+    /// What was asked of the outside is done, or has failed.
+    pub(super) fn on_errand_ended(&mut self, now: Instant, errand: Errand, result: EffectResult) {
+        match (errand, result) {
+            (Errand::Resolve(id), result) => {
+                let introducer = self.introducers.iter_mut().find(|i| i.address.id == id);
+                let Some(introducer) = introducer else { return };
+                match result {
+                    EffectResult::Resolved(found) => introducer.link.on_resolved(now, &found),
+                    _ => introducer.link.on_resolve_failed(now),
+                }
+            }
+            (Errand::Persist, EffectResult::Persisted) => {}
+            (Errand::Persist, _) => self.counters.records_not_kept += 1,
+        }
     }
 
     fn call_introducer(&mut self, now: Instant, id: NodeId, address: SocketAddr) {

@@ -9,6 +9,7 @@ mod agenda;
 mod commands;
 mod connecting;
 mod engine;
+mod errands;
 mod handshakes;
 mod input;
 mod introducing;
@@ -28,14 +29,15 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use self::agenda::Agenda;
+use self::errands::Errands;
 use self::introducing::Introducer;
 use self::searching::Searches;
 use self::settings::Settings;
 use self::table::Table;
 use crate::addresses::OwnAddresses;
 use crate::api::{
-    Accepted, ApiMisuse, Arrival, Command, Counters, Effect, Event, MessageId, NodeConfig,
-    NodeStatus, OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Counters, Effect, EffectResult, Event, MessageId,
+    NodeConfig, NodeStatus, OperationId, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::directory::attempts::ConnectAttempts;
 use crate::door::Door;
@@ -80,7 +82,7 @@ pub struct Node {
     /// The peer whose datagrams left last, and over which route: whom an error of the socket concerns.
     last_sent_to: Option<(PeerKey, Route)>,
     events: VecDeque<Event>,
-    effects: VecDeque<Effect>,
+    errands: Errands,
     counters: Counters,
     /// Something happened that introducers or attempts may wait for.
     stirred: bool,
@@ -136,13 +138,13 @@ impl Node {
             outbox: VecDeque::new(),
             last_sent_to: None,
             events: VecDeque::new(),
-            effects: VecDeque::new(),
+            errands: Errands::default(),
             counters: Counters::default(),
             stirred: true,
             is_shut_down: false,
         };
         for address in config.introducers {
-            node.add_introducer(now, address);
+            node.add_introducer(address);
         }
         for known in config
             .known_peers
@@ -229,6 +231,9 @@ impl Node {
         self.serving.on_timeout(now);
         self.drop_ended_registrations();
         self.attempts.on_timeout(now);
+        while let Some(errand) = self.errands.expire(now) {
+            self.on_errand_ended(now, errand, EffectResult::Failed);
+        }
         self.stirred = true;
         self.settle(now);
     }
@@ -305,7 +310,7 @@ impl Node {
     /// The next thing to do for the engine.
     #[must_use]
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        self.errands.poll()
     }
 
     /// When to call `handle_timeout`, and why; the present while output is waiting.
@@ -322,6 +327,7 @@ impl Node {
             at(self.door.next_timeout(), TimerKind::Handshake),
             self.attempts.next_timeout(),
             self.serving.next_timeout(),
+            self.errands.next_timeout(),
         ];
         others.into_iter().fold(links, Deadline::earlier)
     }

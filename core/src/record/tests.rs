@@ -55,11 +55,11 @@ fn record(rounds: u64, limit_bytes: u64) -> String {
         engine.handle_timeout(now);
         let addresses = vec![SocketAddr::from(([192, 0, 2, 7], 6660))];
         while let Some(effect) = engine.poll_effect() {
-            let crate::api::Effect::Resolve { id, .. } = effect else {
-                continue;
+            let result = crate::api::EffectResult::Resolved(addresses.clone());
+            let resolved = Command::Answered {
+                id: effect.id,
+                result,
             };
-            let addresses = addresses.clone();
-            let resolved = Command::IntroducerResolved { id, addresses };
             engine.handle_command(now, resolved).unwrap();
         }
         let connect = Command::Connect {

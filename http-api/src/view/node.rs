@@ -131,7 +131,7 @@ pub(crate) struct Introducer {
     pub id: String,
     /// `p2p://ID@HOST:PORT`.
     pub address: String,
-    /// `resolving`, `connecting`, `registering`, `registered`, `unreachable` or `refused`.
+    /// `resolving`, `connecting`, `registering`, `registered`, `unreachable`, `unresolved` or `refused`.
     pub state: &'static str,
     /// Why it refused.
     pub reason: Option<&'static str>,
@@ -169,6 +169,7 @@ pub(crate) const fn introducer_state(
         IntroducerState::Connecting => ("connecting", None),
         IntroducerState::Registering => ("registering", None),
         IntroducerState::Registered => ("registered", None),
+        IntroducerState::Unresolved => ("unresolved", None),
         IntroducerState::Refused(why) => ("refused", Some(why)),
         _ => ("unreachable", None),
     }
@@ -277,6 +278,7 @@ counters! {
     handshakes_computed,
     sessions_established,
     unknown_commands,
+    records_not_kept,
     relayed_datagrams,
     relayed_bytes,
     stun_answers,

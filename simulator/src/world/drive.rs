@@ -6,8 +6,8 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use p2p_core::api::{
-    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, EcnCodepoint, Effect, Event,
-    MessageId, StreamId, StreamRead,
+    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, EcnCodepoint, Effect, EffectKind,
+    EffectResult, Event, MessageId, StreamId, StreamRead,
 };
 use p2p_core::id::NodeId;
 use p2p_core::limits;
@@ -193,16 +193,20 @@ impl World {
 
     fn on_effect(&mut self, host: usize, engine: &mut dyn Engine, effect: Effect) {
         let now = self.hosts[host].clock.local(self.now);
-        if let Effect::Resolve { id, host, port } = effect {
-            let literal = host.parse::<IpAddr>().ok();
-            let known = literal
-                .map(|ip| SocketAddr::new(ip, port))
-                .or_else(|| self.names.get(&host).copied());
-            let addresses = known.into_iter().collect();
-            let answer = Command::IntroducerResolved { id, addresses };
-            // An introducer removed meanwhile is no fault.
-            let _ = engine.handle_command(now, answer);
-        }
+        let result = match effect.kind {
+            EffectKind::Resolve { host, port, .. } => {
+                let literal = host.parse::<IpAddr>().ok();
+                let known = literal
+                    .map(|ip| SocketAddr::new(ip, port))
+                    .or_else(|| self.names.get(&host).copied());
+                EffectResult::Resolved(known.into_iter().collect())
+            }
+            EffectKind::PersistRecord { .. } => EffectResult::Persisted,
+            _ => EffectResult::Failed,
+        };
+        let id = effect.id;
+        // An introducer removed meanwhile is no fault.
+        let _ = engine.handle_command(now, Command::Answered { id, result });
     }
 
     fn on_event(&mut self, host: usize, engine: &mut dyn Engine, event: Event) {

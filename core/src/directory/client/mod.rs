@@ -23,7 +23,7 @@ const REFUSED_BACKOFF_MAX: Duration = Duration::from_secs(300);
 const REREGISTER: Duration = Duration::from_secs(300);
 /// Least pause between two of them where failing paths ask for one: paths may fail in rows.
 const REREGISTER_LEAST: Duration = Duration::from_secs(5);
-/// How long a name may be looked up, or one address tried, before the next step: longer than the handshake's
+/// How long one address is tried before the next step: longer than the handshake's
 /// own first five repetitions (protocol §3.6).
 const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 /// Everybody notices a restart of an introducer at about the same time; each waits a random part of this.
@@ -49,6 +49,8 @@ enum State {
     Registering,
     Registered,
     Unreachable,
+    /// No address is known to try.
+    Unresolved,
     Refused(&'static str),
 }
 
@@ -74,7 +76,7 @@ pub(crate) struct IntroducerLink {
 impl IntroducerLink {
     /// Starts to look for the introducer at once.
     #[must_use]
-    pub(crate) fn new(now: Instant, rng: Rng) -> Self {
+    pub(crate) fn new(rng: Rng) -> Self {
         let mut link = Self {
             state: State::Resolving,
             addresses: Vec::new(),
@@ -89,7 +91,7 @@ impl IntroducerLink {
             life: Duration::ZERO,
             rng,
         };
-        link.move_to_resolving(now);
+        link.move_to_resolving();
         link
     }
 
@@ -111,6 +113,9 @@ impl IntroducerLink {
         if self.state == State::Resolving {
             self.next_address = 0;
             self.move_to_next_address(now);
+            if self.addresses.is_empty() {
+                self.state = State::Unresolved;
+            }
         }
     }
 
@@ -134,7 +139,7 @@ impl IntroducerLink {
                 self.timer = Some(now + pause);
             }
             State::Registering | State::Refused(_) => self.move_to_unreachable(now),
-            State::Resolving | State::Unreachable => {}
+            State::Resolving | State::Unreachable | State::Unresolved => {}
         }
     }
 
@@ -198,10 +203,10 @@ impl IntroducerLink {
     }
 
     /// The machine changed networks: what could not be reached before may be reachable now.
-    pub(crate) fn on_network_changed(&mut self, now: Instant) {
-        if self.state == State::Unreachable {
+    pub(crate) fn on_network_changed(&mut self) {
+        if matches!(self.state, State::Unreachable | State::Unresolved) {
             self.failures = 0;
-            self.move_to_resolving(now);
+            self.move_to_resolving();
         }
     }
 
@@ -216,15 +221,14 @@ impl IntroducerLink {
 
     fn on_timer(&mut self, now: Instant) {
         match self.state {
-            State::Resolving => self.on_resolve_failed(now),
             State::Connecting => self.move_to_next_address(now),
             State::Registered | State::Refused(_) => self.ask(),
             State::Unreachable if self.failures == 0 => {
                 self.next_address = self.next_address.saturating_sub(1);
                 self.move_to_next_address(now);
             }
-            State::Unreachable => self.move_to_resolving(now),
-            State::Registering => {}
+            State::Unreachable | State::Unresolved => self.move_to_resolving(),
+            State::Resolving | State::Registering => {}
         }
     }
 
@@ -244,6 +248,7 @@ impl IntroducerLink {
             State::Registering => IntroducerState::Registering,
             State::Registered => IntroducerState::Registered,
             State::Unreachable => IntroducerState::Unreachable,
+            State::Unresolved => IntroducerState::Unresolved,
             State::Refused(code) => IntroducerState::Refused(code),
         }
     }
@@ -254,10 +259,11 @@ impl IntroducerLink {
         self.observed
     }
 
-    fn move_to_resolving(&mut self, now: Instant) {
+    fn move_to_resolving(&mut self) {
         self.state = State::Resolving;
         self.pending = Some(LinkAction::Resolve);
-        self.timer = Some(now + STEP_TIMEOUT);
+        // The parent tells where no answer comes.
+        self.timer = None;
     }
 
     fn move_to_next_address(&mut self, now: Instant) {

@@ -5,7 +5,7 @@ fn at(ms: u64) -> Instant {
 }
 
 fn link() -> IntroducerLink {
-    IntroducerLink::new(at(0), Rng::from_seed([3; 32]))
+    IntroducerLink::new(Rng::from_seed([3; 32]))
 }
 
 fn address(port: u16) -> SocketAddr {
@@ -130,7 +130,7 @@ fn a_refusal_is_retried_slowly_and_a_silent_introducer_is_given_up() {
     }
     link.on_request_timed_out(at(0));
     assert_eq!(link.state(), IntroducerState::Unreachable);
-    link.on_network_changed(at(0));
+    link.on_network_changed();
     assert_eq!(link.poll_action(at(0)), Some(LinkAction::Resolve));
 }
 

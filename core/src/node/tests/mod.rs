@@ -6,6 +6,7 @@ mod crossing;
 mod cycles;
 mod direct;
 mod edge;
+mod effects;
 mod forged;
 mod handshake;
 mod hostile;
@@ -26,7 +27,7 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
 use crate::Node;
-use crate::api::{Accepted, Command, ConnectTarget, Event, NodeConfig, PeerState, Roles};
+use crate::api::{Accepted, Command, ConnectTarget, Effect, Event, NodeConfig, PeerState, Roles};
 use crate::id::NodeId;
 use crate::path::Route;
 use crate::time::{Duration, Instant};
@@ -57,6 +58,8 @@ type Tap = Box<dyn FnMut(usize, &mut Datagram) -> Fate>;
 struct Net {
     now: Instant,
     nodes: BTreeMap<SocketAddr, Node>,
+    /// What was asked of the outside and not answered.
+    effects: BTreeMap<NodeId, Vec<Effect>>,
     events: BTreeMap<NodeId, Vec<Event>>,
     wire: BTreeMap<(Instant, u64), Datagram>,
     serial: u64,
@@ -88,6 +91,7 @@ impl Net {
         Self {
             now: Instant::from_millis(1_000),
             nodes: BTreeMap::new(),
+            effects: BTreeMap::new(),
             events: BTreeMap::new(),
             wire: BTreeMap::new(),
             serial: 0,
@@ -177,7 +181,9 @@ impl Net {
             while let Some(event) = node.poll_event() {
                 self.events.entry(node.id()).or_default().push(event);
             }
-            while node.poll_effect().is_some() {}
+            while let Some(effect) = node.poll_effect() {
+                self.effects.entry(node.id()).or_default().push(effect);
+            }
         }
         for (from, to, bytes) in out {
             self.send(from, to, bytes);

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use p2p_core::api::{
-    Accepted, ApiMisuse, Arrival, Command, Effect, Event, MessageId, NodeConfig, NodeStatus,
-    PathKind, PathStatus, PeerStatus, StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Effect, EffectId, EffectKind, EffectResult, Event,
+    MessageId, NodeConfig, NodeStatus, PathKind, PathStatus, PeerStatus, StreamId, StreamRead,
+    Transmit, Why,
 };
 use p2p_core::id::NodeId;
 use p2p_core::time::{Deadline, Duration, Instant, TimerKind};
@@ -26,10 +27,13 @@ pub(super) struct Parrot {
 }
 
 pub(super) fn make(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, ApiMisuse> {
-    let resolve = |i: p2p_core::api::IntroducerAddress| Effect::Resolve {
-        id: i.id,
-        host: i.host,
-        port: i.port,
+    let resolve = |i: p2p_core::api::IntroducerAddress| Effect {
+        id: EffectId(1),
+        kind: EffectKind::Resolve {
+            introducer: i.id,
+            host: i.host,
+            port: i.port,
+        },
     };
     Ok(Box::new(Parrot {
         id: NodeId::from_bytes(config.identity_seed),
@@ -106,7 +110,10 @@ impl Engine for Parrot {
 
     fn handle_command(&mut self, _now: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
         match command {
-            Command::IntroducerResolved { addresses, .. } => {
+            Command::Answered {
+                result: EffectResult::Resolved(addresses),
+                ..
+            } => {
                 for to in addresses {
                     self.say(to, b'h', b"");
                 }
