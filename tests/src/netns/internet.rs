@@ -59,13 +59,11 @@ impl Internet {
         introducer.ip("route add default via 192.0.2.1")?;
         let home_a = home(&backbone, "a", "198.51.100", "192.168.1", nat_a)?;
         let home_b = home(&backbone, "b", "203.0.113", "192.168.2", nat_b)?;
-        let folder = std::env::temp_dir().join(folder_name());
-        fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         Ok(Self {
             homes: [home_a, home_b],
             introducer,
             backbone,
-            folder,
+            folder: scratch_folder()?,
             _turn: turn,
         })
     }
@@ -171,15 +169,17 @@ impl Drop for Internet {
     }
 }
 
-/// A short name, because the path of a Unix socket has room for 107 bytes.
-fn folder_name() -> String {
+/// Makes a folder with a short name, because the path of a Unix socket has room for 107 bytes.
+///
+/// # Errors
+/// What the system says.
+pub fn scratch_folder() -> Result<PathBuf, String> {
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "p2plab-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("p2plab-{}-{count}", std::process::id()));
+    fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    Ok(folder)
 }
 
 fn home(

@@ -12,8 +12,9 @@
 //! "symmetric" NAT that only a relay gets through. Every test measures that with a probe before it relies on it.
 //!
 //! [`namespace`] makes and removes namespaces, [`router`] loads NAT, filter and loss rules, [`internet`] builds the
-//! picture above, [`node`] runs a node in it, [`http`] speaks to its HTTP surface, [`scene`] lets two nodes talk. All
-//! is removed on drop, on panic too; what a killed run left is removed by the next.
+//! picture above, [`twofold`] machines with several addresses, [`node`] runs a node in it, [`http`] speaks to its HTTP
+//! surface, [`scene`] lets two nodes talk. All is removed on drop, on panic too; what a killed run left is removed by
+//! the next.
 
 pub mod http;
 pub mod internet;
@@ -22,9 +23,10 @@ pub mod node;
 pub mod router;
 pub mod scene;
 pub mod tool;
+pub mod twofold;
 
 pub use internet::{Internet, Side};
-pub use node::Node;
+pub use node::{Node, Program};
 pub use router::Nat;
 pub use scene::Scene;
 pub use tool::{announce, skipped};

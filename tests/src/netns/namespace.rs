@@ -69,20 +69,14 @@ impl Namespace {
         run_with_input(&mut command, rules).map(drop)
     }
 
-    /// Lets the namespace forward between its cables.
+    /// Lets the namespace forward between its cables, both families.
     ///
     /// # Errors
     /// What `sysctl` complained of.
     pub fn forward(&self) -> Result<(), String> {
         let mut command = Command::new("ip");
-        command.args([
-            "netns",
-            "exec",
-            &self.name,
-            "sysctl",
-            "-qw",
-            "net.ipv4.ip_forward=1",
-        ]);
+        command.args(["netns", "exec", &self.name, "sysctl", "-qw"]);
+        command.args(["net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
         run(&mut command).map(drop)
     }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::http::{self, Body, Head, Request};
 use super::internet::wait_ready;
 use super::namespace::{Namespace, Process};
-use super::tool::{agent, announce, p2p, until};
+use super::tool::{agent, announce, p2p, p2p_mini, until};
 
 /// UDP port of every node: ports below 1,024 are not tried by peers, and homes do not share one.
 pub const UDP_PORT: u16 = 6_660;
@@ -39,6 +39,15 @@ enum Reach {
     Loopback(SocketAddr),
 }
 
+/// Which program runs a node, and so which driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `p2p up`: the smol driver.
+    P2p,
+    /// `p2p-mini`: the thread driver.
+    Mini,
+}
+
 /// A running node.
 pub struct Node {
     /// Its identity.
@@ -61,6 +70,26 @@ impl Node {
         label: &str,
         arguments: &[&str],
     ) -> Result<Self, String> {
+        Self::start_program(
+            (Program::P2p, UDP_PORT),
+            namespace,
+            folder,
+            label,
+            arguments,
+        )
+    }
+
+    /// The same with either program, and a UDP port.
+    ///
+    /// # Errors
+    /// What did not happen.
+    pub fn start_program(
+        (program, port): (Program, u16),
+        namespace: &Namespace,
+        folder: &Path,
+        label: &str,
+        arguments: &[&str],
+    ) -> Result<Self, String> {
         let socket = folder.join(format!("{label}.sock"));
         let mut forward = namespace.command(&agent());
         forward
@@ -69,10 +98,16 @@ impl Node {
             .arg(HTTP)
             .stdout(Stdio::piped());
         let forward = wait_ready(Process::start(&mut forward)?)?;
-        let mut command = namespace.command(p2p());
+        let mut command = match program {
+            Program::P2p => namespace.command(p2p()),
+            Program::Mini => namespace.command(p2p_mini()),
+        };
+        if program == Program::P2p {
+            command.arg("up");
+        }
         command
-            .args(["up", "--http", HTTP, "--listen"])
-            .arg(format!("0.0.0.0:{UDP_PORT}"));
+            .args(["--http", HTTP, "--listen"])
+            .arg(format!("0.0.0.0:{port}"));
         command.args(arguments);
         Self::launch(
             command,
@@ -183,6 +218,16 @@ impl Node {
         let answer = self.ask("POST", "/v1/auth/tickets", b"");
         let ticket = answer["ticket"].as_str().expect("a ticket");
         format!("http://{}/#t={ticket}", self.host())
+    }
+
+    /// The addresses to hand out that it printed, in order.
+    #[must_use]
+    pub fn printed_addresses(&self) -> Vec<String> {
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
+        let prefix = format!("p2p://{}@", self.id);
+        let words = said.split_whitespace();
+        let addresses = words.filter(|word| word.starts_with(&prefix));
+        addresses.map(ToOwned::to_owned).collect()
     }
 
     /// Whether its first introducer knows it.

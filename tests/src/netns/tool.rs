@@ -107,22 +107,34 @@ pub fn agent() -> PathBuf {
 #[must_use]
 pub fn p2p() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        if let Some(other) = env::var_os("P2P_UNDER_TEST") {
-            return other.into();
-        }
-        let folder = binaries();
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build
-            .args(["build", "--quiet", "-p", "p2p"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        run(&mut build).expect("the p2p binary builds");
-        folder.join("p2p")
+    BUILT.get_or_init(|| match env::var_os("P2P_UNDER_TEST") {
+        Some(other) => other.into(),
+        None => build("p2p", "p2p"),
     })
+}
+
+/// The `p2p-mini` binary of this build, built on the first call.
+///
+/// # Panics
+/// Where it does not build.
+#[must_use]
+pub fn p2p_mini() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("p2p-driver-std", "p2p-mini"))
+}
+
+fn build(package: &str, binary: &str) -> PathBuf {
+    let folder = binaries();
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build
+        .args(["build", "--quiet", "-p", package, "--bin", binary])
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    run(&mut build).expect("the binary builds");
+    folder.join(binary)
 }
 
 /// Asks again and again until there is an answer; `None` after `patience`.
