@@ -28,10 +28,12 @@ pub mod limits;
 mod node;
 mod path;
 mod peer;
+mod purpose;
 #[cfg(feature = "record")]
 pub mod record;
 mod recovery;
 mod relay;
+mod rendezvous;
 pub mod rng;
 mod schedule;
 mod session;

@@ -3,6 +3,7 @@
 mod world;
 
 use core::time::Duration;
+use p2p_core::api::Engine;
 use std::collections::BTreeSet;
 
 use world::{ADA, Ask, BEN, Response, World, ask, bare};

@@ -34,7 +34,7 @@ const SIBLINGS: &[&str] = &["session", "recovery", "level", "path", "directory",
 
 /// Files and folders of the engine that everything may import, and that import none of the rooms above.
 const GROUND: &[&str] = &[
-    "wire", "time", "rng", "id", "limits", "error", "api", "limiter", "ecn",
+    "wire", "time", "rng", "id", "limits", "error", "api", "limiter", "purpose", "ecn",
 ];
 
 fn root() -> PathBuf {
@@ -92,6 +92,31 @@ fn product_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn is_test(name: &str) -> bool {
     name.contains("tests/") || name.ends_with("tests.rs") || name.ends_with("test_pipe.rs")
+}
+
+/// Types that many parts meet in, with the most methods and files that each may have: a type that outgrows them is a
+/// bag of methods, and one of its jobs is a part of its own.
+const MEETING_PLACES: &[(&str, usize, usize)] = &[("Node", 39, 4)];
+
+/// How many methods a source gives a type, in impl blocks of its own and of traits.
+fn methods_of(type_name: &str, text: &str) -> usize {
+    let opens = |line: &str| {
+        let head = line.strip_prefix("impl").and_then(|l| l.strip_suffix(" {"));
+        let name = head.and_then(|head| head.rsplit(' ').next());
+        name.is_some_and(|name| name.split('<').next() == Some(type_name))
+    };
+    let mut methods = 0;
+    let mut is_inside = false;
+    for line in text.lines() {
+        is_inside = (is_inside || opens(line)) && line != "}";
+        let is_member = line.starts_with("    ") && !line.starts_with("     ");
+        let words: Vec<_> = line.split_whitespace().take(4).collect();
+        let starts = words
+            .first()
+            .is_some_and(|w| *w == "fn" || w.starts_with("pub") || *w == "const");
+        methods += usize::from(is_inside && is_member && starts && words.contains(&"fn"));
+    }
+    methods
 }
 
 /// Starts and lengths of functions, found by indentation, which rustfmt guarantees.
@@ -154,6 +179,29 @@ fn files_functions_and_lines_stay_small() {
 }
 
 #[test]
+fn where_parts_meet_no_type_is_a_bag_of_methods() {
+    let text = "impl Node {\n    fn one(&self) {}\n}\nimpl Engine for Node {\n    pub(super) fn two(\n    }\n}\n\
+                impl Peer {\n    fn three() {}\n}\n";
+    assert_eq!(methods_of("Node", text), 2, "the check itself");
+    let mut problems = Vec::new();
+    for (type_name, most_methods, most_files) in MEETING_PLACES {
+        let in_engine = |name: &str| name.starts_with("core/src/") && !is_test(name);
+        let counts = sources().into_iter().filter(|(name, _)| in_engine(name));
+        let counts = counts.map(|(name, text)| (name, methods_of(type_name, &text)));
+        let counts: Vec<_> = counts.filter(|(_, methods)| *methods > 0).collect();
+        let methods: usize = counts.iter().map(|(_, methods)| methods).sum();
+        assert!(methods > 0, "{type_name} was not found");
+        if methods > *most_methods || counts.len() > *most_files {
+            problems.push(format!(
+                "{type_name} has {methods} methods in {} files, at most {most_methods} in {most_files}: {counts:?}",
+                counts.len()
+            ));
+        }
+    }
+    refuse(&problems);
+}
+
+#[test]
 fn every_file_says_what_it_is_for() {
     let bare = sources()
         .into_iter()
@@ -203,12 +251,51 @@ fn rooms_of_the_engine_do_not_import_sideways_or_upwards() {
             "directory",
             "relay",
             "schedule",
+            "door",
+            "introducer",
+            "rendezvous",
             "peer",
             "node",
         ];
         let upper: &[&str] = match room {
             _ if GROUND.contains(&room) || SIBLINGS.contains(&room) => rooms,
-            "peer" => &["node", "directory", "relay"],
+            "peer" => &[
+                "node",
+                "directory",
+                "relay",
+                "door",
+                "introducer",
+                "rendezvous",
+            ],
+            "rendezvous" => &[
+                "peer",
+                "node",
+                "door",
+                "introducer",
+                "session",
+                "recovery",
+                "level",
+                "relay",
+            ],
+            "introducer" => &[
+                "peer",
+                "node",
+                "door",
+                "rendezvous",
+                "session",
+                "recovery",
+                "level",
+            ],
+            "door" => &[
+                "peer",
+                "node",
+                "introducer",
+                "rendezvous",
+                "recovery",
+                "level",
+                "directory",
+                "relay",
+            ],
             "schedule" => &[
                 "session",
                 "recovery",

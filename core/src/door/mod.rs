@@ -44,6 +44,10 @@ pub(crate) enum Dropped {
     Replayed,
     /// The caller is not wanted; nothing is counted, as nothing is told.
     Refused,
+    /// It is authentic and breaks the protocol.
+    Malformed,
+    /// It is of the first generation of this protocol.
+    Legacy,
 }
 
 /// What a handshake datagram leads to.

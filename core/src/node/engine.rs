@@ -1,4 +1,4 @@
-//! The node behind the engine's contract: every call is passed on.
+//! The engine's contract, kept by the node.
 
 use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
@@ -6,76 +6,178 @@ use core::ops::RangeInclusive;
 use bytes::Bytes;
 
 use super::Node;
+use super::endpoint::Polled;
 use crate::api::{
-    Accepted, ApiMisuse, Arrival, Command, Effect, Engine, Event, MessageId, NodeStatus,
-    PeerStatus, StreamId, StreamRead, Transmit, Why,
+    Accepted, ApiMisuse, Arrival, Command, Effect, EffectResult, Engine, Event, MessageId,
+    NodeStatus, PeerStatus, StreamId, StreamRead, Transmit, Why,
 };
 use crate::id::NodeId;
-use crate::time::{Deadline, Instant};
+use crate::path::{Pair, Route, canonical};
+use crate::peer::Via;
+use crate::time::{Deadline, Instant, TimerKind};
+
+/// A direct route, as sockets name its ends.
+fn direct(remote: SocketAddr, local: Option<IpAddr>) -> Route {
+    Route::Direct(Pair {
+        remote: canonical(remote),
+        local: local.map(|ip| ip.to_canonical()),
+    })
+}
 
 impl Engine for Node {
     fn id(&self) -> NodeId {
-        Self::id(self)
+        self.endpoint.door.identity().node_id()
     }
+
     fn handle_arrival(&mut self, now: Instant, arrival: Arrival<'_>) {
-        Self::handle_arrival(self, now, arrival);
+        if self.is_shut_down {
+            return;
+        }
+        let (route, ecn) = (direct(arrival.from, arrival.to), arrival.ecn);
+        for datagram in arrival.bytes.chunks_mut(arrival.segment_size.max(1)) {
+            self.counters.datagrams_received += 1;
+            self.counters.bytes_received += datagram.len() as u64;
+            self.handle_routed(now, Via { route, ecn }, datagram);
+        }
+        self.settle(now);
     }
+
     fn handle_send_error(&mut self, now: Instant, to: SocketAddr, from: Option<IpAddr>) {
-        Self::handle_send_error(self, now, to, from);
+        let route = direct(to, from);
+        self.endpoint.handle_send_error(now, &mut self.peers, route);
+        self.settle(now);
     }
+
     fn handle_timeout(&mut self, now: Instant) {
-        Self::handle_timeout(self, now);
+        while let Some(key) = self.peers.agenda.pop_due(now) {
+            self.endpoint.wake(now, &mut self.peers, key);
+        }
+        self.endpoint.on_timeout(now, &mut self.peers);
+        self.serving.role.on_timeout(now);
+        self.serving.drop_ended(&mut self.peers);
+        self.rendezvous.on_timeout(now);
+        while let Some(errand) = self.errands.expire(now) {
+            self.on_errand_ended(now, errand, EffectResult::Failed);
+        }
+        self.settle(now);
     }
+
     fn handle_command(&mut self, now: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
-        Self::handle_command(self, now, command)
+        if self.is_shut_down {
+            return Err(ApiMisuse::ShutDown);
+        }
+        let accepted = self.carry_out_command(now, command);
+        self.settle(now);
+        accepted
     }
+
     fn read_stream(
         &mut self,
-        now: Instant,
+        _now: Instant,
         peer: NodeId,
         stream: StreamId,
         max_bytes: usize,
     ) -> Result<StreamRead, ApiMisuse> {
-        Self::read_stream(self, now, peer, stream, max_bytes)
+        let entry = self.peers.change_by_id(&peer);
+        let peer = &mut entry.ok_or(ApiMisuse::UnknownPeer)?.peer;
+        peer.read_stream(stream, max_bytes)
     }
+
     fn take_message(
         &mut self,
-        now: Instant,
+        _now: Instant,
         peer: NodeId,
         message: MessageId,
     ) -> Result<Bytes, ApiMisuse> {
-        Self::take_message(self, now, peer, message)
+        let entry = self.peers.change_by_id(&peer);
+        let peer = &mut entry.ok_or(ApiMisuse::UnknownPeer)?.peer;
+        peer.take_message(message)
     }
+
     fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {
-        Self::poll_transmit(self, now, buffer)
+        loop {
+            match self.endpoint.poll(now, &mut self.peers, buffer) {
+                Polled::Transmit(transmit) => {
+                    let segments = transmit.len.div_ceil(transmit.segment_size.max(1));
+                    self.counters.datagrams_sent += segments as u64;
+                    self.counters.bytes_sent += transmit.len as u64;
+                    return Some(transmit);
+                }
+                Polled::Drained(key) => {
+                    self.settle(now);
+                    self.peers.table.rest(now, key);
+                }
+                Polled::Idle => return None,
+            }
+        }
     }
+
     fn poll_event(&mut self) -> Option<Event> {
-        Self::poll_event(self)
+        self.news.poll()
     }
+
     fn poll_effect(&mut self) -> Option<Effect> {
-        Self::poll_effect(self)
+        self.errands.poll()
     }
+
     fn poll_timeout(&self) -> Option<Deadline> {
-        Self::poll_timeout(self)
+        if self.peers.agenda.first_ready().is_some() || self.endpoint.waiting() > 0 {
+            return Some(Deadline::new(Instant::EPOCH, TimerKind::OutputWaiting));
+        }
+        let handshakes = self.endpoint.door.next_timeout();
+        let all = [
+            self.peers.agenda.next_timeout(),
+            handshakes.map(|at| Deadline::new(at, TimerKind::Handshake)),
+            self.rendezvous.next_timeout(),
+            self.serving.role.next_timeout(),
+            self.errands.next_timeout(),
+        ];
+        all.into_iter().fold(None, Deadline::earlier)
     }
+
     fn status(&self, now: Instant) -> NodeStatus {
-        Self::status(self, now)
+        let pictures = self.peers.pictures();
+        let introducers = self.rendezvous.introducers().iter();
+        let mut counters = self.counters;
+        counters.handshakes_computed = self.endpoint.door.computed();
+        self.serving.role.count_into(&mut counters);
+        NodeStatus {
+            id: self.id(),
+            name: self.settings.name.clone(),
+            roles: self.settings.roles,
+            uptime: now.saturating_since(self.started),
+            local_addresses: self.addresses.interfaces().to_vec(),
+            introducers: introducers.map(|i| pictures.introducer(i)).collect(),
+            directory_entries: self.serving.role.registrations(),
+            relay_channels: self.serving.role.channels(),
+            counters,
+        }
     }
+
     fn peers(&self, now: Instant) -> Vec<PeerStatus> {
-        Self::peers(self, now)
+        self.peers.pictures().known(now)
     }
+
     fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId> {
-        let known = self.table.named(name).filter(|entry| entry.is_known);
+        let named = self.peers.table.named(name);
+        let known = named.filter(|entry| entry.is_known);
         known.map(|entry| entry.peer.id()).take(most).collect()
     }
+
     fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId> {
-        let known = self.table.between(ids).filter(|entry| entry.is_known);
+        let between = self.peers.table.between(ids);
+        let known = between.filter(|entry| entry.is_known);
         known.map(|entry| entry.peer.id()).take(most).collect()
     }
+
     fn peer(&self, now: Instant, id: &NodeId) -> Option<PeerStatus> {
-        Self::peer(self, now, id)
+        self.peers
+            .pictures()
+            .peer(now, self.peers.table.key_of(id)?)
     }
-    fn why(&self, now: Instant, id: &NodeId) -> Option<Why> {
-        Self::why(self, now, id)
+
+    fn why(&self, _now: Instant, id: &NodeId) -> Option<Why> {
+        let key = self.peers.table.key_of(id)?;
+        self.peers.pictures().why(key, &self.addresses)
     }
 }

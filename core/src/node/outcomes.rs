@@ -1,32 +1,46 @@
-//! What peers say that concerns others, acted on. After each input everything runs until nothing is left to do.
+//! What datagrams and peers lead to, acted on. After each input everything runs until nothing is left to do.
 
 use super::Node;
-use crate::api::{DisconnectReason, Event, PathChangeReason};
+use super::endpoint::Handled;
+use crate::api::{Counters, DisconnectReason, Event, PathChangeReason};
+use crate::door::Dropped;
 use crate::id::PeerKey;
+use crate::introducer::Refused;
 use crate::limits;
 use crate::path::Route;
-use crate::peer::{PeerOutcome, Purpose, Via};
-use crate::relay::server::Forward;
+use crate::peer::{PeerOutcome, Via};
+use crate::relay::Forward;
 use crate::time::Instant;
-use crate::wire::control::ControlMessage;
+use crate::wire::control::{ControlMessage, RefusalCode, RefusedCommand};
 
 /// Rounds after one input; more than any chain of consequences needs.
 const ROUNDS: usize = 4_096;
 
 impl Node {
-    /// Runs until quiet: outcomes of touched peers, what came through relays, introducers, attempts.
+    /// Takes a datagram that came by any route.
+    pub(super) fn handle_routed(&mut self, now: Instant, via: Via, datagram: &mut [u8]) {
+        let (endpoint, peers) = (&mut self.endpoint, &mut self.peers);
+        match endpoint.handle(now, peers, via, datagram) {
+            Handled::Applied(key) => self.serving.role.on_authentic_packet(now, key),
+            Handled::Taken => {}
+            Handled::StunAnswered => self.counters.stun_answers += 1,
+            Handled::Dropped(why) => count_dropped(&mut self.counters, why),
+        }
+    }
+
+    /// Runs until quiet: outcomes of touched peers, moves of the rendezvous, what came through relays.
     pub(super) fn settle(&mut self, now: Instant) {
         for _ in 0..ROUNDS {
             let mut is_quiet = true;
-            for key in self.agenda.take_unheard() {
+            for key in self.peers.agenda.take_unheard() {
                 is_quiet = false;
-                self.hear(now, key);
+                while let Some(entry) = self.peers.table.awake_mut(key)
+                    && let Some(outcome) = entry.peer.poll_outcome()
+                {
+                    self.act_on(now, key, outcome);
+                }
             }
-            if core::mem::take(&mut self.stirred) {
-                is_quiet = false;
-                self.advance_introducers(now);
-                self.advance_attempts(now);
-            }
+            is_quiet &= !self.carry_out_moves(now);
             while let Some((route, mut datagram)) = self.relayed.pop_front() {
                 is_quiet = false;
                 self.handle_routed(now, Via { route, ecn: None }, &mut datagram);
@@ -37,36 +51,36 @@ impl Node {
         }
     }
 
-    fn hear(&mut self, now: Instant, key: PeerKey) {
-        while let Some(outcome) = self
-            .table
-            .awake_mut(key)
-            .and_then(|entry| entry.peer.poll_outcome())
-        {
-            self.act_on(now, key, outcome);
-        }
-    }
-
     fn act_on(&mut self, now: Instant, key: PeerKey, outcome: PeerOutcome) {
         match outcome {
             PeerOutcome::Event(event @ Event::DatagramReceived { .. }) => self.tell_if_room(event),
-            PeerOutcome::Event(event @ Event::LatestReceived { .. }) => self.tell_latest(event),
-            PeerOutcome::Event(event) => self.events.push_back(event),
-            PeerOutcome::Control(message) => self.serve(now, key, message),
-            PeerOutcome::ControlAnswered { purpose, answer } => {
-                self.on_control_answered(now, key, purpose, answer);
+            PeerOutcome::Event(event @ Event::LatestReceived { .. }) => {
+                self.news.tell_latest(event);
             }
-            PeerOutcome::ControlFailed { purpose } => self.on_control_failed(now, key, purpose),
+            PeerOutcome::Event(event) => self.news.tell(event),
+            PeerOutcome::Control(message) => self.answer_control(now, key, message),
+            PeerOutcome::ControlAnswered { purpose, answer } => {
+                if let Some(introducer) = self.peers.id_of(key) {
+                    let verify = |record: &[u8]| self.endpoint.door.verify(record).ok();
+                    self.rendezvous
+                        .on_answer(now, introducer, purpose, answer, verify);
+                }
+            }
+            PeerOutcome::ControlFailed { purpose } => {
+                if let Some(introducer) = self.peers.id_of(key) {
+                    self.rendezvous.on_no_answer(now, introducer, purpose);
+                }
+            }
             PeerOutcome::Relayed { channel, datagram } => {
                 self.on_relayed(now, key, channel, datagram);
             }
-            PeerOutcome::IndexRetired(index) => self.table.retire_index(index),
+            PeerOutcome::IndexRetired(index) => self.peers.table.retire_index(index),
             PeerOutcome::Established { is_new } => self.on_established(now, key, is_new),
             PeerOutcome::CallFailed => self.on_call_failed(now, key),
             PeerOutcome::PathChanged { reason } => self.on_path_changed(now, key, reason),
             PeerOutcome::Pong { rtt } => {
-                let peer = self.table.get(key).map(|entry| entry.peer.id());
-                if let (Some(peer), Some(path)) = (peer, self.active_path(key)) {
+                let peer = self.peers.id_of(key);
+                if let (Some(peer), Some(path)) = (peer, self.peers.pictures().active_path(key)) {
                     self.tell_if_room(Event::Pong { peer, rtt, path });
                 }
             }
@@ -76,188 +90,193 @@ impl Node {
         }
     }
 
-    fn on_control_answered(
+    /// News that may be lost are, where the application does not fetch them.
+    fn tell_if_room(&mut self, event: Event) {
+        let is_lost = !self.news.tell_if_room(event);
+        self.counters.dropped_throttled += u64::from(is_lost);
+    }
+
+    /// Executes a control request of a peer; it is new, its repetitions are answered below.
+    fn answer_control(&mut self, now: Instant, key: PeerKey, message: ControlMessage) {
+        let Some(reference) = message.reference() else {
+            return;
+        };
+        let (command, result) = match message {
+            introduce @ ControlMessage::Introduce { .. } => (
+                RefusedCommand::Connect,
+                self.meet_caller(now, key, introduce),
+            ),
+            other => {
+                let (peers, door) = (&mut self.peers, &mut self.endpoint.door);
+                let from = (key, reference);
+                self.serving.carry_out(now, peers, door, from, other)
+            }
+        };
+        let answer = result.unwrap_or_else(|refused| refused.into_message(command, reference));
+        if let Some(entry) = self.peers.change(key) {
+            entry.peer.answer_control(now, reference, &answer);
+        }
+        self.serving.drop_ended(&mut self.peers);
+    }
+
+    /// An introducer of ours says that somebody wants us.
+    fn meet_caller(
         &mut self,
         now: Instant,
         key: PeerKey,
-        purpose: Purpose,
-        answer: ControlMessage,
-    ) {
-        self.stirred = true;
-        match purpose {
-            Purpose::Register => self.on_register_answer(now, key, answer),
-            Purpose::Search(operation) => self.on_search_answer(key, operation, answer),
-            Purpose::Connect { attempt, channel } => {
-                self.on_connect_answer(now, key, attempt, channel, answer);
-            }
-            Purpose::Introduce => {}
+        introduce: ControlMessage,
+    ) -> Result<ControlMessage, Refused> {
+        let ControlMessage::Introduce {
+            reference,
+            key_record,
+            channel,
+            name,
+            observed,
+        } = introduce
+        else {
+            return Err(Refused::because(RefusalCode::Malformed));
+        };
+        let introducer = self.peers.id_of(key);
+        let introducer = introducer.filter(|id| self.rendezvous.is_introducer(id));
+        let introducer = introducer.ok_or(Refused::because(RefusalCode::Role))?;
+        let record = self.endpoint.door.verify(&key_record);
+        let record = record.map_err(|_| Refused::because(RefusalCode::Malformed))?;
+        let known = self.peers.table.key_of(&record.id);
+        let known = known.and_then(|key| self.peers.table.get(key));
+        let is_welcome = self.settings.accept_strangers || known.is_some_and(|e| e.is_known);
+        if !is_welcome || record.id == self.peers.table.local_id() {
+            return Err(Refused::because(RefusalCode::Refused));
         }
-    }
-
-    fn on_control_failed(&mut self, now: Instant, key: PeerKey, purpose: Purpose) {
-        self.stirred = true;
-        match purpose {
-            Purpose::Register => self.on_register_failed(now, key),
-            Purpose::Search(operation) => self.on_search_failed(operation),
-            Purpose::Connect { attempt, .. } => self.on_connect_failed(now, key, attempt),
-            Purpose::Introduce => {}
-        }
+        let peer = self.peers.prepare(now, record, name, &self.addresses);
+        self.peers.add_relay_route(now, peer, key, channel);
+        self.on_observed(introducer, observed);
+        Ok(ControlMessage::IntroduceAccepted {
+            reply_to: reference,
+        })
     }
 
     fn on_relayed(&mut self, now: Instant, key: PeerKey, channel: u32, datagram: Vec<u8>) {
-        if self.relay_routes.lookup(key, channel).is_some() {
-            let route = Route::Relay {
-                relay: key.0,
-                channel,
-            };
+        if self.peers.relays.lookup(key, channel).is_some() {
+            let relay = key.0;
+            let route = Route::Relay { relay, channel };
             if self.relayed.len() < limits::RELAYED_WAITING {
                 self.relayed.push_back((route, datagram));
             }
             return;
         }
         let bytes = datagram.len();
-        if let Forward::To { peer, channel } = self.serving.forward(now, key, channel, bytes)
-            && let Some(entry) = self.table.get_mut(peer)
+        if let Forward::To { peer, channel } = self.serving.role.forward(now, key, channel, bytes)
+            && let Some(entry) = self.peers.table.get_mut(peer)
             && entry.peer.push_relayed(channel, datagram.into())
         {
             self.counters.relayed_datagrams += 1;
             self.counters.relayed_bytes += bytes as u64;
-            self.agenda.on_touched(peer);
+            self.peers.agenda.on_touched(peer);
         }
     }
 
     fn on_established(&mut self, now: Instant, key: PeerKey, is_new: bool) {
         self.counters.sessions_established += 1;
-        self.table.learn_tokens(key);
-        self.stirred = true;
-        if self.on_introducer_session(key) || !is_new {
+        self.peers.table.learn_tokens(key);
+        let Some(id) = self.peers.id_of(key) else {
+            return;
+        };
+        if self.rendezvous.on_session_up(&id) || !is_new {
             return;
         }
         let is_client = self.settings.roles.introducer;
-        let Some(entry) = self.table.get_mut(key) else {
+        let Some(entry) = self.peers.table.get_mut(key) else {
             return;
         };
         if !entry.is_known && is_client {
             return;
         }
         entry.is_known = true;
-        self.table.set_idle(key, false);
-        self.on_peer_connected(now, key);
+        let record = entry.peer.record.as_ref();
+        let record = record.map(|record| record.to_bytes().to_vec());
+        let name = entry.peer.name.clone();
+        if let Some(record) = record {
+            self.errands.persist(now, id, record, name);
+        }
+        self.peers.table.set_idle(key, false);
+        self.peers.tell_addresses(key, &self.addresses);
+        self.rendezvous.on_peer_connected(id);
+        // The application hears of the connection before it hears what came over it.
+        self.carry_out_moves(now);
+    }
+
+    /// Nobody answered our handshake.
+    fn on_call_failed(&mut self, now: Instant, key: PeerKey) {
+        let Some(id) = self.peers.id_of(key) else {
+            return;
+        };
+        // Whoever is called anew must not be known by an old key for ever: the next handshake asks for it.
+        if self.rendezvous.is_introducer(&id)
+            && let Some(entry) = self.peers.table.get_mut(key)
+        {
+            entry.peer.record = None;
+        }
+        self.rendezvous.on_handshake_failed(now, id);
     }
 
     fn on_path_changed(&mut self, now: Instant, key: PeerKey, reason: PathChangeReason) {
-        if reason == PathChangeReason::Failed && !self.is_introducer(key) {
-            for introducer in &mut self.introducers {
-                introducer.link.on_path_failed(now);
-            }
-            self.stirred = true;
+        let Some(peer) = self.peers.id_of(key) else {
+            return;
+        };
+        if reason == PathChangeReason::Failed && !self.rendezvous.is_introducer(&peer) {
+            self.rendezvous.on_path_failed(now);
         }
-        let is_told = reason != PathChangeReason::Established;
-        let entry = self
-            .table
-            .get(key)
-            .filter(|entry| entry.is_known && is_told && entry.peer.is_connected());
-        let peer = entry.map(|entry| entry.peer.id());
-        if let (Some(peer), Some(path)) = (peer, self.active_path(key)) {
+        let entry = self.peers.table.get(key);
+        let is_known = entry.is_some_and(|entry| entry.is_known && entry.peer.is_connected());
+        if is_known
+            && reason != PathChangeReason::Established
+            && let Some(path) = self.peers.pictures().active_path(key)
+        {
             self.tell_if_room(Event::PathChanged { peer, path, reason });
         }
     }
 
-    /// News that may be lost are, where the application does not fetch them.
-    fn tell_if_room(&mut self, event: Event) {
-        if self.events.len() < limits::EVENTS_WAITING {
-            self.events.push_back(event);
-        } else {
-            self.counters.dropped_throttled += 1;
-        }
-    }
-
-    /// Where the application does not fetch its news, a value takes the place of the older one of its key: so they
-    /// are bounded by the keys, and the newest is never lost.
-    pub(super) fn tell_latest(&mut self, event: Event) {
-        let is_older = |waiting: &&mut Event| match (&**waiting, &event) {
-            (
-                Event::LatestReceived {
-                    peer: a, key: k, ..
-                },
-                Event::LatestReceived {
-                    peer: b, key: l, ..
-                },
-            ) => a == b && k == l,
-            _ => false,
-        };
-        let is_full = self.events.len() >= limits::EVENTS_WAITING;
-        let older = self
-            .events
-            .iter_mut()
-            .rev()
-            .filter(|_| is_full)
-            .find(is_older);
-        match older {
-            Some(older) => *older = event,
-            None => self.events.push_back(event),
-        }
-    }
-
     fn on_ended(&mut self, now: Instant, key: PeerKey, reason: DisconnectReason) {
-        self.stirred = true;
-        self.table.forget_tokens(key);
-        self.serving.on_session_closed(now, key);
-        for (_, remote) in self.relay_routes.remove_relay(key) {
-            if let Some(entry) = self.table.get_mut(remote) {
-                entry.peer.paths.on_relay_lost(now, key.0);
-                self.agenda.on_touched(remote);
-            }
-        }
-        if self.on_introducer_lost(now, key) {
-            return;
-        }
-        let Some(entry) = self.table.get_mut(key) else {
+        self.peers.table.forget_tokens(key);
+        self.serving.role.on_session_closed(now, key);
+        self.peers.on_relay_gone(now, key);
+        let Some(entry) = self.peers.table.get_mut(key) else {
             return;
         };
         let (peer, is_known) = (entry.peer.id(), entry.is_known);
         let is_replaced = entry.peer.is_connected();
+        let is_handshaking = entry.peer.is_calling();
+        if self.rendezvous.on_session_lost(now, peer, is_handshaking) {
+            return;
+        }
         if is_replaced {
             // A new association has taken this one's place; its own news follows.
-            self.table.learn_tokens(key);
+            self.peers.table.learn_tokens(key);
         }
         if is_known {
-            self.events.push_back(Event::Disconnected { peer, reason });
+            self.news.tell(Event::Disconnected { peer, reason });
         }
         match (is_known, is_replaced) {
             (_, true) => {}
             (true, false) => {
-                self.relay_routes.remove_remote(key);
-                self.note_idle(key);
+                self.peers.relays.remove_remote(key);
+                self.peers.note_idle(key);
             }
-            (false, false) => self.forget(key),
+            (false, false) => self.peers.forget(key),
         }
     }
+}
 
-    /// A peer that the application knows is not connected: beyond a bound the longest forgotten ones go.
-    pub(super) fn note_idle(&mut self, key: PeerKey) {
-        self.table.set_idle(key, true);
-        while let Some(oldest) = self.table.idle_beyond(limits::PEERS_REMEMBERED) {
-            self.forget(oldest);
-        }
-    }
-
-    /// Removes a peer and everything that names its key.
-    pub(super) fn forget(&mut self, key: PeerKey) {
-        if let Some(entry) = self.table.get_mut(key) {
-            entry.peer.drop_call();
-        }
-        while let Some(outcome) = self
-            .table
-            .get_mut(key)
-            .and_then(|entry| entry.peer.poll_outcome())
-        {
-            if let PeerOutcome::IndexRetired(index) = outcome {
-                self.table.retire_index(index);
-            }
-        }
-        self.relay_routes.remove_remote(key);
-        self.agenda.remove(key);
-        self.table.remove(key);
-    }
+const fn count_dropped(counters: &mut Counters, why: Dropped) {
+    let counter = match why {
+        Dropped::Unknown => &mut counters.dropped_unknown,
+        Dropped::WrongMac => &mut counters.dropped_mac1,
+        Dropped::Throttled => &mut counters.dropped_throttled,
+        Dropped::Unauthentic => &mut counters.dropped_unauthentic,
+        Dropped::Replayed => &mut counters.dropped_replayed,
+        Dropped::Malformed => &mut counters.dropped_malformed,
+        Dropped::Legacy => &mut counters.dropped_legacy,
+        Dropped::Refused => return,
+    };
+    *counter += 1;
 }

@@ -4,10 +4,12 @@ use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles};
 use crate::directory::name::is_valid_name;
 use crate::directory::server::DirectoryConfig;
 use crate::door::Policy;
+use crate::identity::Identity;
 use crate::level::budget::Budgets;
 use crate::limits;
 use crate::peer::Common;
 use crate::relay::server::RelayConfig;
+use crate::rendezvous::Credentials;
 use crate::session::ENGINE_CAPABILITIES;
 
 /// What the configuration says and the node only reads; what peers read is in [`Common`].
@@ -47,6 +49,24 @@ impl Settings {
             direct_paths: config.direct_paths,
             capabilities: config.capabilities & !ENGINE_CAPABILITIES,
         })
+    }
+
+    /// What our introducers are told of this node.
+    pub(super) fn credentials(&self, identity: &Identity) -> Credentials {
+        let record = identity.record();
+        let name = self.name.as_deref();
+        let name = name.and_then(|name| {
+            identity
+                .sign_name(name, record.sequence, limits::NAME_LIFE_S)
+                .ok()
+        });
+        Credentials {
+            id: identity.node_id(),
+            key_record: record.to_bytes().to_vec(),
+            name_record: name.map(|name| name.to_bytes()),
+            is_listed: self.listed,
+            direct_paths: self.direct_paths,
+        }
     }
 
     /// What the door is told of callers.

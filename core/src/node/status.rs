@@ -1,42 +1,32 @@
-//! Read-only pictures for the surfaces: relays get their names here.
+//! Read-only pictures of peers for the surfaces: relays get their names here.
 
 use core::net::{Ipv4Addr, SocketAddr};
 
-use super::Node;
-use crate::api::{
-    IntroducerStatus, NodeStatus, PathKind, PathStatus, PeerState, PeerStatus, Verdict, Why,
-};
+use super::peers::Peers;
+use crate::addresses::OwnAddresses;
+use crate::api::{IntroducerStatus, PathKind, PathStatus, PeerState, PeerStatus, Verdict, Why};
 use crate::id::PeerKey;
 use crate::path::{Route, RouteStatus};
+use crate::rendezvous::Introducer;
 use crate::time::Instant;
 
-impl Node {
-    pub(super) fn node_status(&self, now: Instant) -> NodeStatus {
-        let introducers = self.introducers.iter().map(|introducer| {
-            let address = &introducer.address;
-            let key = self.table.key_of(&address.id);
-            IntroducerStatus {
-                id: address.id,
-                host: address.host.clone(),
-                port: address.port,
-                state: introducer.link.state(),
-                rtt: key.and_then(|key| self.table.get(key)?.peer.rtt()),
-                observed: introducer.link.observed(),
-            }
-        });
-        let mut counters = self.counters;
-        counters.handshakes_computed = self.door.computed();
-        self.serving.count_into(&mut counters);
-        NodeStatus {
-            id: self.id(),
-            name: self.settings.name.clone(),
-            roles: self.settings.roles,
-            uptime: now.saturating_since(self.started),
-            local_addresses: self.addresses.interfaces().to_vec(),
-            introducers: introducers.collect(),
-            directory_entries: self.serving.registrations(),
-            relay_channels: self.serving.channels(),
-            counters,
+/// Looks at peers and changes nothing.
+pub(super) struct Pictures<'a> {
+    pub(super) peers: &'a Peers,
+}
+
+impl Pictures<'_> {
+    /// An introducer of ours.
+    pub(super) fn introducer(&self, introducer: &Introducer) -> IntroducerStatus {
+        let (address, table) = (&introducer.address, &self.peers.table);
+        let key = table.key_of(&address.id);
+        IntroducerStatus {
+            id: address.id,
+            host: address.host.clone(),
+            port: address.port,
+            state: introducer.link.state(),
+            rtt: key.and_then(|key| table.get(key)?.peer.rtt()),
+            observed: introducer.link.observed(),
         }
     }
 
@@ -45,8 +35,10 @@ impl Node {
         let (kind, remote) = match status.route {
             Route::Direct(pair) => (PathKind::Direct, pair.remote),
             Route::Relay { relay, .. } => {
-                let entry = self.table.get(PeerKey(relay));
-                let via = entry.as_ref().map_or(self.id(), |entry| entry.peer.id());
+                let entry = self.peers.table.get(PeerKey(relay));
+                let via = entry
+                    .as_ref()
+                    .map_or(self.peers.table.local_id(), |e| e.peer.id());
                 let address = entry.and_then(|entry| entry.peer.active_route()?.address());
                 let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
                 (PathKind::Relay { via }, address.unwrap_or(unknown))
@@ -63,54 +55,44 @@ impl Node {
     }
 
     fn paths(&self, key: PeerKey) -> Vec<(bool, PathStatus)> {
-        let routes = self
-            .table
-            .get(key)
-            .map(|entry| entry.peer.routes())
-            .unwrap_or_default();
+        let entry = self.peers.table.get(key);
+        let routes = entry.map(|entry| entry.peer.routes()).unwrap_or_default();
+        let routes = routes.iter();
         routes
-            .iter()
             .map(|route| (route.active, self.path_status(route)))
             .collect()
     }
 
     /// The path that carries a peer's data now.
     pub(super) fn active_path(&self, key: PeerKey) -> Option<PathStatus> {
-        self.paths(key)
-            .into_iter()
-            .find_map(|(active, path)| active.then_some(path))
+        let mut paths = self.paths(key).into_iter();
+        paths.find_map(|(active, path)| active.then_some(path))
     }
 
-    pub(super) fn peer_statuses(&self, now: Instant) -> Vec<PeerStatus> {
-        let known = self.table.iter().filter(|(_, entry)| entry.is_known);
-        known
-            .filter_map(|(key, _)| self.peer_status(now, key))
-            .collect()
+    /// Everybody that the application knows, by id.
+    pub(super) fn known(&self, now: Instant) -> Vec<PeerStatus> {
+        let all = self.peers.table.iter();
+        let known = all.filter(|(_, entry)| entry.is_known);
+        known.filter_map(|(key, _)| self.peer(now, key)).collect()
     }
 
-    pub(super) fn peer_status(&self, now: Instant, key: PeerKey) -> Option<PeerStatus> {
-        let peer = &self.table.get(key)?.peer;
+    /// One peer.
+    pub(super) fn peer(&self, now: Instant, key: PeerKey) -> Option<PeerStatus> {
+        let peer = &self.peers.table.get(key)?.peer;
         let state = match (peer.is_connected(), peer.is_calling()) {
             (true, _) => PeerState::Connected,
             (false, true) => PeerState::Connecting,
             (false, false) => PeerState::Disconnected,
         };
-        let paths = self.paths(key);
+        let (active, others): (Vec<_>, Vec<_>) = self.paths(key).into_iter().partition(|p| p.0);
         let counts = peer.counts();
         Some(PeerStatus {
             id: peer.id(),
             name: peer.name.clone(),
             state,
             capabilities: peer.capabilities(),
-            path: paths
-                .iter()
-                .find(|(active, _)| *active)
-                .map(|(_, path)| path.clone()),
-            alternatives: paths
-                .into_iter()
-                .filter(|(a, _)| !a)
-                .map(|(_, path)| path)
-                .collect(),
+            path: active.into_iter().next().map(|(_, path)| path),
+            alternatives: others.into_iter().map(|(_, path)| path).collect(),
             sent_bytes: counts.sent_bytes,
             received_bytes: counts.received_bytes,
             sent_packets: counts.sent_packets,
@@ -120,8 +102,9 @@ impl Node {
         })
     }
 
-    pub(super) fn explain(&self, key: PeerKey) -> Option<Why> {
-        let peer = &self.table.get(key)?.peer;
+    /// Why the path to a peer is what it is.
+    pub(super) fn why(&self, key: PeerKey, own: &OwnAddresses) -> Option<Why> {
+        let peer = &self.peers.table.get(key)?.peer;
         let verdict = if peer.is_connected() {
             peer.paths.verdict()
         } else {
@@ -131,7 +114,7 @@ impl Node {
             peer: peer.id(),
             verdict,
             path: self.active_path(key).filter(|_| peer.is_connected()),
-            local_observed: self.addresses.reflexive(),
+            local_observed: own.reflexive(),
             attempts: peer.paths.attempts(),
         })
     }

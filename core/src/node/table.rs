@@ -121,6 +121,11 @@ impl Table {
         &self.common
     }
 
+    /// Our own identity.
+    pub(super) fn local_id(&self) -> NodeId {
+        self.local_id
+    }
+
     pub(super) fn key_of(&self, id: &NodeId) -> Option<PeerKey> {
         self.by_id.get(id).copied()
     }

@@ -22,7 +22,7 @@ mod test_hooks;
 mod timeout;
 
 pub(crate) use input::{PacketFate, Via};
-pub(crate) use outcome::{Asker, PeerOutcome, Purpose};
+pub(crate) use outcome::{Asker, PeerOutcome};
 pub(crate) use output::PeerTransmit;
 pub(crate) use rest::Resident;
 pub(crate) use timeout::Renewal;

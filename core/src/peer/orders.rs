@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::{Asker, Peer, Purpose};
+use super::{Asker, Peer};
 use crate::api::{
     Answer, ApiMisuse, ChannelId, Event, MessageId, RequestId, RequestOutcome, StreamId, StreamRead,
 };
 use crate::level::datagram::Queued;
 use crate::level::request::RequestPayload;
 use crate::limits;
+use crate::purpose::Purpose;
 use crate::schedule::Reply;
 use crate::time::{Duration, Instant};
 use crate::wire::control::ControlMessage;

@@ -1,22 +1,9 @@
 //! What a peer tells the node above it; the node translates and passes on.
 
-use crate::api::{DisconnectReason, Event, OperationId, PathChangeReason};
-use crate::id::AttemptId;
+use crate::api::{DisconnectReason, Event, PathChangeReason};
+use crate::purpose::Purpose;
 use crate::time::Duration;
 use crate::wire::control::ControlMessage;
-
-/// What a control request of ours is about; comes back with its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// `rg`: our registration.
-    Register,
-    /// `qrq`: a search.
-    Search(OperationId),
-    /// `cr1`: an introduction, with our end of the relay channel.
-    Connect { attempt: AttemptId, channel: u32 },
-    /// `cr2` to the target of somebody's `cr1`.
-    Introduce,
-}
 
 /// Who waits for the answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use p2p_core::Node;
-use p2p_core::api::{NodeConfig, Roles};
+use p2p_core::api::{Engine, NodeConfig, Roles};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use p2p_http_api::{BodyKind, HttpId, Request, ResponsePart, Surface, SurfaceConfig, Token};

@@ -15,6 +15,7 @@ use crate::api::{ConnectFailure, ConnectTarget, OperationId};
 use crate::id::{AttemptId, NodeId};
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant, TimerKind};
+use crate::wire::control::RefusalCode;
 
 /// Pause before the next introducer is asked while the one before is silent (RFC 8305 §5 uses 250 ms for the
 /// same choice).
@@ -227,11 +228,11 @@ impl ConnectAttempts {
         now: Instant,
         attempt: AttemptId,
         introducer: NodeId,
-        code: &str,
+        code: RefusalCode,
     ) {
         let failure = match code {
-            "unknown" => ConnectFailure::UnknownPeer,
-            "throttled" | "full" => ConnectFailure::Throttled,
+            RefusalCode::Unknown => ConnectFailure::UnknownPeer,
+            RefusalCode::Throttled | RefusalCode::Full => ConnectFailure::Throttled,
             _ => ConnectFailure::Refused,
         };
         self.fail(now, attempt, introducer, failure);

@@ -106,26 +106,27 @@ fn introducers_are_asked_in_turn_and_the_first_answer_wins() {
     assert_eq!(spare.map(|s| s.0), Some(id(7)));
     let none = a.on_handshake_failed(at(6_000), id(5), ConnectFailure::TimedOut);
     assert_eq!((none, asked(&mut a)), (None, vec![id(9)]));
-    a.on_refused(at(6_001), attempt, id(9), "unknown");
+    a.on_refused(at(6_001), attempt, id(9), RefusalCode::Unknown);
     assert_eq!(ended(&mut a), [(1, failed(5, ConnectFailure::TimedOut))]);
 }
 
 #[test]
 fn the_most_telling_failure_is_reported() {
     use ConnectFailure::{IntroducerUnreachable, Refused, Throttled, UnknownPeer};
+    use RefusalCode as Code;
     for (codes, expected) in [
-        (["unknown", "lost"], UnknownPeer),
-        (["unknown", "throttled"], Throttled),
-        (["refused", "unknown"], Refused),
-        (["lost", "lost"], IntroducerUnreachable),
+        ([Some(Code::Unknown), None], UnknownPeer),
+        ([Some(Code::Unknown), Some(Code::Throttled)], Throttled),
+        ([Some(Code::Refused), Some(Code::Unknown)], Refused),
+        ([None, None], IntroducerUnreachable),
     ] {
         let mut a = attempts();
         let attempt = start(&mut a, 1, ConnectTarget::Id(id(5)), &[7, 8]);
         for (n, code) in [7, 8].into_iter().zip(codes) {
             assert_eq!(asked(&mut a), [id(n)], "the next at once");
             match code {
-                "lost" => a.on_introducer_lost(at(1), id(n)),
-                _ => a.on_refused(at(1), attempt, id(n), code),
+                None => a.on_introducer_lost(at(1), id(n)),
+                Some(code) => a.on_refused(at(1), attempt, id(n), code),
             }
         }
         assert_eq!(ended(&mut a), [(1, failed(5, expected))]);
@@ -187,7 +188,7 @@ quickcheck! {
                 (2, Some(ask)) => {
                     a.on_answer(now, ask.attempt, ask.introducer, peer);
                 }
-                (3, Some(ask)) => a.on_refused(now, ask.attempt, ask.introducer, "unknown"),
+                (3, Some(ask)) => a.on_refused(now, ask.attempt, ask.introducer, RefusalCode::Unknown),
                 (4, _) => a.on_introducer_lost(now, introducer),
                 (5, _) => a.on_peer_connected(peer),
                 (6, _) => {

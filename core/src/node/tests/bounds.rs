@@ -6,9 +6,11 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::strangers::{identity, initiation};
-use super::{Net, address, call, client, config, connected, introducer_config, pair, stranger};
+use super::{
+    Net, address, call, client, config, connected, introducer_config, pair, prepare, stranger,
+};
 use crate::Node;
-use crate::api::{ConnectFailure, Event, KnownPeer, Roles};
+use crate::api::{ConnectFailure, Engine, Event, KnownPeer, Roles};
 use crate::limits;
 use crate::rng::Rng;
 use crate::time::Duration;
@@ -45,9 +47,9 @@ fn half_open_handshakes_are_bounded_and_the_oldest_goes() {
         net.node(3).handle_datagram(now, source(n), &mut bytes);
     }
     let node = net.node(3);
-    assert_eq!(node.door.computed(), u64::from(most) + 40);
-    assert_eq!(node.door.half_open(), limits::PROVISIONAL_SESSIONS);
-    assert!(node.table.sizes()[1] <= limits::PROVISIONAL_SESSIONS);
+    assert_eq!(node.endpoint.door.computed(), u64::from(most) + 40);
+    assert_eq!(node.endpoint.door.half_open(), limits::PROVISIONAL_SESSIONS);
+    assert!(node.peers.table.sizes()[1] <= limits::PROVISIONAL_SESSIONS);
 }
 
 #[test]
@@ -60,8 +62,11 @@ fn one_identity_holds_few_half_open_handshakes() {
         net.node(3).handle_datagram(now, source(n), &mut bytes);
     }
     let node = net.node(3);
-    assert_eq!(node.door.computed(), 20);
-    assert_eq!(node.door.half_open(), limits::PROVISIONAL_PER_IDENTITY);
+    assert_eq!(node.endpoint.door.computed(), 20);
+    assert_eq!(
+        node.endpoint.door.half_open(),
+        limits::PROVISIONAL_PER_IDENTITY
+    );
 }
 
 #[test]
@@ -122,11 +127,16 @@ fn control_messages_of_one_peer_are_bounded() {
 fn a_relay_holds_little_for_a_slow_receiver() {
     let (mut net, ada, ben) = connected();
     let introducer = net.node(1).id();
-    let key = net.node(1).table.key_of(&ben).expect("registered");
-    let relay = net.node(2).table.key_of(&introducer).expect("registered");
+    let key = net.node(1).peers.table.key_of(&ben).expect("registered");
+    let relay = net
+        .node(2)
+        .peers
+        .table
+        .key_of(&introducer)
+        .expect("registered");
     assert_ne!(ada, introducer);
     for (n, key) in [(1, key), (2, relay)] {
-        let peer = &mut net.node(n).table.get_mut(key).expect("known").peer;
+        let peer = &mut net.node(n).peers.table.get_mut(key).expect("known").peer;
         let datagram = Bytes::from(vec![0; 1_000]);
         let taken = (0..1_000).filter(|_| peer.push_relayed(3, datagram.clone()));
         let taken = taken.count() * 1_000;
@@ -150,7 +160,7 @@ fn who_does_not_know_our_id_uses_up_no_budget() {
     }
     let (computed, dropped) = {
         let node = net.node(3);
-        (node.door.computed(), node.counters.dropped_mac1)
+        (node.endpoint.door.computed(), node.counters.dropped_mac1)
     };
     assert_eq!((computed, dropped), (0, 3_000));
     net.trace = Some(Vec::new());
@@ -167,7 +177,14 @@ fn a_node_that_wants_no_strangers_answers_none() {
     for is_known in [false, true] {
         let mut net = Net::new();
         let ada = net.add(2, config(2));
-        let record = net.node(2).door.identity().record().to_bytes().to_vec();
+        let record = net
+            .node(2)
+            .endpoint
+            .door
+            .identity()
+            .record()
+            .to_bytes()
+            .to_vec();
         let mut closed = config(3);
         closed.accept_strangers = false;
         if is_known {
@@ -178,7 +195,7 @@ fn a_node_that_wants_no_strangers_answers_none() {
         net.run(Duration::from_secs(5));
         assert_eq!(net.is_connected(3, &ada), is_known);
         assert_eq!(net.is_connected(2, &ben), is_known);
-        assert_eq!(net.node(3).door.half_open(), 0);
+        assert_eq!(net.node(3).endpoint.door.half_open(), 0);
     }
 }
 
@@ -217,11 +234,11 @@ fn an_older_key_record_is_not_answered() {
     let (mut net, ada, _) = pair();
     assert_eq!(newer.node_id(), ada);
     let now = net.now;
-    net.node(3).prepare_peer(now, newer.record().clone(), None);
+    prepare(net.node(3), now, newer.record().clone());
     call(&mut net, 2, 3);
     net.run(Duration::from_millis(500));
-    assert!(net.node(3).door.computed() > 0);
-    assert_eq!(net.node(3).door.half_open(), 0);
+    assert!(net.node(3).endpoint.door.computed() > 0);
+    assert_eq!(net.node(3).endpoint.door.half_open(), 0);
     assert!(!net.is_connected(3, &ada));
     // With the newer key she is answered.
     let mut renewed = config(2);

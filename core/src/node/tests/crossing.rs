@@ -7,14 +7,14 @@ use super::{
     Fate, Net, address, call, config, count, is_connected_event, is_disconnected_event, pair,
 };
 use crate::Node;
-use crate::api::{Command, DisconnectReason, Event, MessageId};
+use crate::api::{Command, DisconnectReason, Engine, Event, MessageId};
 use crate::id::NodeId;
 use crate::time::Duration;
 
 fn association(net: &mut Net, n: u8, peer: &NodeId) -> u64 {
     let node = net.node(n);
-    let key = node.table.key_of(peer).expect("known");
-    let entry = node.table.get(key).expect("known");
+    let key = node.peers.table.key_of(peer).expect("known");
+    let entry = node.peers.table.get(key).expect("known");
     entry.peer.association()
 }
 

@@ -1,9 +1,9 @@
 //! Nothing is left behind: connections that come and go, peers that are forgotten, goodbyes that leave.
 
 use super::{
-    Net, address, call, connected, count, is_connected_event, is_disconnected_event, pair,
+    Net, address, call, connected, count, is_connected_event, is_disconnected_event, pair, prepare,
 };
-use crate::api::{Command, DisconnectReason, Event, PeerState};
+use crate::api::{Command, DisconnectReason, Engine, Event, PeerState};
 use crate::id::NodeId;
 use crate::limits;
 use crate::path::Route;
@@ -16,18 +16,17 @@ fn disconnect(net: &mut Net, n: u8, peer: NodeId) {
 /// Everything in a node that a connection may leave something in.
 fn leftovers(net: &mut Net, n: u8) -> (Vec<usize>, Vec<usize>) {
     let node = net.node(n);
-    let mut sizes = node.table.sizes().to_vec();
+    let mut sizes = node.peers.table.sizes().to_vec();
     sizes.extend([
-        node.door.half_open(),
-        node.relay_routes.len(),
-        node.attempts.len(),
-        node.quiet.len(),
+        node.endpoint.door.half_open(),
+        node.peers.relays.len(),
         node.relayed.len(),
-        node.outbox.len(),
-        node.events.len(),
+        node.endpoint.waiting(),
+        node.news.len(),
     ]);
-    let keys = node.table.keys();
-    let entries = keys.iter().filter_map(|key| node.table.get(*key));
+    sizes.extend(node.rendezvous.sizes());
+    let keys = node.peers.table.keys();
+    let entries = keys.iter().filter_map(|key| node.peers.table.get(*key));
     let queues = entries.flat_map(|entry| entry.peer.queue_lengths());
     (sizes, queues.collect())
 }
@@ -91,15 +90,16 @@ fn peers_that_are_gone_are_forgotten_beyond_a_bound() {
         let mut seed = [7; 32];
         seed[..8].copy_from_slice(&n.to_be_bytes());
         let other = crate::identity::Identity::from_seeds(&seed, &seed, 1).expect("a key");
-        let key = node.prepare_peer(now, other.record().clone(), None);
+        let key = prepare(node, now, other.record().clone());
         // The introducer lies: nobody is there.
         for channel in 0..8 {
             let relay = crate::id::PeerKey(u32::MAX);
-            node.add_relay_route(now, key, relay, n as u32 * 8 + channel);
+            node.peers
+                .add_relay_route(now, key, relay, n as u32 * 8 + channel);
         }
     }
-    assert_eq!(node.table.sizes()[0], limits::PEERS_REMEMBERED);
-    assert!(node.relay_routes.len() <= 4 * limits::PEERS_REMEMBERED);
+    assert_eq!(node.peers.table.sizes()[0], limits::PEERS_REMEMBERED);
+    assert!(node.peers.relays.len() <= 4 * limits::PEERS_REMEMBERED);
     net.run(Duration::from_secs(600));
 }
 
@@ -135,7 +135,7 @@ fn goodbyes_leave_at_shutdown_and_end_the_other_side_at_once() {
     assert_eq!(count(&ended, is_end), 1, "{ended:?}");
     net.run(Duration::from_secs(1));
     assert_eq!(
-        net.node(1).serving.registrations(),
+        net.node(1).serving.role.registrations(),
         1,
         "the registration ended too"
     );
@@ -151,24 +151,24 @@ fn a_relay_reached_through_itself_or_a_circle_makes_no_loop() {
     let (mut net, ada, ben) = connected();
     let now = net.now;
     let node = net.node(2);
-    let key = node.table.key_of(&ben).expect("known");
-    let introducer = node.introducers[0].address.id;
-    let relay = node.table.key_of(&introducer).expect("known");
-    node.add_relay_route(now, relay, relay, 5);
-    node.add_relay_route(now, relay, key, 6);
-    node.add_relay_route(now, key, relay, 7);
+    let key = node.peers.table.key_of(&ben).expect("known");
+    let introducer = node.rendezvous.introducers()[0].address.id;
+    let relay = node.peers.table.key_of(&introducer).expect("known");
+    node.peers.add_relay_route(now, relay, relay, 5);
+    node.peers.add_relay_route(now, relay, key, 6);
+    node.peers.add_relay_route(now, key, relay, 7);
     for peer in [key, relay] {
-        let entry = node.table.get_mut(peer).expect("known");
+        let entry = node.peers.table.get_mut(peer).expect("known");
         let direct = entry.peer.active_route().expect("a path");
         assert!(direct.is_direct());
         entry.peer.paths.on_send_error(now, direct);
-        node.agenda.on_touched(peer);
+        node.peers.agenda.on_touched(peer);
     }
     let is_own = |route: &crate::path::RouteStatus, key: crate::id::PeerKey| match route.route {
         Route::Relay { relay, .. } => relay == key.0,
         Route::Direct(_) => false,
     };
-    let entry = node.table.get(relay).expect("known");
+    let entry = node.peers.table.get(relay).expect("known");
     assert!(!entry.peer.routes().iter().any(|route| is_own(route, relay)));
     net.set_tap(|_, _| super::Fate::Drop);
     net.run(Duration::from_secs(100));

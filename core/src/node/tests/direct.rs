@@ -4,7 +4,9 @@
 use bytes::Bytes;
 
 use super::{Net, address, config, count, is_connected_event};
-use crate::api::{Accepted, ApiMisuse, Command, ConnectFailure, ConnectTarget, Event, NodeConfig};
+use crate::api::{
+    Accepted, ApiMisuse, Command, ConnectFailure, ConnectTarget, Engine, Event, NodeConfig,
+};
 use crate::id::NodeId;
 use crate::time::Duration;
 

@@ -72,21 +72,21 @@ fn a_send_that_fails_moves_the_data_to_the_next_path_at_once() {
     net.run(Duration::from_secs(3));
     let now = net.now;
     let node = net.node(2);
-    let key = node.table.key_of(&ben).expect("known");
-    let introducer = node.introducers[0].address.id;
-    let relay = node.table.key_of(&introducer).expect("known");
-    node.add_relay_route(now, key, relay, 5);
-    let entry = node.table.get_mut(key).expect("known");
+    let key = node.peers.table.key_of(&ben).expect("known");
+    let introducer = node.rendezvous.introducers()[0].address.id;
+    let relay = node.peers.table.key_of(&introducer).expect("known");
+    node.peers.add_relay_route(now, key, relay, 5);
+    let entry = node.peers.table.get_mut(key).expect("known");
     let direct = entry.peer.active_route().expect("a path");
     assert!(direct.is_direct());
     entry.peer.ping().expect("connected");
-    node.agenda.on_touched(key);
+    node.peers.agenda.on_touched(key);
     let mut buffer = vec![0; 65_536];
     let t = node.poll_transmit(now, &mut buffer).expect("a ping");
     assert_eq!(t.to, address(3));
     node.handle_send_error(now, address(9), t.from);
     let is_direct = |node: &Node| {
-        let entry = node.table.get(key).expect("known");
+        let entry = node.peers.table.get(key).expect("known");
         entry.peer.active_route().is_some_and(|r| r.is_direct())
     };
     assert!(is_direct(node), "another's error is not ours");

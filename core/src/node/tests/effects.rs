@@ -2,7 +2,7 @@
 
 use super::{config, connected, introducer_config};
 use crate::api::{
-    ApiMisuse, Command, Effect, EffectId, EffectKind, EffectResult, Event, IntroducerState,
+    ApiMisuse, Command, Effect, EffectId, EffectKind, EffectResult, Engine, Event, IntroducerState,
 };
 use crate::node::Node;
 use crate::node::errands::ANSWER_TIMEOUT;

@@ -41,8 +41,8 @@ const fn is_data(first: u8) -> bool {
 /// Where `n` sends to `peer` now.
 fn remote(net: &mut Net, n: u8, peer: &NodeId) -> Option<SocketAddr> {
     let node = net.node(n);
-    let key = node.table.key_of(peer)?;
-    node.table.get(key)?.peer.active_route()?.address()
+    let key = node.peers.table.key_of(peer)?;
+    node.peers.table.get(key)?.peer.active_route()?.address()
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_forged_packet_confirms_no_half_open_session() {
     });
     call(&mut net, 2, 3);
     net.run(Duration::from_millis(5));
-    assert_eq!(net.node(3).door.half_open(), 1);
+    assert_eq!(net.node(3).endpoint.door.half_open(), 1);
     // The sender's index stands behind type, version and nothing else.
     let index = answers.borrow()[0][2..6].to_vec();
     for len in [25, 40, 60, 1_200] {
@@ -69,7 +69,7 @@ fn a_forged_packet_confirms_no_half_open_session() {
         let before = net.node(3).counters.dropped_unauthentic;
         net.deliver(3, address(2), &packet);
         assert_eq!(net.node(3).counters.dropped_unauthentic, before + 1);
-        assert_eq!(net.node(3).door.half_open(), 1);
+        assert_eq!(net.node(3).endpoint.door.half_open(), 1);
         assert!(!net.is_connected(3, &ada));
     }
     net.tap = None;
@@ -127,7 +127,7 @@ fn a_half_open_session_does_not_go_on_with_an_association_that_has_ended() {
     });
     call(&mut net, 2, 3);
     net.run(Duration::from_millis(10));
-    assert_eq!(net.node(3).door.half_open(), 1);
+    assert_eq!(net.node(3).endpoint.door.half_open(), 1);
     net.order(3, Command::Disconnect(ada));
     net.run(Duration::from_millis(10));
     assert!(!net.is_connected(3, &ada));

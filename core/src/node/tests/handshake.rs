@@ -60,7 +60,10 @@ fn attack(net: &mut Net, kind: u8, from: u8, to: u8, is_lost: bool, begin: impl 
 
 /// Everybody's tables, to compare with a world that was left in peace.
 fn sizes(net: &mut Net) -> Vec<[usize; 4]> {
-    net.nodes.values().map(|node| node.table.sizes()).collect()
+    net.nodes
+        .values()
+        .map(|node| node.peers.table.sizes())
+        .collect()
 }
 
 fn assert_one_connection(net: &mut Net, ada: NodeId, ben: NodeId) {
@@ -68,7 +71,7 @@ fn assert_one_connection(net: &mut Net, ada: NodeId, ben: NodeId) {
         assert!(net.is_connected(n, &other));
         let events = net.events_of(id);
         assert_eq!(count(&events, is_connected_event), 1, "{events:?}");
-        assert_eq!(net.node(n).door.half_open(), 0);
+        assert_eq!(net.node(n).endpoint.door.half_open(), 0);
     }
 }
 
@@ -184,8 +187,8 @@ fn a_replayed_call_does_not_redirect_ours() {
         let old = caught.borrow_mut().take().expect("a call");
         let now = net.now;
         let peer = if caller == 2 { ben } else { ada };
-        let key = net.node(caller).table.key_of(&peer).expect("known");
-        let entry = net.node(caller).table.get_mut(key).expect("known");
+        let key = net.node(caller).peers.table.key_of(&peer).expect("known");
+        let entry = net.node(caller).peers.table.get_mut(key).expect("known");
         entry.peer.drop_call();
         net.node(caller).settle(now);
         net.tap = None;

@@ -2,7 +2,7 @@
 //! (protocol §5, §8; the bounds of `limits`).
 
 use super::{Net, address, call, connected, count, is_disconnected_event, pair};
-use crate::api::{Command, DisconnectReason, Event};
+use crate::api::{Command, DisconnectReason, Engine, Event};
 use crate::id::NodeId;
 use crate::limits;
 use crate::time::Duration;
@@ -33,11 +33,17 @@ fn strike(net: &mut Net, ben: NodeId, payload: &[u8]) {
 /// Lengths of what ben holds for ada, and of his own queues.
 fn held(net: &mut Net, ada: NodeId) -> ([usize; 5], usize) {
     let node = net.node(3);
-    let key = node.table.key_of(&ada).expect("known");
-    let lengths = node.table.get(key).expect("known").peer.queue_lengths();
+    let key = node.peers.table.key_of(&ada).expect("known");
+    let lengths = node
+        .peers
+        .table
+        .get(key)
+        .expect("known")
+        .peer
+        .queue_lengths();
     (
         lengths,
-        node.events.len() + node.relayed.len() + node.outbox.len(),
+        node.news.len() + node.relayed.len() + node.endpoint.waiting(),
     )
 }
 
@@ -286,8 +292,8 @@ fn a_challenge_and_a_goodbye_in_one_packet_leave_nothing_to_do() {
 /// Ben's session with ada has met this many forgeries, and one more comes. Gives the session's receiver index.
 fn wear(net: &mut Net, ada: NodeId, forgeries: u64) -> u32 {
     let node = net.node(3);
-    let key = node.table.key_of(&ada).expect("known");
-    let entry = node.table.get_mut(key).expect("known");
+    let key = node.peers.table.key_of(&ada).expect("known");
+    let entry = node.peers.table.get_mut(key).expect("known");
     let index = entry.peer.wear(forgeries).expect("a session");
     let mut forged = vec![0xC1; 100];
     forged[1..5].copy_from_slice(&index.to_be_bytes());

@@ -2,11 +2,12 @@
 
 use core::net::SocketAddr;
 
-use super::{Fate, Net, address, connected, count, is_connected_event, stranger, three};
-use crate::api::{Command, ConnectFailure, ConnectTarget, Event};
+use super::{Fate, Net, address, connected, count, is_connected_event, prepare, stranger, three};
+use crate::api::{Command, ConnectFailure, ConnectTarget, Engine, Event};
 use crate::id::{NodeId, PeerKey};
 use crate::identity::Identity;
 use crate::path::Route;
+use crate::purpose::Purpose;
 use crate::relay::RELAY_CHOSEN;
 use crate::time::Duration;
 use crate::wire::Writer;
@@ -42,16 +43,16 @@ fn ask(net: &mut Net, message: &ControlMessage) {
 }
 
 fn key_of(net: &mut Net, n: u8, id: &NodeId) -> PeerKey {
-    net.node(n).table.key_of(id).expect("known")
+    net.node(n).peers.table.key_of(id).expect("known")
 }
 
 /// What the introducer's directory, relay and tables hold.
 fn facts(net: &mut Net) -> (usize, usize, [usize; 4]) {
     let node = net.node(1);
     (
-        node.serving.registrations(),
-        node.serving.channels(),
-        node.table.sizes(),
+        node.serving.role.registrations(),
+        node.serving.role.channels(),
+        node.peers.table.sizes(),
     )
 }
 
@@ -60,7 +61,14 @@ fn registrations_of_others_are_refused() {
     let (mut net, ada, ben) = three();
     let before = facts(&mut net);
     let theirs = Identity::from_seeds(&[3; 32], &[103; 32], 9).expect("a key");
-    let ours = net.node(2).door.identity().record().to_bytes().to_vec();
+    let ours = net
+        .node(2)
+        .endpoint
+        .door
+        .identity()
+        .record()
+        .to_bytes()
+        .to_vec();
     let name_of_ben = theirs.sign_name("ada2", 9, 600).expect("a name");
     let mut broken = ours.clone();
     *broken.last_mut().expect("bytes") ^= 1;
@@ -123,7 +131,7 @@ fn an_unregistered_session_gets_nothing_from_the_directory() {
     let (mut net, ada, ben) = three();
     let now = net.now;
     let key = key_of(&mut net, 1, &ada);
-    net.node(1).serving.on_session_closed(now, key);
+    net.node(1).serving.role.on_session_closed(now, key);
     let target = Target::Id(ben);
     let (reference, channel) = (1, 7);
     ask(
@@ -144,7 +152,7 @@ fn an_unregistered_session_gets_nothing_from_the_directory() {
             cursor,
         },
     );
-    assert_eq!(net.node(1).serving.channels(), 0);
+    assert_eq!(net.node(1).serving.role.channels(), 0);
     assert!(!net.is_connected(3, &ada));
 }
 
@@ -152,7 +160,7 @@ fn an_unregistered_session_gets_nothing_from_the_directory() {
 fn only_our_introducers_may_introduce() {
     let (mut net, ada, ben) = connected();
     let victim = Identity::from_seeds(&[8; 32], &[9; 32], 1).expect("a key");
-    let before = net.node(3).table.sizes();
+    let before = net.node(3).peers.table.sizes();
     let message = ControlMessage::Introduce {
         reference: 5,
         key_record: victim.record().to_bytes().to_vec(),
@@ -163,8 +171,8 @@ fn only_our_introducers_may_introduce() {
     let (to, bytes) = net.forge(2, ben, &control(&message));
     net.send(address(2), to, bytes);
     net.run(Duration::from_secs(1));
-    assert_eq!(net.node(3).table.sizes(), before);
-    assert_eq!(net.node(3).table.key_of(&victim.node_id()), None);
+    assert_eq!(net.node(3).peers.table.sizes(), before);
+    assert_eq!(net.node(3).peers.table.key_of(&victim.node_id()), None);
     assert!(net.is_connected(3, &ada));
 }
 
@@ -201,7 +209,7 @@ fn a_relay_that_swaps_channels_or_repeats_frames_reads_and_breaks_nothing() {
     let keys = [key_of(&mut net, 1, &ada), key_of(&mut net, 1, &ben)];
     let routes: Vec<_> = {
         let key = key_of(&mut net, 3, &ada);
-        net.node(3).relay_routes.routes_to(key).collect()
+        net.node(3).peers.relays.routes_to(key).collect()
     };
     for junk in [
         &[0x80; 300][..],
@@ -214,11 +222,11 @@ fn a_relay_that_swaps_channels_or_repeats_frames_reads_and_breaks_nothing() {
         for channel in routes.iter().map(|r| r.1).chain([3]) {
             for key in keys {
                 let node = net.node(1);
-                let entry = node.table.get_mut(key).expect("a client");
+                let entry = node.peers.table.get_mut(key).expect("a client");
                 for _ in 0..3 {
                     entry.peer.push_relayed(channel, junk.to_vec().into());
                 }
-                node.agenda.on_touched(key);
+                node.peers.agenda.on_touched(key);
             }
         }
         net.run(Duration::from_millis(100));
@@ -268,15 +276,19 @@ fn answered_with(target: ConnectTarget, record: Vec<u8>) -> (Net, NodeId, NodeId
     let now = net.now;
     let introducer = introducer_id(&mut net);
     let node = net.node(2);
-    let key = node.table.key_of(&introducer).expect("known");
     let answer = ControlMessage::ConnectAnswer {
         reply_to: 1,
         key_record: record,
         name: Some("ben".to_owned()),
         observed: stranger(),
     };
-    let attempt = crate::id::AttemptId(0);
-    node.on_connect_answer(now, key, attempt, 99, answer);
+    let purpose = Purpose::Connect {
+        attempt: crate::id::AttemptId(0),
+        channel: 99,
+    };
+    let verify = |record: &[u8]| node.endpoint.door.verify(record).ok();
+    node.rendezvous
+        .on_answer(now, introducer, purpose, answer, verify);
     node.settle(now);
     net.run(Duration::from_secs(10));
     let events = net.events_of(ada);
@@ -304,7 +316,7 @@ fn another_identity_than_the_one_asked_for_is_never_called() {
         [ConnectFailure::KeyMismatch],
         "{events:?}"
     );
-    assert_eq!(net.node(2).table.key_of(&other.node_id()), None);
+    assert_eq!(net.node(2).peers.table.key_of(&other.node_id()), None);
     assert_eq!(count(&events, is_connected_event), 0);
 }
 
@@ -318,7 +330,7 @@ fn a_name_that_leads_to_ourselves_or_to_garbage_fails() {
         let (mut net, ada, _, events) = answered_with(target, record);
         assert_eq!(failures(&events).len(), 1, "{events:?}");
         assert_eq!(
-            net.node(2).table.key_of(&ada),
+            net.node(2).peers.table.key_of(&ada),
             None,
             "we are no peer of ours"
         );
@@ -332,19 +344,19 @@ fn a_channel_in_use_cannot_be_given_to_another_peer() {
     let introducer = introducer_id(&mut net);
     let node = net.node(3);
     let (relay, key) = (
-        node.table.key_of(&introducer).expect("known"),
-        node.table.key_of(&ada).expect("known"),
+        node.peers.table.key_of(&introducer).expect("known"),
+        node.peers.table.key_of(&ada).expect("known"),
     );
-    let (_, channel) = node.relay_routes.routes_to(key).next().expect("a channel");
+    let (_, channel) = node.peers.relays.routes_to(key).next().expect("a channel");
     let other = Identity::from_seeds(&[8; 32], &[9; 32], 1).expect("a key");
-    let stolen = node.prepare_peer(now, other.record().clone(), None);
-    node.add_relay_route(now, stolen, relay, channel);
-    assert_eq!(node.relay_routes.lookup(relay, channel), Some(key));
+    let stolen = prepare(node, now, other.record().clone());
+    node.peers.add_relay_route(now, stolen, relay, channel);
+    assert_eq!(node.peers.relays.lookup(relay, channel), Some(key));
     let route = Route::Relay {
         relay: relay.0,
         channel,
     };
-    let entry = node.table.get(stolen).expect("known");
+    let entry = node.peers.table.get(stolen).expect("known");
     assert_eq!(entry.peer.paths.key_of(route), None);
     let _ = (ben, RefusalCode::Unknown);
 }

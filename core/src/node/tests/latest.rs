@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::{Fate, Net, connected};
-use crate::api::{Command, Event};
+use crate::api::{Command, Engine, Event};
 use crate::id::NodeId;
 use crate::limits;
 use crate::rng::Rng;
@@ -61,10 +61,10 @@ fn news_that_nobody_fetches_is_bounded_and_ends_with_the_newest() {
         data: Bytes::copy_from_slice(&n.to_be_bytes()),
     };
     for n in 0..limits::EVENTS_WAITING as u32 * 2 {
-        net.node(3).tell_latest(value(n));
+        net.node(3).news.tell_latest(value(n));
     }
-    assert_eq!(net.node(3).events.len(), limits::EVENTS_WAITING);
-    let events: Vec<Event> = net.node(3).events.drain(..).collect();
+    assert_eq!(net.node(3).news.len(), limits::EVENTS_WAITING);
+    let events: Vec<Event> = core::iter::from_fn(|| net.node(3).poll_event()).collect();
     let got = values(&events, "x");
     assert_eq!(got.last(), Some(&(limits::EVENTS_WAITING as u32 * 2 - 1)));
     assert!(got.is_sorted());

@@ -27,8 +27,11 @@ use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
 use crate::Node;
-use crate::api::{Accepted, Command, ConnectTarget, Effect, Event, NodeConfig, PeerState, Roles};
-use crate::id::NodeId;
+use crate::api::{
+    Accepted, Command, ConnectTarget, Effect, Engine, Event, NodeConfig, PeerState, Roles,
+};
+use crate::id::{NodeId, PeerKey};
+use crate::identity::KeyRecord;
 use crate::path::Route;
 use crate::time::{Duration, Instant};
 
@@ -197,7 +200,7 @@ impl Net {
         loop {
             self.drain();
             let arrival = self.wire.keys().next().map(|(at, _)| *at);
-            let timers = self.nodes.values().filter_map(Node::poll_timeout);
+            let timers = self.nodes.values().filter_map(Engine::poll_timeout);
             let next = timers.map(|d| d.at).chain(arrival).min();
             let Some(next) = next.filter(|at| *at <= end) else {
                 break;
@@ -236,8 +239,8 @@ impl Net {
     fn forge(&mut self, n: u8, peer: NodeId, frames: &[u8]) -> (SocketAddr, Vec<u8>) {
         let now = self.now;
         let node = self.node(n);
-        let key = node.table.key_of(&peer).expect("known");
-        let entry = node.table.get_mut(key).expect("known");
+        let key = node.peers.table.key_of(&peer).expect("known");
+        let entry = node.peers.table.get_mut(key).expect("known");
         let sealed = entry.peer.seal_raw(now, frames);
         match sealed.expect("a session") {
             (Route::Direct(to), bytes) => (to.remote, bytes),
@@ -292,13 +295,19 @@ fn pair() -> (Net, NodeId, NodeId) {
     (net, ada, ben)
 }
 
+/// The peer of a record, known to the application of `node`.
+fn prepare(node: &mut Node, now: Instant, record: KeyRecord) -> PeerKey {
+    node.peers.prepare(now, record, None, &node.addresses)
+}
+
 /// Lets `n` call `m` where `m` lives.
 fn call(net: &mut Net, n: u8, m: u8) {
     let now = net.now;
-    let record = net.node(m).door.identity().record().clone();
+    let record = net.node(m).endpoint.door.identity().record().clone();
     let node = net.node(n);
-    let key = node.prepare_peer(now, record, None);
-    node.call(now, key, Route::to(address(m)));
+    let key = prepare(node, now, record);
+    let (endpoint, peers) = (&mut node.endpoint, &mut node.peers);
+    endpoint.call(now, peers, key, Route::to(address(m)));
     net.drain();
 }
 

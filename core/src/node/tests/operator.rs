@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Net, client, config, count, introducer_config, is_connected_event};
-use crate::api::{Command, Event, IntroducerState, OperatorLimits};
+use crate::api::{Command, Engine, Event, IntroducerState, OperatorLimits};
 use crate::id::NodeId;
 use crate::time::Duration;
 

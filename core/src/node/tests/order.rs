@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Net, connected, count};
-use crate::api::{Accepted, Command, Event, StreamId};
+use crate::api::{Accepted, Command, Engine, Event, StreamId};
 use crate::id::NodeId;
 use crate::time::Duration;
 

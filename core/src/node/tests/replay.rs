@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use super::{
     Datagram, Net, connected, count, is_connected_event, is_disconnected_event, stranger, three,
 };
-use crate::api::{Answer, Command, Event};
+use crate::api::{Answer, Command, Engine, Event};
 use crate::id::NodeId;
 use crate::rng::Rng;
 use crate::time::Duration;
@@ -87,7 +87,7 @@ fn facts(net: &mut Net) -> Vec<(Vec<usize>, usize, usize)> {
     let nodes = net.nodes.values_mut();
     let facts = nodes.map(|node| {
         let status = node.status(now);
-        let sizes = node.table.sizes().to_vec();
+        let sizes = node.peers.table.sizes().to_vec();
         (sizes, status.directory_entries, status.relay_channels)
     });
     facts.collect()

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 
 use super::{Fate, Net, address, call, config, count, is_disconnected_event, pair, three};
-use crate::api::{Answer, Command, DisconnectReason, Event, RequestOutcome};
+use crate::api::{Answer, Command, DisconnectReason, Engine, Event, RequestOutcome};
 use crate::id::NodeId;
 use crate::limits;
 use crate::rng::Rng;
 use crate::time::Duration;
 
 fn is_at_rest(net: &mut Net, n: u8, peer: &NodeId) -> bool {
-    let table = &net.node(n).table;
+    let table = &net.node(n).peers.table;
     let key = table.key_of(peer).expect("known");
     table.is_at_rest(key)
 }

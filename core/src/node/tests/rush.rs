@@ -1,6 +1,7 @@
 //! Many first contacts at once: who was let in goes on to the end without waiting for its turn again, and whoever
 //! forges the ends of handshakes gains nothing by that (protocol §3.5).
 
+use crate::api::Engine;
 use core::net::SocketAddr;
 
 use super::{Net, introducer_config};
@@ -115,12 +116,12 @@ fn forged_third_datagrams_cost_one_computation_and_then_the_budget_of_their_sour
     let mut rng = Rng::from_seed([3; 32]);
     let mut caller = Caller::new(1, id, &mut rng);
     let third = caller.third(&mut net).expect("an answer");
-    let before = net.node(1).door.computed();
+    let before = net.node(1).endpoint.door.computed();
     for n in 1..=5_000 {
         let bytes = forged(&third, id, n);
         assert!(caller.say(&mut net, &bytes).is_empty());
     }
-    let computed = net.node(1).door.computed() - before;
+    let computed = net.node(1).endpoint.door.computed() - before;
     let most = 1 + u64::from(limits::HANDSHAKES_PER_SOURCE_BURST);
     assert!((1..=most).contains(&computed), "{computed}");
     // The genuine one comes again when its source may ask again.
@@ -135,12 +136,12 @@ fn a_third_datagram_with_a_wrong_mac_uses_nothing_up() {
     let mut rng = Rng::from_seed([4; 32]);
     let mut caller = Caller::new(1, id, &mut rng);
     let third = caller.third(&mut net).expect("an answer");
-    let before = net.node(1).door.computed();
+    let before = net.node(1).endpoint.door.computed();
     let mut wrong = forged(&third, id, 7);
     let mac1 = wrong.len() - 20;
     wrong[mac1] ^= 1;
     caller.say(&mut net, &wrong);
-    assert_eq!(net.node(1).door.computed(), before);
+    assert_eq!(net.node(1).endpoint.door.computed(), before);
     assert_eq!(net.node(1).counters.dropped_mac1, 1);
     caller.say(&mut net, &third);
     assert_eq!(net.node(1).counters.sessions_established, 1);

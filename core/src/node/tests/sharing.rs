@@ -26,7 +26,7 @@ fn paths_get_the_controller_of_the_configuration_also_after_a_goodbye() {
     let (mut net, ada, ben) = pair_with(|c| c.congestion = ControllerKind::NewReno);
     for _ in 0..2 {
         let kind = |net: &mut Net, n, peer| {
-            let table = &net.node(n).table;
+            let table = &net.node(n).peers.table;
             let key = table.key_of(&peer).expect("known");
             table.get(key).expect("known").peer.controller_kind()
         };
@@ -52,7 +52,15 @@ fn a_reader_that_sleeps_holds_no_more_than_its_budget_and_gets_all_when_it_wakes
     let data = Bytes::from(payload.clone());
     net.order(2, Command::WriteStream { peer, stream, data });
     net.order(2, Command::FinishStream { peer, stream });
-    let held = |net: &mut Net| net.node(3).table.common().budgets.receive.held_bytes();
+    let held = |net: &mut Net| {
+        net.node(3)
+            .peers
+            .table
+            .common()
+            .budgets
+            .receive
+            .held_bytes()
+    };
     net.run(Duration::from_secs(20));
     let asleep = held(&mut net);
     let most = budget_bytes + limits::RECEIVE_LEAST_BYTES;

@@ -1,5 +1,6 @@
 //! Strangers: floods, reflections, garbage (protocol §1, §3.4, §3.5, §11).
 
+use crate::api::Engine;
 use core::net::SocketAddr;
 
 use super::{Net, address, call, connected, introducer_config, pair, stranger};
@@ -32,9 +33,15 @@ pub(super) fn initiation(
         capabilities: 0,
     };
     let node = net.node(to);
-    let network = node.door.network().to_owned();
+    let network = node.endpoint.door.network().to_owned();
     let initiator = if is_ik {
-        Initiator::new_ik(who, &network, node.door.identity().record(), offer, rng)
+        Initiator::new_ik(
+            who,
+            &network,
+            node.endpoint.door.identity().record(),
+            offer,
+            rng,
+        )
     } else {
         Initiator::new_xx(who, &network, node.id(), offer, rng)
     };
@@ -110,8 +117,12 @@ fn no_stranger_gets_more_than_it_sent() {
             assert!(sent <= 3 * received);
         }
         let node = net.node(n);
-        assert_eq!(node.table.sizes()[0], 0, "no peer was made");
-        assert!(node.door.half_open() <= 2, "{}", node.door.half_open());
+        assert_eq!(node.peers.table.sizes()[0], 0, "no peer was made");
+        assert!(
+            node.endpoint.door.half_open() <= 2,
+            "{}",
+            node.endpoint.door.half_open()
+        );
         let counters = net.node(n).counters;
         println!("{counters:?}");
     }
@@ -143,14 +154,14 @@ fn a_flood_of_genuine_calls_is_held_and_an_honest_caller_gets_through() {
             net.run(Duration::from_micros(1));
         }
     }
-    let computed = net.node(3).door.computed();
+    let computed = net.node(3).endpoint.door.computed();
     let budget = u64::from(limits::HANDSHAKES_BEFORE_COOKIES_PER_S) * 4 + 10;
     assert!(computed <= budget, "{computed}");
-    assert!(net.node(3).door.half_open() <= limits::PROVISIONAL_SESSIONS);
+    assert!(net.node(3).endpoint.door.half_open() <= limits::PROVISIONAL_SESSIONS);
     assert!(net.is_connected(2, &ben) && net.is_connected(3, &ada));
     net.run(Duration::from_secs(10));
-    assert_eq!(net.node(3).door.half_open(), 0);
-    assert_eq!(net.node(3).table.sizes()[0], 1, "only ada is a peer");
+    assert_eq!(net.node(3).endpoint.door.half_open(), 0);
+    assert_eq!(net.node(3).peers.table.sizes()[0], 1, "only ada is a peer");
 }
 
 #[test]
@@ -174,10 +185,10 @@ fn whoever_forges_an_address_does_not_lock_its_owner_out() {
 fn calls_through_a_relay_have_a_budget_too() {
     let (mut net, ada, ben) = connected();
     let now = net.now;
-    let key = net.node(3).table.key_of(&ada).expect("known");
-    let routes: Vec<_> = net.node(3).relay_routes.routes_to(key).collect();
+    let key = net.node(3).peers.table.key_of(&ada).expect("known");
+    let routes: Vec<_> = net.node(3).peers.relays.routes_to(key).collect();
     let (relay, channel) = routes[0];
-    let before = net.node(3).door.computed();
+    let before = net.node(3).endpoint.door.computed();
     let mut rng = Rng::from_seed([1; 32]);
     for n in 0..500 {
         let mut bytes = initiation(&mut net, 3, &identity(n), true, &mut rng);
@@ -189,7 +200,7 @@ fn calls_through_a_relay_have_a_budget_too() {
             .handle_routed(now, crate::peer::Via { route, ecn: None }, &mut bytes);
         net.node(3).settle(now);
     }
-    let computed = net.node(3).door.computed() - before;
+    let computed = net.node(3).endpoint.door.computed() - before;
     assert!(computed <= 20, "{computed}");
     net.run(Duration::from_secs(10));
     assert!(net.is_connected(3, &ada) && net.is_connected(2, &ben));

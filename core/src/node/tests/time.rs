@@ -7,7 +7,7 @@ use super::{
     Fate, Net, address, client, connected, count, introducer_config, is_disconnected_event, three,
 };
 use crate::Node;
-use crate::api::{Command, Event, PathKind};
+use crate::api::{Command, Engine, Event, PathKind};
 use crate::id::NodeId;
 use crate::rng::Rng;
 use crate::time::Duration;
@@ -221,7 +221,7 @@ fn an_introducer_that_starts_again_is_registered_with_again() {
     let introducer = Node::new(again, net.now).expect("a valid configuration");
     net.nodes.insert(address(1), introducer);
     net.run(Duration::from_secs(60));
-    assert_eq!(net.node(1).serving.registrations(), 2);
+    assert_eq!(net.node(1).serving.role.registrations(), 2);
     for id in [ada, ben] {
         let events = net.events_of(id);
         assert_eq!(count(&events, is_disconnected_event), 0, "{events:?}");

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::{Net, address, config, connected, three};
 use crate::Node;
 use crate::api::{
-    Accepted, Answer, Command, ConnectTarget, Event, KnownPeer, PathKind, RequestOutcome, Roles,
-    SearchOutcome, StreamId, StreamRead,
+    Accepted, Answer, Command, ConnectTarget, Engine, Event, KnownPeer, PathKind, RequestOutcome,
+    Roles, SearchOutcome, StreamId, StreamRead,
 };
 use crate::id::NodeId;
 use crate::time::Duration;
@@ -316,7 +316,14 @@ fn an_unknown_name_is_refused() {
 fn a_peer_of_an_earlier_run_is_no_stranger() {
     let (mut net, ada, ben) = connected();
     let now = net.now;
-    let record = net.node(3).door.identity().record().to_bytes().to_vec();
+    let record = net
+        .node(3)
+        .endpoint
+        .door
+        .identity()
+        .record()
+        .to_bytes()
+        .to_vec();
     let mut again = config(2);
     again.accept_strangers = false;
     let (name, broken) = (Some("ben".to_owned()), record[1..].to_vec());
