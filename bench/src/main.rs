@@ -6,10 +6,12 @@
 //! without a socket, for `perf` and `valgrind --tool=callgrind`.
 
 mod engine;
+mod halves;
 mod meter;
 mod orchestrator;
 mod process;
 mod sample;
+mod system;
 mod systems;
 mod table;
 mod usage;
@@ -17,7 +19,7 @@ mod workload;
 
 use std::process::ExitCode;
 
-use systems::System;
+use system::System;
 use workload::Workload;
 
 const USAGE: &str = "usage: bench [bulk|serial|requests|datagrams|idle|all] [--rounds N] [--seconds S] \
@@ -61,11 +63,11 @@ fn run(arguments: &Arguments) -> Option<Result<(), process::Failure>> {
     match words.as_slice() {
         ["engine"] => engine_run(arguments, Workload::Bulk),
         ["engine", workload] => engine_run(arguments, Workload::parse(workload)?),
-        ["serve", system, workload] => Some(process::serve(
+        ["serve", system, workload] => Some(halves::serve(
             System::parse(system)?,
             Workload::parse(workload)?,
         )),
-        ["drive", system, workload, contact] => Some(process::drive(
+        ["drive", system, workload, contact] => Some(halves::drive(
             System::parse(system)?,
             Workload::parse(workload)?,
             contact,

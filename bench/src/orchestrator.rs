@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::process::Failure;
 use crate::sample::{Figures, Sample, combine};
-use crate::systems::System;
+use crate::system::System;
 use crate::table;
 use crate::workload::Workload;
 

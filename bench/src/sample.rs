@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::systems::System;
+use crate::system::System;
 use crate::workload::{IDLE_COUNTED, Workload};
 
 /// One figure of a result.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::sample::{Metric, Sample};
-use crate::systems::System;
+use crate::system::System;
 use crate::workload::Workload;
 
 /// Renders all results as one Markdown table.

@@ -4,11 +4,13 @@
 mod arguments;
 mod client;
 mod command;
+mod context;
 mod demo;
 mod exit;
 mod failure;
 mod node_arguments;
 mod output;
+mod peer;
 mod place;
 
 use std::process::exit;
@@ -16,7 +18,7 @@ use std::process::exit;
 use clap::Parser;
 
 use crate::arguments::Arguments;
-use crate::command::Context;
+use crate::context::Context;
 
 fn main() {
     let arguments = Arguments::parse();

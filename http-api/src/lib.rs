@@ -23,6 +23,7 @@ mod problem;
 mod reply;
 mod resources;
 mod routes;
+mod schema;
 mod services;
 mod state;
 mod surface;

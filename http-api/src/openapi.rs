@@ -4,29 +4,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use utoipa::{PartialSchema, ToSchema};
 
 use crate::call::{Kind, Param};
 use crate::locks::Scope;
 use crate::routes::{Answers, Body, ROUTES, Route};
+use crate::schema::{Schemas, schema_of};
 use crate::view::ProblemView;
-
-/// Schemas by name.
-pub(crate) type Schemas = BTreeMap<String, Value>;
-
-/// Adds a type's schema, and those it refers to; returns its name.
-pub(crate) type SchemaOf = fn(&mut Schemas) -> String;
-
-/// Adds the schema of `T` to `schemas`; returns its name.
-pub(crate) fn schema_of<T: ToSchema + PartialSchema>(schemas: &mut Schemas) -> String {
-    let mut found = vec![(T::name().into_owned(), T::schema())];
-    T::schemas(&mut found);
-    for (name, schema) in found {
-        let value = serde_json::to_value(schema).unwrap_or_default();
-        schemas.insert(name, value);
-    }
-    T::name().into_owned()
-}
 
 /// The whole document.
 pub(crate) fn document(version: &str) -> Value {

@@ -1,12 +1,13 @@
 //! What a handler answers: all at once, later, or bit by bit. Every response gets the same protective header fields.
 
 use bytes::Bytes;
-use p2p_core::api::{OperationId, RequestId};
+use p2p_core::api::{OperationId, RequestId, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use serde::Serialize;
 
 use crate::inbox::Filter;
+use crate::journal::{Interest, Position};
 use crate::problem::Problem;
 
 /// The policy of every response: nothing inline, nothing from elsewhere, no frame, no form that leaves.
@@ -121,16 +122,39 @@ pub(crate) struct Wait {
     pub until: Instant,
 }
 
+/// Which sides of the stream an exchange uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sides {
+    /// Both.
+    Both,
+    /// What the peer sends.
+    Read,
+    /// What we send.
+    Write,
+}
+
 /// What a handler answers.
 pub(crate) enum Reply {
     /// All at once.
     Full(Full),
     /// Later.
     Wait(Wait),
-    /// Server-sent events from a position on.
-    Follow(crate::surface::Follower),
+    /// Server-sent events.
+    Follow {
+        /// From here on.
+        position: Position,
+        /// Which of them.
+        interest: Interest,
+    },
     /// Bytes of a stream.
-    Stream(crate::surface::StreamExchange),
+    Stream {
+        /// With whom.
+        peer: NodeId,
+        /// Which stream.
+        stream: StreamId,
+        /// Which directions of it.
+        sides: Sides,
+    },
 }
 
 impl From<Full> for Reply {

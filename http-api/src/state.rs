@@ -6,6 +6,7 @@ use p2p_core::api::{ApiMisuse, ChannelId, Command, Engine, MessageId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
+use serde_json::Value;
 
 use crate::clock::WallClock;
 use crate::config::SurfaceConfig;
@@ -57,6 +58,8 @@ pub(crate) struct State {
     pub outbox: Outbox,
     pub services: Services,
     pub page: Page,
+    /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
+    pub describe: fn(&str) -> Value,
     pub streams: BTreeMap<(NodeId, u64), Ends>,
     names: BTreeMap<NodeId, String>,
     found: BTreeMap<(String, NodeId), NodeId>,
@@ -64,7 +67,12 @@ pub(crate) struct State {
 
 impl State {
     /// Starts empty.
-    pub(crate) fn new(config: SurfaceConfig, now: Instant, wall_clock_unix_ms: u64) -> Self {
+    pub(crate) fn new(
+        config: SurfaceConfig,
+        now: Instant,
+        wall_clock_unix_ms: u64,
+        describe: fn(&str) -> Value,
+    ) -> Self {
         let rng = Rng::from_seed(config.rng_seed);
         let run = RunMark(rng.fork("run mark").next_u32());
         Self {
@@ -79,6 +87,7 @@ impl State {
             outbox: Outbox::default(),
             services: Services::default(),
             page: Page::new(),
+            describe,
             streams: BTreeMap::new(),
             names: BTreeMap::new(),
             found: BTreeMap::new(),

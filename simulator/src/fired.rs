@@ -5,7 +5,6 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::link::LinkCounters;
-use crate::ops::Faults;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +51,17 @@ pub enum Fault {
     SlowReader,
     /// A service took its time with an answer.
     LateAnswer,
+}
+
+/// What may break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Faults {
+    /// Nothing.
+    None,
+    /// Links only.
+    Links,
+    /// Links, boxes, nodes, and what strangers send.
+    Mixed,
 }
 
 /// Faults of links and applications: what `Faults::Links` must make happen.

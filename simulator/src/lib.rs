@@ -3,11 +3,13 @@
 //! here reads a clock.
 //!
 //! [`World`] is the stage, [`Nat`] and [`Link`] the scenery, [`ops`] random plots, [`oracle`] the
-//! judge, and [`scenarios`] the longer plays that tests and the `p2p-sim` program share.
+//! judge of each thing that arrives, [`verdict`] of a whole world at its end, and [`scenarios`] the longer plays that
+//! tests and the `p2p-sim` program share.
 
 mod app;
 mod engine;
 mod fired;
+mod garbage;
 pub mod link;
 pub mod nat;
 pub mod ops;
@@ -15,9 +17,9 @@ pub mod oracle;
 mod pulse;
 pub mod scenarios;
 mod trace;
+mod units;
+pub mod verdict;
 mod world;
-
-use core::time::Duration;
 
 pub use app::{Application, ConnectOutcome, ReceivedMessage};
 pub use engine::{Engine, Factory};
@@ -26,16 +28,5 @@ pub use link::{Burst, Link, LinkCounters, percent};
 pub use nat::Nat;
 pub use pulse::Pulse;
 pub use trace::TraceHash;
+pub use units::{ms, secs};
 pub use world::{LanId, NodeBuilder, StreamHandle, Traffic, Who, Within, World};
-
-/// So many milliseconds.
-#[must_use]
-pub const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-/// So many seconds.
-#[must_use]
-pub const fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}

@@ -1,6 +1,9 @@
 //! The house rules as a test: sizes, layering inside the engine, banned words in pure crates. Reads the sources of
 //! the whole workspace; what it refuses it names with file and line.
 
+#[path = "tidy/imports.rs"]
+mod imports;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

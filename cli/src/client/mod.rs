@@ -138,6 +138,16 @@ impl Client {
         Self { address, token }
     }
 
+    /// A link to the node's page that logs a browser in, once.
+    ///
+    /// # Errors
+    /// The node does not answer, or the token is wrong.
+    pub(crate) async fn page_link(&self) -> Result<String, Failure> {
+        let answer = self.json(Call::post("/v1/auth/tickets")).await?;
+        let ticket = answer["ticket"].as_str().unwrap_or_default();
+        Ok(format!("http://{}/#t={ticket}", self.address))
+    }
+
     /// Makes a request; gives the answer once its head is there, unless it tells of an error.
     ///
     /// # Errors

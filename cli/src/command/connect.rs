@@ -6,13 +6,13 @@ use hyper::Method;
 use p2p_core::id::NodeId;
 use serde_json::json;
 
-use super::Context;
-use super::peer::{self, name_or_id, path_text};
 use crate::arguments::Connect;
 use crate::client::Call;
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::output::escape;
+use crate::peer::{self, name_or_id, path_text};
 
 /// Runs `p2p connect`.
 pub(super) async fn run(context: &Context, connect: Connect) -> Result<(), Failure> {

@@ -1,8 +1,10 @@
 //! `p2p send-datagram`: one packet, fire and forget.
 
-use super::{Context, content, peer};
+use super::content;
 use crate::client::Call;
+use crate::context::Context;
 use crate::failure::Failure;
+use crate::peer;
 
 /// Runs it.
 pub(super) async fn run(

@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
-use super::{Context, content, peer};
+use super::content;
 use crate::arguments::Msg;
 use crate::client::Call;
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::output::{Tone, escape};
+use crate::peer;
 
 /// Runs it.
 pub(super) async fn run(context: &Context, msg: Msg) -> Result<(), Failure> {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::peer::{fingerprint, ms_text};
 use crate::output::{Output, Tone, escape};
+use crate::peer::{fingerprint, ms_text};
 
 /// Identity, name, roles, addresses.
 pub(super) fn node_lines(node: &Value) -> Vec<String> {

@@ -4,13 +4,13 @@ use core::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Context;
-use super::peer::{self, ms_text, path_text};
 use crate::arguments::Ping;
 use crate::client::{Call, Client};
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::output::escape;
+use crate::peer::{self, ms_text, path_text};
 
 /// Pings sent at most while waiting for a direct path.
 const UNTIL_DIRECT_PINGS: u32 = 60;

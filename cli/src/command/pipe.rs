@@ -11,12 +11,13 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::json;
 
-use super::{Context, peer};
 use crate::arguments::Pipe;
 use crate::client::{BodySender, Call, Client, segment, streaming};
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::output::{escape, escape_lines};
+use crate::peer;
 
 /// Bytes read from standard input at once.
 const CHUNK_BYTES: usize = 64 << 10;

@@ -5,11 +5,13 @@ use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::json;
 
-use super::{Context, content, peer};
+use super::content;
 use crate::arguments::Request;
 use crate::client::{Call, segment};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::escape_lines;
+use crate::peer;
 
 /// Runs it; the answer goes to standard output as it is, unless that is a terminal.
 pub(super) async fn run(context: &Context, request: Request) -> Result<(), Failure> {

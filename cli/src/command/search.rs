@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::Context;
-use super::peer::{fingerprint, short};
 use crate::client::{Call, segment};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, escape};
+use crate::peer::{fingerprint, short};
 
 /// Runs it; follows the pages up to a sensible number of names.
 pub(super) async fn run(

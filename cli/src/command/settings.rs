@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Context;
 use crate::client::Call;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::escape;
 

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Context;
 use super::node::{introducer_lines, node_lines};
-use super::peer::{ago_text, ms_text, path_text, short};
 use crate::client::{Call, Client, segment};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, Tone, escape};
+use crate::peer::{ago_text, ms_text, path_text, short};
 
 /// Runs it.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {

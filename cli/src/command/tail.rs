@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Context;
-use super::peer::{ms_text, name_or_id, path_text, short};
 use crate::arguments::Tail;
 use crate::client::{Call, Client, Event, segment};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Output, Tone, escape};
+use crate::peer::{ms_text, name_or_id, path_text, short};
 
 /// How often the node is looked for again after it went away.
 const RETRIES: u32 = 10;

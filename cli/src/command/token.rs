@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Context;
 use crate::arguments::Token;
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::place;

@@ -4,23 +4,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use super::Context;
-use crate::client::{Call, Client};
+use crate::context::Context;
 use crate::failure::Failure;
-
-/// A link to the page with a fresh ticket.
-///
-/// # Errors
-/// The node does not answer, or the token is wrong.
-pub(crate) async fn link(client: &Client) -> Result<String, Failure> {
-    let answer = client.json(Call::post("/v1/auth/tickets")).await?;
-    let ticket = answer["ticket"].as_str().unwrap_or_default();
-    Ok(format!("http://{}/#t={ticket}", client.address))
-}
 
 /// Runs it.
 pub(super) async fn run(context: &Context, no_open: bool) -> Result<(), Failure> {
-    let link = link(&context.client()?).await?;
+    let link = context.client()?.page_link().await?;
     if context.output.json {
         context.output.value(&json!({"url": link}));
     } else {

@@ -11,10 +11,10 @@ use p2p_host::settings;
 use p2p_storage::StateErrorKind;
 use serde_json::{Value, json};
 
-use super::Context;
 use super::node::introducer_lines;
 use crate::arguments::{Introducer, Up};
 use crate::client::{Call, Client};
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::node_arguments::NodeArguments;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::Context;
-use super::peer::{self, path_text, short};
 use crate::client::Call;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Output, Tone, escape};
+use crate::peer::{self, path_text, short};
 
 /// Runs it.
 pub(super) async fn run(context: &Context, name: &str) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use core::time::Duration;
 use serde_json::json;
 
 use crate::client::within;
-use crate::command::{Context, ui_link};
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use nodes::{Cast, Running};
@@ -64,7 +64,7 @@ async fn invite(context: &Context, cast: &Cast) -> Result<(), Failure> {
         "The nodes go on running. Look at them in a browser; each link works once, within 60 s:",
     );
     for node in cast.peers() {
-        let link = ui_link(&node.client).await?;
+        let link = node.client.page_link().await?;
         if output.json {
             let state = node.state.display().to_string();
             output.value(&json!({"node": node.name, "url": link, "state_dir": state}));

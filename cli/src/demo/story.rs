@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::nodes::{Cast, Running};
 use crate::client::{Call, Client, collect, full, segment, within};
-use crate::command::{Context, fingerprint, ms_text, peer_path as path};
+use crate::context::Context;
 use crate::exit;
 use crate::failure::Failure;
 use crate::output::{Tone, escape};
+use crate::peer::{fingerprint, ms_text, path};
 
 /// How long a step may take.
 const STEP: Duration = Duration::from_secs(30);

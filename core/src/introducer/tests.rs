@@ -8,10 +8,10 @@ use crate::directory::server::{DirectoryConfig, Requester};
 use crate::id::{NodeId, PeerKey};
 use crate::identity::Identity;
 use crate::limits;
-use crate::relay::{DropReason, Forward, RELAY_CHOSEN, RelayConfig};
+use crate::relay::{DropReason, Forward, RelayConfig};
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
-use crate::wire::control::{ControlMessage, RefusalCode, RefusedCommand, Target};
+use crate::wire::control::{ControlMessage, RELAY_CHOSEN, RefusalCode, RefusedCommand, Target};
 
 const NOW: Instant = Instant::EPOCH;
 const ALL: Roles = Roles {

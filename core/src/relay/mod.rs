@@ -15,6 +15,3 @@ pub(crate) mod server;
 #[cfg(test)]
 pub(crate) use server::DropReason;
 pub(crate) use server::{Forward, RelayConfig, RelayRefusal, RelayServer};
-
-/// Bit that is set in channel numbers chosen by a relay and clear in those chosen by a requester.
-pub(crate) const RELAY_CHOSEN: u32 = 1 << 31;

@@ -14,7 +14,6 @@ pub(crate) use query::{Kind, Param, Query};
 use crate::exchange::{HttpId, Request};
 use crate::locks::Identity;
 use crate::problem::{Code, Problem};
-use crate::routes::Route;
 
 /// Longest time a client may wait for something (`wait=`, `Prefer: wait=`), seconds.
 pub(crate) const WAIT_MAX_S: u64 = 60;
@@ -24,8 +23,6 @@ pub(crate) const WAIT_MAX_S: u64 = 60;
 pub(crate) struct Call {
     /// Its number.
     pub id: HttpId,
-    /// Its route.
-    pub route: &'static Route,
     /// Path parameters in order, decoded.
     pub params: Vec<String>,
     /// Query parameters, checked against the route.

@@ -5,7 +5,6 @@ use crate::journal::Interest;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::state::Turn;
-use crate::surface::Follower;
 
 /// `GET /v1/events`
 pub(crate) fn follow(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
@@ -22,5 +21,5 @@ pub(crate) fn follow(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
     let last_id = call.request.header("last-event-id");
     let last_id = last_id.or_else(|| call.query.text("since"));
     let position = turn.state.journal.position(last_id);
-    Ok(Reply::Follow(Follower::new(turn.now, position, interest)))
+    Ok(Reply::Follow { position, interest })
 }

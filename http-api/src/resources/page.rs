@@ -50,7 +50,7 @@ pub(crate) fn errors(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Proble
 
 /// `GET /v1/openapi.json`
 pub(crate) fn openapi(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
-    let document = crate::openapi::document(&turn.state.version);
+    let document = (turn.state.describe)(&turn.state.version);
     Ok(Full::json(200, &document).into())
 }
 

@@ -6,9 +6,8 @@ use p2p_core::id::NodeId;
 use super::resolve;
 use crate::call::Call;
 use crate::problem::{Code, Problem};
-use crate::reply::Reply;
+use crate::reply::{Reply, Sides};
 use crate::state::Turn;
-use crate::surface::{Sides, StreamExchange};
 
 /// `POST /v1/peers/{peer}/streams`
 pub(crate) fn open(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
@@ -65,5 +64,9 @@ fn attach(
     if writes {
         ends.writer = Some(call.id);
     }
-    Ok(Reply::Stream(StreamExchange::new(peer, stream, sides)))
+    Ok(Reply::Stream {
+        peer,
+        stream,
+        sides,
+    })
 }

@@ -7,9 +7,9 @@ use crate::call::{Call, Param};
 use crate::encode::percent_decode;
 use crate::exchange::Request;
 use crate::locks::Scope;
-use crate::openapi::SchemaOf;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use crate::schema::SchemaOf;
 use crate::state::Turn;
 
 pub(crate) use table::ROUTES;

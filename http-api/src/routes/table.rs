@@ -7,11 +7,11 @@ use p2p_core::limits::{
 use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
-use crate::openapi::schema_of;
 use crate::resources::{
     auth, events, inbox, introducers, messages, node, page, peers, requests, search, services,
     streams,
 };
+use crate::schema::schema_of;
 use crate::view;
 
 /// Bytes of a JSON body: all of ours have a few short fields.

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use p2p_core::api::Engine;
 use p2p_core::time::Instant;
 
-use super::{BODIES_BYTES, EXCHANGES, Exchange, Phase, Sides, Surface};
+use super::follower::Follower;
+use super::stream::StreamExchange;
+use super::{BODIES_BYTES, EXCHANGES, Exchange, Phase, Surface};
 use crate::call::{Call, Query};
-use crate::exchange::{HttpId, Request};
+use crate::exchange::{HttpId, Request, ResponsePart};
 use crate::locks::Scope;
 use crate::problem::{Code, Problem};
-use crate::reply::{Full, Reply};
+use crate::reply::{Full, Reply, Sides};
 use crate::routes::{Body, Found, Route, find};
 
 /// Longest target read; drivers cut heads off later.
@@ -21,9 +23,9 @@ const TARGET_BYTES: usize = 8 << 10;
 /// What becomes of a request head.
 enum Admission {
     /// It runs at once.
-    Run(Call),
+    Run(&'static Route, Call),
     /// It runs when its body is there.
-    Receive(Call, usize),
+    Receive(&'static Route, Call, usize),
     /// It is answered already.
     Answered(Full),
 }
@@ -40,13 +42,14 @@ impl Surface {
         match self.admit(now, id, request) {
             Err(problem) => self.respond_bare(id, problem.into(), head_only, None),
             Ok(Admission::Answered(full)) => self.respond_bare(id, full, head_only, None),
-            Ok(Admission::Run(call)) => self.run(now, node, &call, head_only),
-            Ok(Admission::Receive(call, limit)) => {
+            Ok(Admission::Run(route, call)) => self.run(now, node, route, &call, head_only),
+            Ok(Admission::Receive(route, call, limit)) => {
                 let exchange = Exchange {
                     head_only,
-                    successor: call.route.successor,
+                    successor: route.successor,
                     phase: Phase::Receiving {
                         call: Box::new(call),
+                        route,
                         body: Vec::new(),
                         limit,
                     },
@@ -91,7 +94,6 @@ impl Surface {
         check_content_type(&request, route)?;
         let call = Call {
             id,
-            route,
             params,
             query,
             identity,
@@ -99,7 +101,7 @@ impl Surface {
             body: Bytes::new(),
         };
         let limit = match route.body {
-            Body::None | Body::Stream => return Ok(Admission::Run(call)),
+            Body::None | Body::Stream => return Ok(Admission::Run(route, call)),
             Body::Json(limit, _) | Body::Bytes(limit) => limit,
         };
         let declared = call.request.header("content-length");
@@ -109,7 +111,7 @@ impl Surface {
         {
             return Err(too_large(limit));
         }
-        Ok(Admission::Receive(call, limit))
+        Ok(Admission::Receive(route, call, limit))
     }
 
     /// Body bytes for a handler that wants them all.
@@ -136,16 +138,29 @@ impl Surface {
         let Some(exchange) = self.forget(id) else {
             return;
         };
-        if let Phase::Receiving { mut call, body, .. } = exchange.phase {
+        if let Phase::Receiving {
+            route,
+            mut call,
+            body,
+            ..
+        } = exchange.phase
+        {
             call.body = body.into();
-            self.run(now, node, &call, exchange.head_only);
+            self.run(now, node, route, &call, exchange.head_only);
         }
     }
 
-    fn run(&mut self, now: Instant, node: &mut dyn Engine, call: &Call, head_only: bool) {
+    fn run(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        route: &'static Route,
+        call: &Call,
+        head_only: bool,
+    ) {
         let id = call.id;
-        let successor = call.route.successor;
-        let reply = (call.route.handler)(&mut self.turn(now, node), call);
+        let successor = route.successor;
+        let reply = (route.handler)(&mut self.turn(now, node), call);
         let phase = match reply {
             Err(problem) => {
                 self.respond_bare(id, problem.into(), head_only, successor);
@@ -158,20 +173,26 @@ impl Surface {
                 return;
             }
             Ok(Reply::Wait(wait)) => Phase::Waiting(wait),
-            Ok(Reply::Follow(mut follower)) => {
+            Ok(Reply::Follow { position, interest }) => {
+                let mut follower = Follower::new(now, position, interest);
                 let event_stream = "text/event-stream; charset=utf-8".to_owned();
                 self.begin_streaming(id, vec![("content-type", event_stream)]);
-                self.push(id, crate::ResponsePart::Chunk(follower.greeting()));
+                self.push(id, ResponsePart::Chunk(follower.greeting()));
                 Phase::Following(follower)
             }
-            Ok(Reply::Stream(stream)) => {
-                if stream.sides != Sides::Write {
+            Ok(Reply::Stream {
+                peer,
+                stream,
+                sides,
+            }) => {
+                let exchange = StreamExchange::new(peer, stream, sides);
+                if sides != Sides::Write {
                     let octets = "application/octet-stream".to_owned();
-                    let number = stream.stream.0.to_string();
+                    let number = stream.0.to_string();
                     let headers = vec![("content-type", octets), ("x-stream-id", number)];
                     self.begin_streaming(id, headers);
                 }
-                Phase::Stream(stream)
+                Phase::Stream(exchange)
             }
         };
         let exchange = Exchange {

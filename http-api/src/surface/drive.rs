@@ -4,10 +4,11 @@
 use p2p_core::api::{Command, Engine, EngineExt, StreamRead};
 use p2p_core::time::Instant;
 
-use super::{Phase, Sides, StreamExchange, Surface};
+use super::stream::StreamExchange;
+use super::{Phase, Surface};
 use crate::exchange::{HttpId, ResponsePart};
 use crate::problem::{Code, Problem};
-use crate::reply::{Full, Wait, WaitFor};
+use crate::reply::{Full, Sides, Wait, WaitFor};
 use crate::resources::{inbox, messages};
 use crate::view;
 

@@ -17,14 +17,15 @@ use bytes::Bytes;
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 
+use self::follower::Follower;
+use self::stream::StreamExchange;
 use crate::call::Call;
 use crate::config::SurfaceConfig;
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
+use crate::openapi;
 use crate::reply::{Full, PROTECTION, Wait};
+use crate::routes::Route;
 use crate::state::{State, Turn};
-
-pub(crate) use follower::Follower;
-pub(crate) use stream::{Sides, StreamExchange};
 
 /// Most exchanges at once; drivers allow fewer connections.
 const EXCHANGES: usize = 512;
@@ -36,6 +37,7 @@ enum Phase {
     /// Its body is coming in.
     Receiving {
         call: Box<Call>,
+        route: &'static Route,
         body: Vec<u8>,
         limit: usize,
     },
@@ -69,7 +71,7 @@ impl Surface {
     #[must_use]
     pub fn new(config: SurfaceConfig, now: Instant, wall_clock_unix_ms: u64) -> Self {
         Self {
-            state: State::new(config, now, wall_clock_unix_ms),
+            state: State::new(config, now, wall_clock_unix_ms, openapi::document),
             exchanges: BTreeMap::new(),
             responses: VecDeque::new(),
             bodies_bytes: 0,

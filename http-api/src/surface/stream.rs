@@ -7,6 +7,8 @@ use bytes::Bytes;
 use p2p_core::api::StreamId;
 use p2p_core::id::NodeId;
 
+use crate::reply::Sides;
+
 /// Upload bytes held for the engine.
 pub(super) const UPLOAD_BYTES: usize = 256 << 10;
 /// Download bytes handed to the driver and not yet written.
@@ -15,17 +17,6 @@ pub(super) const DOWNLOAD_BYTES: usize = 256 << 10;
 const CHUNK_BYTES: usize = 64 << 10;
 /// Fewest bytes worth fetching.
 const SIP_BYTES: usize = 8 << 10;
-
-/// Which sides of the stream the exchange uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sides {
-    /// Both.
-    Both,
-    /// What the peer sends.
-    Read,
-    /// What we send.
-    Write,
-}
 
 /// One exchange on a stream.
 #[derive(Clone, Debug)]

@@ -11,12 +11,14 @@ use p2p_core::rng::Rng;
 use super::cast::Cast;
 use super::{Failure, Op};
 use crate::fired::Fired;
+use crate::garbage::garbage_datagram;
 use crate::link::{Burst, Link, percent};
-use crate::oracle::{Asked, MARKER, Violation, availability, liveness};
+use crate::oracle::{MARKER, Violation};
 use crate::pulse::Pulse;
 use crate::trace::TraceHash;
+use crate::units::{ms, secs};
+use crate::verdict::{Asked, availability, liveness};
 use crate::world::{Who, World};
-use crate::{ms, secs};
 
 /// What came of a plot that kept all promises.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -334,7 +336,7 @@ impl Play {
     fn garbage(&mut self, to: Who, count: u8) {
         let address = self.world.address(to);
         for _ in 0..count {
-            let bytes = crate::scenarios::garbage_datagram(&mut self.rng);
+            let bytes = garbage_datagram(&mut self.rng);
             self.world.send_raw(self.stranger, address, &bytes);
         }
     }

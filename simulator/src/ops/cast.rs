@@ -4,8 +4,8 @@
 use p2p_core::rng::Rng;
 
 use crate::nat::{Filtering, Hairpin, Mapping, Nat, PortAllocation, Refresh};
+use crate::units::{ms, secs};
 use crate::world::{Who, World};
-use crate::{ms, secs};
 
 /// How many of so many nodes are introducers.
 pub(super) const fn introducers_among(nodes: usize) -> usize {

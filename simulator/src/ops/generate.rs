@@ -5,17 +5,7 @@ use p2p_core::rng::Rng;
 
 use super::Op;
 use super::cast::introducers_among;
-
-/// What may break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Faults {
-    /// Nothing.
-    None,
-    /// Links only.
-    Links,
-    /// Links, boxes, nodes, and what strangers send.
-    Mixed,
-}
+use crate::fired::Faults;
 
 /// Bytes of a stream that no window holds, nor the buffer of its writer.
 const BEYOND_WINDOWS: u32 = 20_000_000;

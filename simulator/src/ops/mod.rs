@@ -9,8 +9,9 @@ mod shrink;
 
 use core::fmt;
 
+pub use crate::fired::Faults;
 pub use apply::{Outcome, check, check_watched};
-pub use generate::{Faults, generate};
+pub use generate::generate;
 pub use shrink::shrink;
 
 /// One thing that an application or misfortune does. Numbers name nodes, modulo how many there

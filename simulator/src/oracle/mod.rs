@@ -1,15 +1,9 @@
 //! The judge: what was promised against what came. [`Ledger`] holds what applications sent and
-//! checks each thing that arrives; [`liveness`] asks, after all faults were healed, whether
-//! everything promised has come or was reported failed, and whether the world is silent then but
-//! for keep-alives. [`availability`] judges worlds in which nothing broke.
+//! checks each thing that arrives. Whole worlds are judged at their end by [`crate::verdict`].
 
-mod availability;
 mod ledger;
-mod liveness;
 
-pub use availability::{Asked, availability};
 pub use ledger::{Ledger, Unsettled};
-pub use liveness::{LivenessReport, liveness};
 
 /// A broken promise, in words.
 pub type Violation = String;

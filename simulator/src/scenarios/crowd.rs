@@ -4,8 +4,8 @@
 use core::time::Duration;
 
 use crate::nat::Nat;
+use crate::units::{ms, secs};
 use crate::world::{Who, World};
-use crate::{ms, secs};
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

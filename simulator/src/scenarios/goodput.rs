@@ -8,8 +8,8 @@ use p2p_core::time::Duration;
 
 use super::{meet, trio};
 use crate::link::{Link, percent};
+use crate::units::{ms, secs};
 use crate::world::{Who, World};
-use crate::{ms, secs};
 
 /// Measured time.
 const WINDOW: Duration = Duration::from_secs(10);

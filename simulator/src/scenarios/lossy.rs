@@ -7,8 +7,8 @@ use super::{meet, trio};
 use crate::link::{Link, Ppm, percent};
 use crate::nat::Nat;
 use crate::pulse::Pulse;
+use crate::units::{ms, secs};
 use crate::world::World;
-use crate::{ms, secs};
 
 /// How long one run may take in virtual time.
 const PATIENCE: Duration = Duration::from_secs(3_600);

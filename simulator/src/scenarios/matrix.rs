@@ -8,8 +8,8 @@ use p2p_core::api::RequestOutcome;
 
 use super::trio;
 use crate::nat::{Filtering, Mapping, Nat, PortAllocation, Punching, punching};
+use crate::units::{ms, secs};
 use crate::world::World;
-use crate::{ms, secs};
 
 /// One kind of place to be.
 #[derive(Clone, Copy, Debug)]

@@ -10,19 +10,20 @@ mod matrix;
 
 pub use campaign::{Campaign, Totals};
 pub use crowd::{CrowdReport, crowd};
-pub use garbage::{GarbageReport, garbage, garbage_datagram};
+pub use garbage::{GarbageReport, garbage};
 pub use goodput::{goodput_table, long_path};
 pub use lossy::{LossyReport, lossy};
 pub use matrix::{Cell, JudgedPair, SIDES, Side, all_chains, cell, every_pair, matrix_table};
 
+use crate::nat::Nat;
+use crate::units::{ms, secs};
 use crate::world::{Who, World};
-use crate::{ms, secs};
 
 /// Sets up an introducer and two nodes registered with it, behind the given boxes (inner first).
 #[must_use]
-pub fn trio(mut world: World, a: &[crate::Nat], b: &[crate::Nat]) -> (World, [Who; 3]) {
+pub fn trio(mut world: World, a: &[Nat], b: &[Nat]) -> (World, [Who; 3]) {
     let introducer = world.public_node("introducer");
-    let known = |world: &mut World, name: &str, chain: &[crate::Nat]| {
+    let known = |world: &mut World, name: &str, chain: &[Nat]| {
         let node = world.node(name).behind_chain(chain);
         node.introducer(introducer).start()
     };

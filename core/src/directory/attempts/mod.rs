@@ -15,13 +15,11 @@ use crate::api::{ConnectFailure, ConnectTarget, OperationId};
 use crate::id::{AttemptId, NodeId};
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant, TimerKind};
-use crate::wire::control::RefusalCode;
+use crate::wire::control::{RELAY_CHOSEN, RefusalCode};
 
 /// Pause before the next introducer is asked while the one before is silent (RFC 8305 §5 uses 250 ms for the
 /// same choice).
 const STAGGER: Duration = Duration::from_millis(300);
-/// Bit that requesters leave clear in the relay channels that they choose (protocol §10.2).
-const RELAY_CHOSEN: u32 = 1 << 31;
 
 /// An introducer that may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,9 @@ use crate::id::{NodeId, PeerKey};
 use crate::identity::Identity;
 use crate::path::Route;
 use crate::purpose::Purpose;
-use crate::relay::RELAY_CHOSEN;
 use crate::time::Duration;
 use crate::wire::Writer;
-use crate::wire::control::{ControlMessage, RefusalCode, Target};
+use crate::wire::control::{ControlMessage, RELAY_CHOSEN, RefusalCode, Target};
 use crate::wire::frame::{ControlFrame, Frame, RelayFrame};
 
 fn encode(frame: Frame<'_>) -> Vec<u8> {

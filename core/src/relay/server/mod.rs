@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use slab::Slab;
 
-use super::RELAY_CHOSEN;
 use crate::id::PeerKey;
 use crate::limiter::TokenBucket;
 use crate::limits::{
@@ -18,6 +17,7 @@ use crate::limits::{
 };
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant, TimerKind};
+use crate::wire::control::RELAY_CHOSEN;
 
 /// Draws for a free number before giving up; with 2^31 numbers a second draw is already rare.
 const DRAWS: u32 = 16;

@@ -24,6 +24,8 @@ use crate::id::NodeId;
 pub(crate) const KEY_RECORD_BYTES: usize = 137;
 /// Bytes of a name record less its name (protocol §2.3).
 pub(crate) const NAME_RECORD_BYTES_FIXED: usize = 109;
+/// Bit of a relay channel's number: set where the relay chose it, clear where a requester did (protocol §10.2).
+pub(crate) const RELAY_CHOSEN: u32 = 1 << 31;
 
 /// Whom a connect order is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::*;
 use crate::link::{Burst, CERTAIN, percent};
 use crate::nat::Nat;
 use crate::oracle::MARKER;
-use crate::{ms, secs};
+use crate::units::{ms, secs};
 
 /// Two parrots, the second of which knows the first.
 fn two(seed: u64, nat: Option<Nat>) -> (World, Who, Who) {

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use p2p_core::api::RequestOutcome;
 
-use super::Violation;
 use crate::app::ConnectOutcome;
+use crate::oracle::Violation;
 use crate::world::{Who, World};
 
 /// What the last order may take at most, beside the time for its bytes: a connection through an

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use p2p_core::limits;
 
-use super::Violation;
+use crate::oracle::Violation;
 use crate::world::World;
 
 /// Longest deadline of anything that applications in random plots ask for, with room for its

@@ -20,7 +20,7 @@ pub(crate) fn path(peer: &str, rest: &str) -> String {
 ///
 /// # Errors
 /// The connection does not come about.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     client: &Client,
     peer: &str,
     introducer: Option<&str>,
@@ -41,14 +41,14 @@ pub(super) async fn connect(
 ///
 /// # Errors
 /// The connection does not come about.
-pub(super) async fn connected(client: &Client, peer: &str) -> Result<String, Failure> {
+pub(crate) async fn connected(client: &Client, peer: &str) -> Result<String, Failure> {
     let answer = connect(client, peer, None, CONNECT_TIMEOUT).await?;
     let id = answer["peer"].as_str().or(answer["id"].as_str());
     Ok(id.unwrap_or(peer).to_owned())
 }
 
 /// A path in a few words: `direct 192.0.2.1:6660`, `relay via yxh3bq7a`.
-pub(super) fn path_text(path: &Value) -> (String, Tone) {
+pub(crate) fn path_text(path: &Value) -> (String, Tone) {
     let remote = escape(path["remote"].as_str().unwrap_or("?"));
     match path["kind"].as_str() {
         Some("direct") => (format!("direct {remote}"), Tone::Good),
@@ -62,7 +62,7 @@ pub(super) fn path_text(path: &Value) -> (String, Tone) {
 }
 
 /// The first characters of an id, enough to name it on the command line.
-pub(super) fn short(id: &str) -> String {
+pub(crate) fn short(id: &str) -> String {
     escape(&id.chars().take(10).collect::<String>())
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn ms_text(ms: &Value) -> String {
 }
 
 /// How long ago something was, as people read it.
-pub(super) fn ago_text(ms: &Value) -> String {
+pub(crate) fn ago_text(ms: &Value) -> String {
     match ms.as_u64() {
         Some(ms) if ms < 1_000 => format!("{ms} ms ago"),
         Some(ms) if ms < 120_000 => format!("{} s ago", ms / 1_000),
@@ -87,7 +87,7 @@ pub(super) fn ago_text(ms: &Value) -> String {
 }
 
 /// A peer's name, or the beginning of its id.
-pub(super) fn name_or_id(value: &Value) -> String {
+pub(crate) fn name_or_id(value: &Value) -> String {
     let id = value["peer"]
         .as_str()
         .or(value["id"].as_str())
