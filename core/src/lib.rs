@@ -25,6 +25,7 @@ mod introducer;
 mod level;
 mod limiter;
 pub mod limits;
+mod link;
 mod node;
 mod path;
 mod peer;

@@ -174,6 +174,8 @@ pub const CONTROLS_BURST: u32 = 200;
 
 // --- paths ------------------------------------------------------------------------------------------------------
 
+/// Links of a node: sockets that its driver has opened.
+pub const LINKS: usize = 16;
 /// Candidates taken from one peer.
 pub const CANDIDATES: usize = 8;
 /// Probes to one candidate in one round.

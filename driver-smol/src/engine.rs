@@ -91,7 +91,7 @@ pub struct EngineLoop<A: Application> {
 }
 
 impl<A: Application> EngineLoop<A> {
-    /// Makes the engine. Local addresses in `config` are replaced by those of this machine.
+    /// Makes the engine. Links and local addresses in `config` are replaced by those of this machine.
     ///
     /// # Errors
     /// Where the engine refuses the configuration.
@@ -120,6 +120,7 @@ impl<A: Application> EngineLoop<A> {
     ) -> Result<Self, NodeError> {
         let local_addresses = LocalAddresses::of(sockets.bound());
         config.local_addresses = local_addresses.reachable().to_vec();
+        config.links = local_addresses.links();
         let now = clock.now();
         let node = make(config, now)?;
         let (sender, inputs) = async_channel::unbounded();
@@ -209,9 +210,8 @@ impl<A: Application> EngineLoop<A> {
             }
             LoopInput::Command(command) => self.command(command),
             LoopInput::Interfaces(interfaces) => {
-                if let Some(found) = self.local_addresses.update(&interfaces) {
-                    self.command(Command::SetLocalAddresses(found));
-                    self.command(Command::NetworkChanged);
+                for news in self.local_addresses.update(&interfaces) {
+                    self.command(news);
                 }
             }
             LoopInput::Shutdown => {

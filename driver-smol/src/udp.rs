@@ -9,7 +9,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use async_io::Async;
 use futures_lite::future;
-use p2p_core::api::{Arrival, EcnCodepoint, Transmit};
+use p2p_core::api::{Arrival, EcnCodepoint, LinkId, Transmit};
 use p2p_core::limits;
 use p2p_host::{NodeError, bind_udp, is_passing, without_timestamps};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
@@ -76,7 +76,7 @@ impl Sockets {
         Ok(Self::new(bind_udp(listen, SOCKET_BUFFER_BYTES)?)?)
     }
 
-    /// Takes bound sockets over, one of each address family at most.
+    /// Takes bound sockets over; they are links, numbered in their order.
     pub(crate) fn new(sockets: Vec<UdpSocket>) -> io::Result<Self> {
         let ports: io::Result<_> = sockets.into_iter().map(Port::new).collect();
         Ok(Self {
@@ -97,7 +97,7 @@ impl Sockets {
     /// Hands over what one system call per socket yields.
     pub(crate) fn receive(&mut self, mut take: impl FnMut(Arrival<'_>)) -> Received {
         let mut outcome = Received::Nothing;
-        for port in &self.ports {
+        for (id, port) in (0..).zip(&self.ports) {
             let mut chunks = self.receive_buffer.chunks_exact_mut(RECEIVE_BYTES);
             let mut slices: [_; BATCH_SIZE] =
                 array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
@@ -113,6 +113,7 @@ impl Sockets {
                     for (meta, slice) in metas.iter().zip(&mut slices).take(count) {
                         if let Some(bytes) = slice.get_mut(..meta.len) {
                             take(Arrival {
+                                link: LinkId(id),
                                 from: meta.addr,
                                 to: meta.dst_ip,
                                 ecn: meta.ecn.map(mark_received),
@@ -144,11 +145,12 @@ impl Sockets {
 
     /// Sends the batch that lies in the send buffer; keeps what a full socket did not take.
     pub(crate) fn send(&mut self, transmit: Transmit) {
-        let family = |p: &Port| p.bound.is_ipv4() == transmit.to.is_ipv4();
-        let Some(port) = self.ports.iter().position(family) else {
-            log::debug!("no socket for the address family of {}", transmit.to);
+        let port = usize::from(transmit.link.0);
+        if self.ports.len() <= port {
+            log::debug!("no link {:?} to {}", transmit.link, transmit.to);
+            self.refused = Some(transmit);
             return;
-        };
+        }
         self.kept = Some(Kept {
             port,
             transmit,
@@ -266,6 +268,7 @@ mod tests {
                 .zip(0..2_500u32)
                 .for_each(|(byte, i)| *byte = (i / 1_000) as u8);
             a.send(Transmit {
+                link: LinkId(0),
                 to: b.bound()[0],
                 from: None,
                 ecn: Some(EcnCodepoint::Ect0),
@@ -309,6 +312,7 @@ mod tests {
             let (to, from) = ends.expect("a datagram");
             assert_eq!(from, Some(asked.ip()));
             host.send(Transmit {
+                link: LinkId(0),
                 to,
                 from,
                 ecn: None,
@@ -321,10 +325,42 @@ mod tests {
     }
 
     #[test]
+    fn sockets_are_links_in_their_order() {
+        smol::block_on(async {
+            let mut host =
+                Sockets::bind(Some("0.0.0.0:0".parse().expect("an address"))).expect("binds");
+            for (id, bound) in (0..).zip(host.bound()) {
+                let loopback: &str = if bound.is_ipv4() { "127.0.0.1" } else { "::1" };
+                let client = UdpSocket::bind((loopback, 0)).expect("binds");
+                client
+                    .send_to(b"here", (loopback, bound.port()))
+                    .expect("sends");
+                let mut link = None;
+                while link.is_none() {
+                    host.ready().await;
+                    host.receive(|a| link = Some(a.link));
+                }
+                assert_eq!(link, Some(LinkId(id)));
+            }
+            let nowhere = Transmit {
+                link: LinkId(9),
+                to: host.bound()[0],
+                from: None,
+                ecn: None,
+                len: 4,
+                segment_size: 4,
+            };
+            host.send(nowhere);
+            assert_eq!(host.take_refused(), Some(nowhere));
+        });
+    }
+
+    #[test]
     fn an_error_of_the_system_is_told_once() {
         let mut socket =
             Sockets::bind(Some("0.0.0.0:0".parse().expect("an address"))).expect("binds");
         let batch = Transmit {
+            link: LinkId(0),
             to: "127.0.0.1:9".parse().expect("an address"),
             from: Some([192, 0, 2, 1].into()),
             ecn: None,
@@ -346,6 +382,7 @@ mod tests {
         let nobody = loopback().bound()[0];
         for _ in 0..3 {
             socket.send(Transmit {
+                link: LinkId(0),
                 to: nobody,
                 from: None,
                 ecn: None,
@@ -363,6 +400,7 @@ mod tests {
         let foreign: SocketAddr = "[2001:db8::1]:1".parse().expect("an address");
         for (to, len) in [(b.bound()[0], 65_536), (foreign, 100)] {
             a.send(Transmit {
+                link: LinkId(0),
                 to,
                 from: None,
                 ecn: None,

@@ -70,6 +70,7 @@ impl Engine {
             match input {
                 Input::Datagrams(mut datagrams) => {
                     let arrival = Arrival {
+                        link: datagrams.link,
                         from: datagrams.from,
                         to: datagrams.to,
                         ecn: datagrams.ecn,
@@ -157,9 +158,8 @@ impl Engine {
     }
 
     fn on_interfaces(&mut self, interfaces: &[IpAddr]) {
-        if let Some(found) = self.local_addresses.update(interfaces) {
-            self.command(Command::SetLocalAddresses(found));
-            self.command(Command::NetworkChanged);
+        for news in self.local_addresses.update(interfaces) {
+            self.command(news);
         }
     }
 

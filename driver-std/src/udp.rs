@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use p2p_core::api::{EcnCodepoint, Transmit};
+use p2p_core::api::{EcnCodepoint, LinkId, Transmit};
 use p2p_host::{is_passing, without_timestamps};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 
@@ -26,6 +26,8 @@ const FAILURE_PAUSE: Duration = Duration::from_millis(20);
 
 /// What one receive call yields, on its way to the engine's thread: one datagram, or a run that the system joined.
 pub(crate) struct Datagrams {
+    /// Link that it came by: the socket.
+    pub(crate) link: LinkId,
     pub(crate) from: SocketAddr,
     /// Address of ours that the sender used.
     pub(crate) to: Option<IpAddr>,
@@ -36,19 +38,21 @@ pub(crate) struct Datagrams {
 
 /// A socket with the options that tell and choose addresses.
 struct Port {
+    link: LinkId,
     socket: UdpSocket,
     state: UdpSocketState,
     bound: SocketAddr,
 }
 
 impl Port {
-    fn new(socket: UdpSocket) -> io::Result<Self> {
+    fn new((id, socket): (u8, UdpSocket)) -> io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         without_timestamps(&socket)?;
         // That was for an event loop; here a thread waits in the call.
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(LOOK_UP))?;
         Ok(Self {
+            link: LinkId(id),
             bound: socket.local_addr()?,
             socket,
             state,
@@ -63,6 +67,7 @@ impl Port {
         let [meta] = metas;
         let bytes = buffer.get(..meta.len).filter(|bytes| !bytes.is_empty());
         Ok(bytes.map(|bytes| Datagrams {
+            link: self.link,
             from: meta.addr,
             to: meta.dst_ip,
             ecn: meta.ecn.map(mark_received),
@@ -118,10 +123,10 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Takes bound sockets over, one of each address family at most.
+    /// Takes bound sockets over; they are links, numbered in their order.
     pub(crate) fn new(sockets: Vec<UdpSocket>) -> io::Result<Self> {
-        let port = |socket| Port::new(socket).map(Arc::new);
-        let ports: io::Result<_> = sockets.into_iter().map(port).collect();
+        let port = |numbered| Port::new(numbered).map(Arc::new);
+        let ports: io::Result<_> = (0..).zip(sockets).map(port).collect();
         Ok(Self { ports: ports? })
     }
 
@@ -141,9 +146,8 @@ impl Sockets {
     #[must_use]
     pub(crate) fn send(&self, transmit: &Transmit, bytes: &[u8]) -> bool {
         let to = transmit.to;
-        let same_family = |port: &&Arc<Port>| port.bound.is_ipv4() == to.is_ipv4();
-        let Some(port) = self.ports.iter().find(same_family) else {
-            log::debug!("no socket for the address family of {to}");
+        let Some(port) = self.ports.iter().find(|port| port.link == transmit.link) else {
+            log::debug!("no link {:?} to {to}", transmit.link);
             return false;
         };
         for datagram in bytes.chunks(transmit.segment_size.max(1)) {
@@ -181,6 +185,7 @@ mod tests {
 
     fn to(to: SocketAddr, from: Option<IpAddr>, len: usize) -> Transmit {
         Transmit {
+            link: LinkId(0),
             to,
             from,
             ecn: Some(EcnCodepoint::Ect0),
@@ -216,6 +221,31 @@ mod tests {
         let (_, source) = client.recv_from(&mut [0; 8]).expect("an answer");
         assert_eq!(source, asked);
         stop.store(true, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn sockets_are_links_in_their_order() {
+        let sockets = ["127.0.0.1:0", "127.0.0.2:0"].map(|a| UdpSocket::bind(a).expect("binds"));
+        let host = Sockets::new(sockets.into()).expect("options");
+        let client = UdpSocket::bind("127.0.0.1:0").expect("binds");
+        let back = client.local_addr().expect("bound");
+        for (id, port) in (0..).zip(&host.ports) {
+            client.send_to(b"here", port.bound).expect("sends");
+            let got = port.receive_once(&mut [0; 64]).expect("receives");
+            assert_eq!(got.map(|d| d.link), Some(LinkId(id)));
+            let answer = Transmit {
+                link: LinkId(id),
+                ..to(back, None, 4)
+            };
+            assert!(host.send(&answer, b"back"));
+            let (_, source) = client.recv_from(&mut [0; 8]).expect("an answer");
+            assert_eq!(source, port.bound, "by the same link");
+        }
+        let nowhere = Transmit {
+            link: LinkId(9),
+            ..to(back, None, 4)
+        };
+        assert!(!host.send(&nowhere, b"back"));
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Place {
         let local_addresses = LocalAddresses::of(udp.clone());
         let mut config = configuration(options, &state)?;
         config.local_addresses = local_addresses.reachable().to_vec();
+        config.links = local_addresses.links();
         let facts = Ready {
             id: state.keys()?.node_id()?,
             udp,

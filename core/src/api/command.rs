@@ -6,8 +6,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Answer, ChannelId, EffectId, EffectResult, IntroducerAddress, MessageId, OperationId,
-    RequestId, StreamId,
+    Answer, ChannelId, EffectId, EffectResult, IntroducerAddress, Link, LinkId, MessageId,
+    OperationId, RequestId, StreamId,
 };
 use crate::id::NodeId;
 
@@ -36,6 +36,12 @@ pub enum Command {
     /// Replaces the list of this machine's interface addresses (with the UDP port); probes known peers again
     /// if it differs.
     SetLocalAddresses(Vec<SocketAddr>),
+    /// A link is there, or works again; all paths are probed again if that is news. At most
+    /// [`crate::limits::LINKS`] are known.
+    LinkUp(Link),
+    /// A link sends nothing any more (its interface or address is gone): its paths count as failed at once, and no
+    /// datagram leaves by it until it is up.
+    LinkDown(LinkId),
     /// Registers with one more introducer.
     AddIntroducer(IntroducerAddress),
     /// Leaves an introducer.

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::str::FromStr;
 
-use super::OperatorLimits;
+use super::{AddressFamilies, Link, LinkId, OperatorLimits};
 use crate::id::NodeId;
 use crate::limits;
 
@@ -191,6 +191,8 @@ pub struct NodeConfig {
     pub introducers: Vec<IntroducerAddress>,
     /// Addresses of this machine's interfaces with the UDP port; host candidates.
     pub local_addresses: Vec<SocketAddr>,
+    /// The sockets; the first that sends to a destination is preferred. At most [`limits::LINKS`] are taken.
+    pub links: Vec<Link>,
     /// Peers of earlier runs. They are no strangers, and an older key record of theirs is refused; at most
     /// [`crate::limits::PEERS_REMEMBERED`] are taken.
     pub known_peers: Vec<KnownPeer>,
@@ -229,6 +231,10 @@ impl NodeConfig {
             roles: Roles::default(),
             introducers: Vec::new(),
             local_addresses: Vec::new(),
+            links: vec![Link {
+                id: LinkId::default(),
+                families: AddressFamilies::Both,
+            }],
             known_peers: Vec::new(),
             accept_strangers: true,
             direct_paths: true,

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, ConnectTarget, Effect, Event,
+    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, ConnectTarget, Effect, Event, LinkId,
     MessageId, NodeStatus, OperationId, PeerStatus, RequestId, StreamId, StreamRead, Transmit, Why,
 };
 use crate::id::NodeId;
@@ -39,6 +39,7 @@ pub trait Engine {
         segment_size: usize,
     ) {
         let arrival = Arrival {
+            link: LinkId::default(),
             from,
             to: None,
             ecn: None,

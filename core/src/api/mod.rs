@@ -12,6 +12,7 @@ mod status;
 mod transmit;
 
 pub use crate::ecn::EcnCodepoint;
+pub use crate::link::{AddressFamilies, Link, LinkId};
 pub use command::{Accepted, Command, ConnectTarget};
 pub use config::{
     ControllerKind, IntroducerAddress, KnownPeer, NodeConfig, Roles, UnknownController,

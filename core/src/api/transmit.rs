@@ -3,11 +3,14 @@
 use core::net::{IpAddr, SocketAddr};
 
 use crate::ecn::EcnCodepoint;
+use crate::link::LinkId;
 
 /// One or more datagrams for one destination, laid one behind the other in the caller's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Transmit {
+    /// Link that it leaves by.
+    pub link: LinkId,
     /// Destination.
     pub to: SocketAddr,
     /// Address of ours to send from (the answer to a datagram leaves from where it arrived); where `None`, or where
@@ -24,6 +27,8 @@ pub struct Transmit {
 /// One or more datagrams from one source, laid one behind the other, as a socket received them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arrival<'a> {
+    /// Link that it came by.
+    pub link: LinkId,
     /// Source.
     pub from: SocketAddr,
     /// Address of ours that the sender used, where the socket tells.

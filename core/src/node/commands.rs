@@ -72,6 +72,8 @@ pub(super) fn carry_out(
         }
         Command::Ping(peer) => peers.order(peer, |p| p.ping().map(done)),
         Command::SetLocalAddresses(_)
+        | Command::LinkUp(_)
+        | Command::LinkDown(_)
         | Command::AddIntroducer(_)
         | Command::RemoveIntroducer(_)
         | Command::Answered { .. }

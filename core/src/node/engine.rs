@@ -16,14 +16,6 @@ use crate::path::{Pair, Route, canonical};
 use crate::peer::Via;
 use crate::time::{Deadline, Instant, TimerKind};
 
-/// A direct route, as sockets name its ends.
-fn direct(remote: SocketAddr, local: Option<IpAddr>) -> Route {
-    Route::Direct(Pair {
-        remote: canonical(remote),
-        local: local.map(|ip| ip.to_canonical()),
-    })
-}
-
 impl Engine for Node {
     fn id(&self) -> NodeId {
         self.endpoint.door.identity().node_id()
@@ -33,7 +25,12 @@ impl Engine for Node {
         if self.is_shut_down {
             return;
         }
-        let (route, ecn) = (direct(arrival.from, arrival.to), arrival.ecn);
+        let route = Route::Direct(Pair {
+            remote: canonical(arrival.from),
+            local: arrival.to.map(|ip| ip.to_canonical()),
+            link: self.endpoint.usable(arrival.link),
+        });
+        let ecn = arrival.ecn;
         for datagram in arrival.bytes.chunks_mut(arrival.segment_size.max(1)) {
             self.counters.datagrams_received += 1;
             self.counters.bytes_received += datagram.len() as u64;
@@ -43,8 +40,8 @@ impl Engine for Node {
     }
 
     fn handle_send_error(&mut self, now: Instant, to: SocketAddr, from: Option<IpAddr>) {
-        let route = direct(to, from);
-        self.endpoint.handle_send_error(now, &mut self.peers, route);
+        let ends = (canonical(to), from.map(|ip| ip.to_canonical()));
+        self.endpoint.handle_send_error(now, &mut self.peers, ends);
         self.settle(now);
     }
 

@@ -35,6 +35,7 @@ use crate::door::Door;
 use crate::identity::Identity;
 use crate::introducer::IntroducerRole;
 use crate::limits;
+use crate::link::Links;
 use crate::path::Route;
 use crate::rendezvous::Rendezvous;
 use crate::rng::Rng;
@@ -93,7 +94,7 @@ impl Node {
             settings,
             started: now,
             peers: Peers::new(table),
-            endpoint: Endpoint::new(now, door),
+            endpoint: Endpoint::new(now, door, Links::new(&config.links)),
             serving: Serving { role },
             rendezvous: Rendezvous::new(credentials, &rng),
             addresses: OwnAddresses::new(config.local_addresses),

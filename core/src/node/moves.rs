@@ -196,6 +196,14 @@ impl Node {
                 }
                 Ok(Accepted::Done)
             }
+            Command::LinkUp(link) => match self.endpoint.on_link_up(link)? {
+                true => self.carry_out_command(now, Command::NetworkChanged),
+                false => Ok(Accepted::Done),
+            },
+            Command::LinkDown(link) => {
+                let down = self.endpoint.on_link_down(now, &mut self.peers, link);
+                down.map(|()| Accepted::Done)
+            }
             Command::AddIntroducer(address) => {
                 let added = self.rendezvous.add_introducer(address);
                 added.map(|()| Accepted::Done)

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use super::types::{PacketOutcome, PathEvent, PathKey, Received, ResponseOutcome, Route};
 use super::validation::Purpose;
 use super::{LEARNT, PathState, Paths, RESPONSES, canonical, may_probe};
-use crate::api::CandidateKind;
+use crate::api::{CandidateKind, LinkId};
 use crate::limits;
 use crate::time::{Duration, Instant};
 
@@ -261,6 +261,16 @@ impl Paths {
             }
             Some(path) => path.schedule.stop(),
             None => {}
+        }
+    }
+
+    /// A link of ours sends nothing any more: what goes over it fails at once, as where the socket refuses.
+    pub(crate) fn on_link_down(&mut self, now: Instant, link: LinkId) {
+        let is_over =
+            |p: &&PathState| matches!(p.route, Route::Direct(pair) if pair.link == Some(link));
+        let routes: Vec<_> = self.paths.iter().filter(is_over).map(|p| p.route).collect();
+        for route in routes {
+            self.on_send_error(now, route);
         }
     }
 

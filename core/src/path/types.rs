@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::api::PathChangeReason;
+use crate::api::{LinkId, PathChangeReason};
 use crate::time::Duration;
 
 /// How a datagram reaches the peer.
@@ -29,6 +29,8 @@ pub(crate) struct Pair {
     pub remote: SocketAddr,
     /// Our end; `None` until a datagram shows it, and then the system chooses.
     pub local: Option<IpAddr>,
+    /// Our link; `None` until a datagram shows it, and then the node chooses.
+    pub link: Option<LinkId>,
 }
 
 impl Route {
@@ -38,6 +40,7 @@ impl Route {
         Self::Direct(Pair {
             remote,
             local: None,
+            link: None,
         })
     }
 
@@ -45,24 +48,24 @@ impl Route {
     pub(super) fn matches(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Direct(a), Self::Direct(b)) => {
-                a.remote == b.remote
-                    && (a.local == b.local || a.local.is_none() || b.local.is_none())
+                a.remote == b.remote && agree(a.local, b.local) && agree(a.link, b.link)
             }
             _ => self == other,
         }
     }
 
-    /// Takes over our end, where `seen` shows one and none was known.
+    /// Takes over our address and link, where `seen` shows one and none was known.
     pub(super) fn learn_local(&mut self, seen: &Self) {
         if let (Self::Direct(pair), Self::Direct(seen)) = (self, seen) {
             pair.local = pair.local.or(seen.local);
+            pair.link = pair.link.or(seen.link);
         }
     }
 
-    /// Forgets our end: the address may be gone, so let the system choose.
+    /// Forgets our end: address or link may be gone, so let others choose.
     pub(super) const fn forget_local(&mut self) {
         if let Self::Direct(pair) = self {
-            pair.local = None;
+            (pair.local, pair.link) = (None, None);
         }
     }
 
@@ -86,10 +89,15 @@ impl Route {
             Self::Direct(pair) => Self::Direct(Pair {
                 remote: super::candidates::canonical(pair.remote),
                 local: pair.local.map(|ip| ip.to_canonical()),
+                link: pair.link,
             }),
             relay @ Self::Relay { .. } => relay,
         }
     }
+}
+
+fn agree<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+    a == b || a.is_none() || b.is_none()
 }
 
 /// Names one path for recovery and congestion control; a path that was dropped and comes back has

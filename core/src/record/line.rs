@@ -5,12 +5,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Command, EcnCodepoint, MessageId, NodeConfig, StreamId};
+use crate::api::{Command, EcnCodepoint, LinkId, MessageId, NodeConfig, StreamId};
 use crate::id::NodeId;
 use crate::time::Instant;
 
 /// Version of the format; another one is refused.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,9 +42,9 @@ pub(super) struct Mark {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Input<'a> {
     Batch {
+        link: LinkId,
         from: SocketAddr,
         to: Option<IpAddr>,
-        #[serde(default)]
         ecn: Option<EcnCodepoint>,
         segment_size: u64,
         #[serde(with = "crate::id::as_text")]

@@ -151,6 +151,7 @@ impl<E: Engine, W: Write> Engine for Recorder<E, W> {
 
     fn handle_arrival(&mut self, now: Instant, arrival: Arrival<'_>) {
         let input = Input::Batch {
+            link: arrival.link,
             from: arrival.from,
             to: arrival.to,
             ecn: arrival.ecn,

@@ -195,6 +195,7 @@ impl<E: Engine> Player<E> {
         let (engine, digest) = (&mut self.engine, &mut self.digest);
         match input {
             Input::Batch {
+                link,
                 from,
                 to,
                 ecn,
@@ -202,6 +203,7 @@ impl<E: Engine> Player<E> {
                 bytes,
             } => {
                 let arrival = Arrival {
+                    link,
                     from,
                     to,
                     ecn,

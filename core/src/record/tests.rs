@@ -117,8 +117,8 @@ fn a_recording_without_its_start_is_refused() {
     let (first, rest) = text.split_once('\n').unwrap();
     assert!(matches!(played(rest), Err(ReplayError::NoStart)));
     assert!(matches!(played(""), Err(ReplayError::NoStart)));
-    let later = text.replace("{\"format\":2,", "{\"format\":3,");
-    assert!(matches!(played(&later), Err(ReplayError::Format(3))));
+    let later = text.replace("{\"format\":3,", "{\"format\":4,");
+    assert!(matches!(played(&later), Err(ReplayError::Format(4))));
     let twice = format!("{first}\n{text}");
     assert!(matches!(played(&twice), Err(ReplayError::NoStart)));
     let damaged = text.replacen("\"timeout\"", "\"timeless\"", 1);

@@ -4,12 +4,17 @@ mod watch;
 
 use std::net::{IpAddr, SocketAddr};
 
+use p2p_core::api::{AddressFamilies, Command, Link, LinkId};
+
 pub use watch::{InterfaceWatch, watch};
 
-/// The addresses under which a node's sockets can be reached.
+/// The addresses under which a node's sockets can be reached, and whether each socket has any.
 #[derive(Clone, Debug)]
 pub struct LocalAddresses {
     bound: Vec<SocketAddr>,
+    /// Which sockets had an address when last looked. One that never had is not told to be down: it may be bound to an
+    /// address that the system routes here without an interface that has it.
+    served: Vec<bool>,
     reachable: Vec<SocketAddr>,
 }
 
@@ -17,8 +22,25 @@ impl LocalAddresses {
     /// Asks the system, for sockets that are bound so; blocks for a moment.
     #[must_use]
     pub fn of(bound: Vec<SocketAddr>) -> Self {
-        let reachable = reachable(&bound, &list());
-        Self { bound, reachable }
+        Self::with(bound, &list())
+    }
+
+    fn with(bound: Vec<SocketAddr>, interfaces: &[IpAddr]) -> Self {
+        Self {
+            served: bound.iter().map(|b| is_served(b, interfaces)).collect(),
+            reachable: reachable(&bound, interfaces),
+            bound,
+        }
+    }
+
+    /// The sockets as links, numbered in their order.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link> {
+        let link = |(id, bound): (u8, &SocketAddr)| Link {
+            id: LinkId(id),
+            families: AddressFamilies::of(*bound),
+        };
+        (0..).zip(&self.bound).map(link).collect()
     }
 
     /// The addresses, as last known.
@@ -27,17 +49,43 @@ impl LocalAddresses {
         &self.reachable
     }
 
-    /// The interfaces have these addresses now; gives what the sockets can be reached under where that is something
-    /// else than before.
-    pub fn update(&mut self, interfaces: &[IpAddr]) -> Option<Vec<SocketAddr>> {
-        let found = reachable(&self.bound, interfaces);
-        if found == self.reachable {
-            return None;
+    /// The interfaces have these addresses now; gives what the engine must hear of it. No address at all, not even
+    /// loopback, is taken for a failed look.
+    pub fn update(&mut self, interfaces: &[IpAddr]) -> Vec<Command> {
+        let mut news = Vec::new();
+        if interfaces.is_empty() {
+            return news;
         }
-        log::info!("this machine's addresses are now {found:?}");
-        self.reachable.clone_from(&found);
-        Some(found)
+        let now = Self::with(self.bound.clone(), interfaces);
+        for (link, (was, is)) in self
+            .links()
+            .into_iter()
+            .zip(self.served.iter().zip(&now.served))
+        {
+            match (was, is) {
+                (true, false) => news.push(Command::LinkDown(link.id)),
+                (false, true) => news.push(Command::LinkUp(link)),
+                _ => {}
+            }
+        }
+        if now.reachable != self.reachable {
+            log::info!("this machine's addresses are now {:?}", now.reachable);
+            news.push(Command::SetLocalAddresses(now.reachable.clone()));
+            news.push(Command::NetworkChanged);
+        }
+        *self = now;
+        news
     }
+}
+
+/// Whether a socket that is bound so has an address to send from.
+fn is_served(bound: &SocketAddr, interfaces: &[IpAddr]) -> bool {
+    let wanted = bound.ip();
+    let serves = |ip: &&IpAddr| {
+        let is_any = wanted.is_unspecified() || (wanted.is_loopback() && ip.is_loopback());
+        **ip == wanted || (is_any && ip.is_ipv4() == wanted.is_ipv4())
+    };
+    interfaces.iter().any(|ip| serves(&ip))
 }
 
 /// The addresses under which the sockets can be reached: what they are bound to, or every interface where they are
@@ -129,13 +177,47 @@ mod tests {
 
     #[test]
     fn only_a_change_is_told() {
-        let mut addresses = LocalAddresses {
-            bound: sockets(&["0.0.0.0:7"]),
-            reachable: sockets(&["192.0.2.7:7"]),
-        };
-        assert_eq!(addresses.update(&ips(&["192.0.2.7", "127.0.0.1"])), None);
+        let bound = sockets(&["0.0.0.0:7"]);
+        let mut addresses = LocalAddresses::with(bound, &ips(&["192.0.2.7"]));
+        let same = addresses.update(&ips(&["192.0.2.7", "127.0.0.1"]));
+        assert!(same.is_empty(), "{same:?}");
+        assert!(addresses.update(&[]).is_empty(), "a look that failed");
         let moved = addresses.update(&ips(&["192.0.2.8"]));
-        assert_eq!(moved, Some(sockets(&["192.0.2.8:7"])));
+        let [Command::SetLocalAddresses(told), Command::NetworkChanged] = &*moved else {
+            panic!("{moved:?}");
+        };
+        assert_eq!(*told, sockets(&["192.0.2.8:7"]));
         assert_eq!(addresses.reachable(), sockets(&["192.0.2.8:7"]));
+    }
+
+    #[test]
+    fn a_socket_without_its_address_is_a_link_that_is_down() {
+        let bound = sockets(&["192.0.2.7:1", "[::]:1"]);
+        let both = ips(&["192.0.2.7", "127.0.0.1", "::1"]);
+        let mut addresses = LocalAddresses::with(bound, &both);
+        let [v4, v6] = addresses.links()[..] else {
+            panic!("{:?}", addresses.links());
+        };
+        assert_eq!(v4.families, AddressFamilies::Ipv4);
+        assert_eq!(v6.families, AddressFamilies::Ipv6);
+        let gone = addresses.update(&ips(&["127.0.0.1", "::1"]));
+        assert!(
+            matches!(&*gone, [Command::LinkDown(id)] if *id == v4.id),
+            "{gone:?}"
+        );
+        let back = addresses.update(&ips(&["192.0.2.7", "127.0.0.1"]));
+        assert!(
+            matches!(&*back, [Command::LinkUp(up), Command::LinkDown(id)] if *up == v4 && *id == v6.id),
+            "{back:?}"
+        );
+    }
+
+    #[test]
+    fn a_socket_that_no_interface_ever_served_is_not_down() {
+        let bound = sockets(&["192.0.2.7:1", "127.0.0.2:1"]);
+        let loopback = ips(&["127.0.0.1"]);
+        let mut addresses = LocalAddresses::with(bound, &loopback);
+        let same = addresses.update(&ips(&["127.0.0.1", "198.51.100.1"]));
+        assert!(same.is_empty(), "{same:?}");
     }
 }

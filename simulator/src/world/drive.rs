@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use p2p_core::api::{
     Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, EcnCodepoint, Effect, EffectKind,
-    EffectResult, Event, MessageId, StreamId, StreamRead,
+    EffectResult, Event, LinkId, MessageId, StreamId, StreamRead,
 };
 use p2p_core::id::NodeId;
 use p2p_core::limits;
@@ -70,6 +70,7 @@ impl World {
         let now = receiver.clock.local(self.now);
         if let Some(engine) = &mut receiver.engine {
             let arrival = Arrival {
+                link: LinkId::default(),
                 from,
                 to: None,
                 ecn,

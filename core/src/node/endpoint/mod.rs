@@ -6,11 +6,16 @@ mod outbox;
 
 pub(super) use outbox::Polled;
 
+use core::net::{IpAddr, SocketAddr};
+
 use self::outbox::Outbox;
 use super::peers::Peers;
 use super::table::Owner;
+use crate::api::{ApiMisuse, LimitReached, Link, LinkId};
 use crate::door::{Door, Dropped};
 use crate::id::PeerKey;
+use crate::limits;
+use crate::link::Links;
 use crate::path::Route;
 use crate::peer::{PacketFate, Renewal, Via};
 use crate::session::{RESET_BYTES, is_reset, receiver_index as handshake_index};
@@ -38,8 +43,8 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// With nothing to send.
-    pub(super) fn new(now: Instant, door: Door) -> Self {
-        let outbox = Outbox::new(now);
+    pub(super) fn new(now: Instant, door: Door, links: Links) -> Self {
+        let outbox = Outbox::new(now, links);
         Self { door, outbox }
     }
 
@@ -109,12 +114,60 @@ impl Endpoint {
         }
     }
 
-    /// The socket refused to send over this route.
-    pub(super) fn handle_send_error(&mut self, now: Instant, peers: &mut Peers, route: Route) {
-        let sender = self.outbox.last_sent_over(route);
-        if let Some(entry) = sender.and_then(|key| peers.change(key)) {
+    /// The socket refused to send between these ends.
+    pub(super) fn handle_send_error(
+        &mut self,
+        now: Instant,
+        peers: &mut Peers,
+        (remote, local): (SocketAddr, Option<IpAddr>),
+    ) {
+        let sent = self.outbox.last_sent_between(remote, local);
+        if let Some((key, route)) = sent
+            && let Some(entry) = peers.change(key)
+        {
             entry.peer.paths.on_send_error(now, route);
         }
+    }
+
+    /// The link's number, where that link is up.
+    pub(super) fn usable(&self, link: LinkId) -> Option<LinkId> {
+        self.outbox.links.usable(link)
+    }
+
+    /// A link is there, or works again. Says whether that is news.
+    ///
+    /// # Errors
+    /// `Limit` where there are too many.
+    pub(super) fn on_link_up(&mut self, link: Link) -> Result<bool, ApiMisuse> {
+        let full = ApiMisuse::Limit(LimitReached {
+            limit: "links",
+            value: limits::LINKS as u64,
+        });
+        self.outbox.links.on_up(link).ok_or(full)
+    }
+
+    /// A link sends nothing any more: its paths do not wait for probe timeouts.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where there is no such link.
+    pub(super) fn on_link_down(
+        &mut self,
+        now: Instant,
+        peers: &mut Peers,
+        link: LinkId,
+    ) -> Result<(), ApiMisuse> {
+        let unknown = ApiMisuse::InvalidArgument {
+            what: "the link",
+            must: "must be one that was told to be up",
+        };
+        if self.outbox.links.on_down(link).ok_or(unknown)? {
+            for key in peers.table.keys() {
+                if let Some(entry) = peers.change(key) {
+                    entry.peer.paths.on_link_down(now, link);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A peer's deadline has passed.

@@ -1,6 +1,7 @@
 //! What leaves the node: first what belongs to no session, then each touched peer in turn until it has nothing left.
 //! What a peer sends through a relay is handed to the relay's own peer, which seals it once more.
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -10,7 +11,8 @@ use crate::api::Transmit;
 use crate::id::PeerKey;
 use crate::limiter::TokenBucket;
 use crate::limits;
-use crate::path::Route;
+use crate::link::Links;
+use crate::path::{Pair, Route};
 use crate::peer::PeerTransmit;
 use crate::time::{Deadline, Duration, Instant};
 
@@ -35,17 +37,19 @@ pub(super) struct Outbox {
     /// Datagrams that belong to no session: answers to handshakes, cookies, resets, STUN.
     loose: VecDeque<(Route, Vec<u8>)>,
     /// The peer whose datagrams left last, and over which route: whom an error of the socket concerns.
-    last_sent: Option<(PeerKey, Route)>,
+    last_sent: Option<(PeerKey, Pair)>,
+    pub(super) links: Links,
     probe_budget: TokenBucket,
 }
 
 impl Outbox {
     /// Nothing to send, and a full budget of probes.
-    pub(super) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, links: Links) -> Self {
         let per_minute = u64::from(limits::PROBES_PER_MINUTE);
         Self {
             loose: VecDeque::new(),
             last_sent: None,
+            links,
             probe_budget: TokenBucket::new(per_minute.div_ceil(60), per_minute, now),
         }
     }
@@ -60,10 +64,15 @@ impl Outbox {
         self.loose.len()
     }
 
-    /// Whose datagrams left last, where it was over this route.
-    pub(super) fn last_sent_over(&self, route: Route) -> Option<PeerKey> {
+    /// Whose datagrams left last and over which route, where it was between these ends.
+    pub(super) fn last_sent_between(
+        &self,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+    ) -> Option<(PeerKey, Route)> {
         let (key, sent) = self.last_sent?;
-        (sent == route).then_some(key)
+        let is_it = (sent.remote, sent.local) == (remote, local);
+        is_it.then_some((key, Route::Direct(sent)))
     }
 
     /// Writes the next datagrams into `buffer`.
@@ -83,8 +92,16 @@ impl Outbox {
                     ecn,
                 }) => {
                     peers.agenda.rotate();
-                    self.last_sent = Some((key, route));
+                    let Some(link) = self.links.choose(pair.link, pair.remote) else {
+                        // As where a socket refuses.
+                        if let Some(entry) = peers.change(key) {
+                            entry.peer.paths.on_send_error(now, route);
+                        }
+                        continue;
+                    };
+                    self.last_sent = Some((key, pair));
                     return Polled::Transmit(Transmit {
+                        link,
                         to: pair.remote,
                         from: pair.local,
                         ecn,
@@ -120,10 +137,14 @@ impl Outbox {
         while let Some((route, datagram)) = self.loose.pop_front() {
             match route {
                 Route::Direct(pair) => {
+                    let Some(link) = self.links.choose(pair.link, pair.remote) else {
+                        continue;
+                    };
                     let len = datagram.len();
                     buffer.get_mut(..len)?.copy_from_slice(&datagram);
                     self.last_sent = None;
                     return Some(Transmit {
+                        link,
                         to: pair.remote,
                         from: pair.local,
                         ecn: None,

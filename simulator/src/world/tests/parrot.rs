@@ -150,6 +150,7 @@ impl Engine for Parrot {
         let (to, bytes) = self.out.pop_front()?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Some(Transmit {
+            link: p2p_core::api::LinkId::default(),
             to,
             from: None,
             ecn: None,
