@@ -43,6 +43,10 @@ pub enum Fault {
     NatRenumber,
     /// A host changed its address.
     Roam,
+    /// A socket refused to send.
+    SendError,
+    /// A driver told that a link went down.
+    LinkDown,
     /// A stranger's bytes reached a node.
     Garbage,
     /// A datagram was delivered again by an attacker.
@@ -82,13 +86,15 @@ const LINKS: [Fault; 13] = [
 ];
 
 /// What `Faults::Mixed` must make happen besides.
-const MIXED: [Fault; 8] = [
+const MIXED: [Fault; 10] = [
     Fault::Partition,
     Fault::Crash,
     Fault::Pause,
     Fault::NatReboot,
     Fault::NatRenumber,
     Fault::Roam,
+    Fault::SendError,
+    Fault::LinkDown,
     Fault::Garbage,
     Fault::Replay,
 ];

@@ -164,6 +164,10 @@ impl Play {
                 let who = self.cast.peer(n);
                 self.world.change_address(who, noticed);
             }
+            Op::Unplug(n, millis, noticed) => {
+                let who = self.cast.anybody(n);
+                self.world.unplug(who, ms(millis.into()), noticed);
+            }
             Op::Partition(a, b) => {
                 let (a, b) = (self.cast.anybody(a), self.cast.anybody(b));
                 self.world.partition(a, b);

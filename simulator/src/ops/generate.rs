@@ -90,7 +90,7 @@ fn misfortune(rng: &mut Rng, nodes: usize, faults: Faults) -> Op {
     let who = number(rng, nodes);
     let other = number(rng, nodes);
     let kinds = match faults {
-        Faults::Mixed => 33,
+        Faults::Mixed => 34,
         _ => 21,
     };
     match rng.below(kinds) {
@@ -122,6 +122,7 @@ fn misfortune(rng: &mut Rng, nodes: usize, faults: Faults) -> Op {
         29 => Op::RenumberNat(who),
         30 => Op::Roam(who, rng.below(2) == 0),
         31 => Op::Garbage(who, rng.below(100) as u8),
+        32 => Op::Unplug(who, rng.below(20_000) as u16, rng.below(2) == 0),
         _ => match rng.below(3) {
             0 => Op::Heal,
             _ => Op::Replay(who),

@@ -86,6 +86,8 @@ pub enum Op {
     RenumberNat(u8),
     /// A node gets another address, and notices or not.
     Roam(u8, bool),
+    /// A node's interface is gone for milliseconds, and it notices or not.
+    Unplug(u8, u16, bool),
     /// Random bytes, shaped like something of the protocol, reach a node.
     Garbage(u8, u8),
     /// Some datagrams delivered lately are delivered again.

@@ -208,6 +208,7 @@ impl World {
             timer: None,
             spins: (Instant::EPOCH, 0),
             paused: false,
+            unplugged: false,
             backlog: VecDeque::new(),
             app: Application::default(),
             traffic: Traffic::default(),

@@ -40,6 +40,10 @@ impl World {
         if receiver.address != to {
             return;
         }
+        if receiver.unplugged {
+            self.recycle(bytes);
+            return;
+        }
         if receiver.paused {
             self.fired.note(Fault::Pause);
             let held: usize = receiver.backlog.iter().map(|w| w.bytes.len()).sum();
@@ -146,6 +150,15 @@ impl World {
             if !fits || segments > limits::BATCH_SEGMENTS {
                 self.violations.push(format!("impossible batch {t:?}"));
                 break;
+            }
+            if self.hosts[host].unplugged {
+                self.fired.note(Fault::SendError);
+                engine.handle_send_error(now, t.to, t.from);
+                count += segments;
+                if count > DATAGRAMS_PER_INPUT_MAX {
+                    break;
+                }
+                continue;
             }
             for datagram in buffer[..t.len].chunks(t.segment_size) {
                 if self.watch_markers && shows_marker(datagram) {

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use p2p_core::api::Command;
+use p2p_core::api::{AddressFamilies, Command, Link as EngineLink, LinkId};
 
 use super::topology::LanId;
 use super::{Occurrence, Who, World};
@@ -11,6 +11,12 @@ use crate::app::Application;
 use crate::fired::Fault;
 use crate::link::Link;
 use crate::nat::Nat;
+
+/// The one socket of a host, as its engine knows it.
+const LINK: EngineLink = EngineLink {
+    id: LinkId(0),
+    families: AddressFamilies::Both,
+};
 
 impl World {
     /// Ends a host's engine without a goodbye; everything it knew but its keys is lost.
@@ -59,7 +65,7 @@ impl World {
         self.blocked.remove(&(b.0, a.0));
     }
 
-    /// Ends all partitions, link faults, pauses and slowness of applications; crashed hosts start
+    /// Ends all partitions, link faults, pauses, lost interfaces and slowness of applications; crashed hosts start
     /// again.
     pub fn heal(&mut self) {
         self.blocked.clear();
@@ -68,6 +74,9 @@ impl World {
             self.set_link(who, Link::with_latency(latency));
             if self.hosts[who.0].paused {
                 self.on_resumed(who.0);
+            }
+            if self.hosts[who.0].unplugged {
+                self.on_plugged(who.0, true);
             }
             self.hosts[who.0].app.answers_after = Duration::ZERO;
             if self.hosts[who.0].app.lazy {
@@ -156,6 +165,36 @@ impl World {
         if !core::mem::replace(&mut host.paused, true) {
             let at = self.now + duration;
             self.schedule(at, Occurrence::Resumed { host: who.0 });
+        }
+    }
+
+    /// Takes a host's interface away for a while: its socket refuses to send and nothing arrives. Where its driver
+    /// notices, it says so and tells when the interface is back.
+    pub fn unplug(&mut self, who: Who, duration: Duration, noticed: bool) {
+        let host = &mut self.hosts[who.0];
+        if core::mem::replace(&mut host.unplugged, true) {
+            return;
+        }
+        let noticed = noticed && !host.paused;
+        if noticed && self.command(who, Command::LinkDown(LINK.id)).is_ok() {
+            self.fired.note(Fault::LinkDown);
+        }
+        let host = who.0;
+        let back = Occurrence::Plugged { host, noticed };
+        self.schedule(self.now + duration, back);
+    }
+
+    pub(super) fn on_plugged(&mut self, host: usize, noticed: bool) {
+        if self.hosts[host].paused {
+            // A suspended driver notices nothing.
+            let back = Occurrence::Plugged { host, noticed };
+            self.schedule(self.now + Duration::from_secs(1), back);
+            return;
+        }
+        self.hosts[host].unplugged = false;
+        if noticed {
+            // A host that crashed meanwhile hears of it when it starts.
+            let _ = self.command(Who(host), Command::LinkUp(LINK));
         }
     }
 

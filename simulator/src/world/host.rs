@@ -67,6 +67,8 @@ pub(crate) struct Host {
     /// Wake-ups at one instant, to notice an engine that never comes to rest.
     pub spins: (Instant, u32),
     pub paused: bool,
+    /// Its interface is gone: the socket refuses to send, and nothing arrives.
+    pub unplugged: bool,
     pub backlog: VecDeque<Waiting>,
     pub app: Application,
     pub traffic: Traffic,

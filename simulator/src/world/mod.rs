@@ -81,6 +81,8 @@ enum Occurrence {
     Timer { host: usize },
     /// A paused host goes on.
     Resumed { host: usize },
+    /// A host has its interface back; its driver notices or not.
+    Plugged { host: usize, noticed: bool },
     /// A service that took its time answers.
     Answer {
         host: usize,
@@ -361,6 +363,7 @@ impl World {
             } => self.on_arrived(host, from_stranger, (from, to), ecn, bytes),
             Occurrence::Timer { host } => self.on_timer(host),
             Occurrence::Resumed { host } => self.on_resumed(host),
+            Occurrence::Plugged { host, noticed } => self.on_plugged(host, noticed),
             Occurrence::Answer {
                 host,
                 incarnation,
