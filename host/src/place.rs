@@ -14,6 +14,7 @@ use crate::error::NodeError;
 use crate::interfaces::LocalAddresses;
 use crate::options::NodeOptions;
 use crate::peers::PeerKeeper;
+use crate::settings;
 use crate::sockets::{bind_http, bind_udp};
 
 /// A node that runs, as it is told to the user.
@@ -152,6 +153,7 @@ fn surface(
         allowed_hosts: SurfaceConfig::loopback_hosts(port),
         version: options.version.clone(),
         driver,
+        settings: settings::shown(options),
         rng_seed: random_seed()?,
     };
     let now = clock.now();

@@ -2,6 +2,7 @@
 //! about the program around it. Nothing here is read from the environment.
 
 use core::fmt;
+use std::collections::BTreeMap;
 
 use p2p_core::id::decode_z_base_32;
 use subtle::ConstantTimeEq;
@@ -84,6 +85,8 @@ pub struct SurfaceConfig {
     pub version: String,
     /// Driver that runs it: `smol`, `threads` or `sim`.
     pub driver: &'static str,
+    /// How the node is set up, by the key of each setting; shown, so without secrets.
+    pub settings: BTreeMap<&'static str, String>,
     /// Seed of session ids, tickets and cursors; from the operating system in production.
     pub rng_seed: [u8; 32],
 }

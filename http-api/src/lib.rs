@@ -21,6 +21,7 @@
 //!     allowed_hosts: SurfaceConfig::loopback_hosts(8080),
 //!     version: "0.1.0".to_owned(),
 //!     driver: "example",
+//!     settings: Default::default(),
 //!     rng_seed: [8; 32],
 //! };
 //! let mut surface = Surface::new(config, now, 1_767_225_600_000);

@@ -49,6 +49,7 @@ pub(crate) struct Ends {
 pub(crate) struct State {
     pub version: String,
     pub driver: &'static str,
+    pub settings: BTreeMap<&'static str, String>,
     pub clock: WallClock,
     pub run: RunMark,
     pub locks: Locks,
@@ -78,6 +79,7 @@ impl State {
         Self {
             version: config.version,
             driver: config.driver,
+            settings: config.settings,
             clock: WallClock::new(now, wall_clock_unix_ms),
             run,
             locks: Locks::new(config.token, config.allowed_hosts, rng.fork("sessions")),

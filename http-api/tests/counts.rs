@@ -111,6 +111,7 @@ fn exchanges() -> Exchanges<Told> {
         token: Token::parse(&p2p_core::id::encode_z_base_32(&world::TOKEN)).expect("a token"),
         allowed_hosts: vec![world::HOST.to_owned()],
         version: "test".to_owned(),
+        settings: std::collections::BTreeMap::new(),
         driver: "test",
         rng_seed: [1; 32],
     };

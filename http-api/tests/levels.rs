@@ -304,6 +304,8 @@ fn the_first_generations_paths_still_lead_there() {
         let link = format!("<{successor}>; rel=\"successor-version\"");
         assert_eq!(response.header("link"), Some(link.as_str()));
     }
+    let settings = world.get(ADA, ask("GET", "/v1/settings")).json();
+    assert_eq!(settings["settings"]["network"], "p2p");
     let get = world.get(ADA, ask("GET", "/peers/connect/ben@10.0.0.1"));
     assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
     assert!(get.text().contains("GET must not change state"));

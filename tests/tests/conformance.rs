@@ -377,3 +377,23 @@ fn requests_that_are_no_http_do_not_disturb_a_node() {
         let _ = node.api.get("/healthz").expect(200);
     });
 }
+
+#[test]
+fn what_a_node_was_told_is_shown() {
+    for kind in [Kind::Smol, Kind::Threads] {
+        let folder = Folder::new();
+        let ada = node(kind, &folder, |w| w.name = Some("ada".to_owned()));
+        let shown = ada.api.get("/v1/settings").expect(200).json();
+        let settings = shown["settings"].as_object().expect("an object");
+        assert_eq!(settings["name"], "ada");
+        assert_eq!(settings["congestion"], "cubic");
+        assert_eq!(settings["accept_strangers"], "true");
+        assert!(
+            settings["listen"]
+                .as_str()
+                .is_some_and(|l| l.starts_with("127.0.0.1"))
+        );
+        assert!(!settings.contains_key("record"), "not set: {settings:?}");
+        assert!(!shown.to_string().contains(&ada.api.token), "a secret");
+    }
+}

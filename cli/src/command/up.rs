@@ -27,15 +27,15 @@ const INTRODUCER_HINT: &str =
 
 /// Runs `p2p up`.
 pub(super) async fn up(context: &Context, up: Up) -> Result<(), Failure> {
-    run(context, up.node, None).await
+    run(context, up.node, false).await
 }
 
 /// Runs `p2p introducer`.
 pub(super) async fn introducer(context: &Context, introducer: Introducer) -> Result<(), Failure> {
-    run(context, introducer.node, Some(Roles::ALL)).await
+    run(context, introducer.node, true).await
 }
 
-async fn run(context: &Context, node: NodeArguments, roles: Option<Roles>) -> Result<(), Failure> {
+async fn run(context: &Context, node: NodeArguments, introducer: bool) -> Result<(), Failure> {
     let until_stdin_ends = node.until_stdin_ends;
     let mut options = settings::read_options(&node.given).map_err(|e| {
         Failure::new(exit::USAGE, "setting", e.what)
@@ -43,7 +43,9 @@ async fn run(context: &Context, node: NodeArguments, roles: Option<Roles>) -> Re
             .fix(e.fix)
     })?;
     options.state_dir = Some(context.state_directory()?);
-    options.roles = roles.unwrap_or(options.roles);
+    if introducer {
+        options.roles = introducer_roles(options.roles)?;
+    }
     let state = context.state_directory()?;
     let (roles, name) = (options.roles, options.name.clone());
     let (is_ready, ready) = async_channel::bounded(1);
@@ -67,6 +69,20 @@ async fn run(context: &Context, node: NodeArguments, roles: Option<Roles>) -> Re
         place::take_address_back(&state);
     }
     result.map_err(|e| failed(&e))
+}
+
+/// The roles of an introducer: all of them, or those that were set, which must fit.
+fn introducer_roles(set: Roles) -> Result<Roles, Failure> {
+    if set == Roles::default() {
+        return Ok(Roles::ALL);
+    }
+    if set.introducer {
+        return Ok(set);
+    }
+    let what = "An introducer without the role introducer makes no sense";
+    Err(Failure::new(exit::USAGE, "setting", what)
+        .because("The roles that are set (--role, P2P_ROLE or the file) leave it out")
+        .fix("Leave the roles away to have all of them, or add --role introducer; other roles: p2p up --role"))
 }
 
 /// Ends with Ctrl-C, SIGTERM, or standard input where it is bound to that.
@@ -205,4 +221,25 @@ fn failed(error: &NodeError) -> Failure {
     Failure::new(exit_code, code, error.what())
         .because(error.why())
         .fix(error.fix())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_introducer_has_the_roles_that_were_set_and_that_one_always() {
+        let one = |introducer, relay| Roles {
+            introducer,
+            relay,
+            stun: false,
+        };
+        assert_eq!(introducer_roles(Roles::default()).ok(), Some(Roles::ALL));
+        assert_eq!(
+            introducer_roles(one(true, false)).ok(),
+            Some(one(true, false))
+        );
+        let refused = introducer_roles(one(false, true)).expect_err("no introducer");
+        assert_eq!(refused.exit_code, exit::USAGE);
+    }
 }

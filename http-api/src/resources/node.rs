@@ -24,6 +24,7 @@ pub(crate) fn show(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> 
 pub(crate) fn settings(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let status = turn.node.status(turn.now);
     let hosts = turn.state.locks.allowed_hosts();
-    let view = Settings::new(&status, hosts, turn.state.program());
+    let state = &turn.state;
+    let view = Settings::new(&status, hosts, state.program(), &state.settings);
     Ok(Full::json(200, &view).into())
 }

@@ -1,5 +1,7 @@
 //! This node and its introducers.
 
+use std::collections::BTreeMap;
+
 use p2p_core::api::{IntroducerAddress, IntroducerState, IntroducerStatus, NodeStatus, Roles};
 use p2p_core::time::Instant;
 use serde::Serialize;
@@ -199,6 +201,8 @@ pub(crate) struct Settings {
     pub driver: &'static str,
     /// Version of the program.
     pub version: String,
+    /// What was set or left at its default, by key; docs/cli.md has the table. A setting without a value is left out.
+    pub settings: BTreeMap<&'static str, String>,
     /// Bounds of the HTTP surface.
     pub limits: SurfaceLimits,
 }
@@ -226,6 +230,7 @@ impl Settings {
         status: &NodeStatus,
         hosts: &[String],
         program: (&str, &'static str),
+        settings: &BTreeMap<&'static str, String>,
     ) -> Self {
         let introducers = status.introducers.iter().map(Introducer::from);
         Self {
@@ -235,6 +240,7 @@ impl Settings {
             allowed_hosts: hosts.to_vec(),
             driver: program.1,
             version: program.0.to_owned(),
+            settings: settings.clone(),
             limits: SurfaceLimits {
                 inbox_items: crate::inbox::INBOX_ITEMS,
                 inbox_bytes: crate::inbox::INBOX_BYTES,

@@ -154,6 +154,7 @@ pub(crate) fn surface(now: Instant, n: u8) -> Surface {
         token: Token::from_bytes(TOKEN),
         allowed_hosts: SurfaceConfig::loopback_hosts(8_080),
         version: "1.2.3".to_owned(),
+        settings: std::collections::BTreeMap::from([("network", "p2p".to_owned())]),
         driver: "sim",
         rng_seed: [n; 32],
     };
