@@ -8,7 +8,7 @@ use std::time::Instant as MachineInstant;
 
 use p2p_core::Node;
 use p2p_core::api::{
-    Command, ConnectTarget, Event, IntroducerAddress, IntroducerState, PathKind, Roles,
+    Command, ConnectTarget, Engine as _, Event, IntroducerAddress, IntroducerState, PathKind, Roles,
 };
 use p2p_core::time::{Duration, Instant};
 

@@ -17,8 +17,17 @@ pub(crate) fn cpu_seconds() -> f64 {
 
 /// Resident memory of this process, KiB.
 pub(crate) fn resident_kib() -> f64 {
+    status_kib("VmRSS:")
+}
+
+/// The most resident memory that this process ever had, KiB.
+pub(crate) fn peak_kib() -> f64 {
+    status_kib("VmHWM:")
+}
+
+fn status_kib(field: &str) -> f64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .unwrap_or(0.0)
 }

@@ -106,6 +106,7 @@ pub mod rng;
 mod schedule;
 mod session;
 pub mod time;
+mod timers;
 mod wire;
 
 pub use node::Node;

@@ -189,6 +189,8 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Time without anything but signs of life after which a peer is put to rest: longer than the pauses within a
 /// conversation, because waking costs a key schedule for each direction and slow start.
 pub const REST_AFTER: Duration = Duration::from_secs(5);
+/// The same where nothing but control was ever said, as between most nodes and their introducer.
+pub const CONTROL_REST_AFTER: Duration = Duration::from_secs(1);
 /// Quiet time (nothing received) before a path must prove itself again (RFC 7675).
 pub const CONSENT_AFTER: Duration = Duration::from_secs(15);
 /// Quiet time after which a connection is over.

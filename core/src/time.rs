@@ -171,19 +171,24 @@ impl Offset {
     }
 }
 
-/// A number that may be missing, in eight bytes: what is at rest has no room for a flag with each. The largest number
-/// stands for none.
+/// A number as the distance to a larger one, in four bytes; it may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sparse(u64);
+pub(crate) struct Behind(u32);
 
-impl Sparse {
-    /// Packs a number.
-    pub(crate) fn of(number: Option<u64>) -> Self {
-        Self(number.unwrap_or(u64::MAX))
+impl Behind {
+    const NONE: Self = Self(u32::MAX);
+
+    /// Packs a number; `None` where it is larger than `front` or lies too far behind it.
+    pub(crate) fn of(front: u64, number: Option<u64>) -> Option<Self> {
+        let Some(number) = number else {
+            return Some(Self::NONE);
+        };
+        let distance = u32::try_from(front.checked_sub(number)?).ok()?;
+        (distance != u32::MAX).then_some(Self(distance))
     }
 
     /// The number.
-    pub(crate) fn get(self) -> Option<u64> {
-        (self.0 != u64::MAX).then_some(self.0)
+    pub(crate) fn get(self, front: u64) -> Option<u64> {
+        (self != Self::NONE).then(|| front.saturating_sub(u64::from(self.0)))
     }
 }

@@ -37,7 +37,8 @@ const SIBLINGS: &[&str] = &["session", "recovery", "level", "path", "directory",
 
 /// Files and folders of the engine that everything may import, and that import none of the rooms above.
 const GROUND: &[&str] = &[
-    "wire", "time", "rng", "id", "limits", "error", "api", "limiter", "purpose", "ecn", "link",
+    "wire", "time", "timers", "rng", "id", "limits", "error", "api", "limiter", "purpose", "ecn",
+    "link",
 ];
 
 fn root() -> PathBuf {

@@ -12,6 +12,7 @@ mod tests;
 pub(crate) use refused::Refused;
 
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::api::{Counters, Roles};
 use crate::directory::server::{
@@ -29,9 +30,7 @@ use crate::wire::control::{ControlMessage, RefusalCode, Target, search_page_len}
 /// What a peer wants to be registered as; every signature is verified.
 pub(crate) struct Claim {
     /// Its key record.
-    pub(crate) record: KeyRecord,
-    /// The key record as received.
-    pub(crate) record_bytes: Vec<u8>,
+    pub(crate) record: Arc<KeyRecord>,
     /// The name that it claims.
     pub(crate) name: Option<NameRecord>,
     /// Whether searches may show the name.
@@ -121,9 +120,7 @@ impl IntroducerRole {
             life_s: name.life_s,
         });
         let registration = Registration {
-            id: caller.id,
-            record: claim.record_bytes.into(),
-            record_sequence: claim.record.sequence,
+            record: claim.record,
             name,
             listed: claim.is_listed,
         };
@@ -184,14 +181,14 @@ impl IntroducerRole {
         Ok(Introduction {
             answer: ControlMessage::ConnectAnswer {
                 reply_to,
-                key_record: order.target.record.to_vec(),
+                key_record: order.target.record.to_bytes().to_vec(),
                 name: order.target.name.map(str::to_owned),
                 observed: caller.source,
             },
             target,
             target_channel,
             target_source: source,
-            requester_record: order.requester.record.to_vec(),
+            requester_record: order.requester.record.to_bytes().to_vec(),
             requester_name: order.requester.name.map(str::to_owned),
         })
     }

@@ -3,6 +3,8 @@
 use core::net::SocketAddr;
 
 use super::{Claim, IntroducerRole};
+use std::sync::Arc;
+
 use crate::api::Roles;
 use crate::directory::server::{DirectoryConfig, Requester};
 use crate::id::{NodeId, PeerKey};
@@ -48,10 +50,9 @@ fn caller(n: u8) -> Requester {
 
 fn claim(n: u8, name: Option<&str>) -> Claim {
     let identity = identity(n);
-    let record = identity.record().clone();
+    let record = Arc::new(identity.record().clone());
     let sign = |name| identity.sign_name(name, 1, limits::NAME_LIFE_S);
     Claim {
-        record_bytes: record.to_bytes().to_vec(),
         record,
         name: name.map(|name| sign(name).expect("a valid name")),
         is_listed: true,

@@ -2,16 +2,18 @@
 //! Told: that a peer was touched, and the deadline it has after its output was drained.
 //! Decides: whom to poll next, whom to wake, and when.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::id::PeerKey;
-use crate::time::{Deadline, Instant};
+use crate::time::{Deadline, Instant, TimerKind};
+use crate::timers::Timers;
 
 /// Timers and the queue of peers to poll.
 #[derive(Default)]
 pub(crate) struct Agenda {
-    due: BTreeSet<(Instant, PeerKey)>,
-    deadlines: BTreeMap<PeerKey, Deadline>,
+    due: Timers,
+    /// What each deadline is for.
+    kinds: Vec<TimerKind>,
     ready: VecDeque<PeerKey>,
     queued: BTreeSet<PeerKey>,
     unheard: Vec<PeerKey>,
@@ -60,18 +62,16 @@ impl Agenda {
 
     /// Takes the next peer whose deadline has passed.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<PeerKey> {
-        let (at, peer) = *self.due.first()?;
-        if at > now {
-            return None;
-        }
-        self.set_deadline(peer, None);
-        Some(peer)
+        let (_, peer) = self.due.first().filter(|(at, _)| *at <= now)?;
+        self.due.set(peer, None);
+        Some(PeerKey(peer))
     }
 
     /// The earliest deadline of all peers.
     pub(crate) fn next_timeout(&self) -> Option<Deadline> {
-        let (_, peer) = self.due.first()?;
-        self.deadlines.get(peer).copied()
+        let (at, peer) = self.due.first()?;
+        let kind = self.kinds.get(peer as usize).copied();
+        Some(Deadline::new(at, kind.unwrap_or(TimerKind::Rest)))
     }
 
     /// Forgets a peer.
@@ -80,15 +80,16 @@ impl Agenda {
     }
 
     fn set_deadline(&mut self, peer: PeerKey, next: Option<Deadline>) {
-        if self.deadlines.get(&peer).copied() == next {
+        self.due.set(peer.0, next.map(|next| next.at));
+        let Some(next) = next else {
             return;
+        };
+        let index = peer.0 as usize;
+        if index >= self.kinds.len() {
+            self.kinds.resize(index + 1, next.kind);
         }
-        if let Some(old) = self.deadlines.remove(&peer) {
-            self.due.remove(&(old.at, peer));
-        }
-        if let Some(new) = next {
-            self.deadlines.insert(peer, new);
-            self.due.insert((new.at, peer));
+        if let Some(kind) = self.kinds.get_mut(index) {
+            *kind = next.kind;
         }
     }
 }
@@ -140,6 +141,6 @@ mod tests {
         agenda.remove(PeerKey(1));
         assert_eq!(agenda.first_ready(), None);
         assert_eq!(agenda.next_timeout(), None);
-        assert!(agenda.deadlines.is_empty() && agenda.due.is_empty());
+        assert_eq!(agenda.due.first(), None);
     }
 }

@@ -1,6 +1,8 @@
 //! All peers of a node: the table, who of them is due, and which relay channels lead to whom. Whoever changes a peer
 //! touches it: its outcomes are heard, its output is polled and its deadline read anew.
 
+use std::sync::Arc;
+
 use super::agenda::Agenda;
 use super::status::Pictures;
 use super::table::{Entry, Table, View};
@@ -69,7 +71,7 @@ impl Peers {
 
     /// Whose key it is.
     pub(super) fn id_of(&self, key: PeerKey) -> Option<NodeId> {
-        Some(self.table.get(key)?.peer.id())
+        self.table.id_of(key)
     }
 
     /// Whether a session with the peer stands.
@@ -98,7 +100,7 @@ impl Peers {
         let key = self.table.ensure(now, record.id);
         if let Some(entry) = self.change(key) {
             entry.is_known = true;
-            entry.peer.learn_record(record);
+            entry.peer.learn_record(Arc::new(record));
             let paths = &mut entry.peer.paths;
             paths.on_local_addresses(&own.reflexive(), own.interfaces());
         }

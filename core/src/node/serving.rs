@@ -1,6 +1,8 @@
 //! What others ask of this node in control messages: registrations, searches, introductions (protocol §6, §10).
 //! Records are verified here; the introducer's role is told facts only.
 
+use std::sync::Arc;
+
 use super::peers::Peers;
 use crate::api::DisconnectReason;
 use crate::directory::server::Requester;
@@ -72,7 +74,12 @@ impl Serving {
     ) -> Result<ControlMessage, Refused> {
         self.role.require_role()?;
         let caller = caller(peers, key)?;
-        let claim = claim(door)?;
+        let mut claim = claim(door)?;
+        // The peer and the directory hold one record.
+        let known = peers.table.get(key).and_then(|e| e.peer.record.clone());
+        if let Some(known) = known.filter(|known| *known == claim.record) {
+            claim.record = known;
+        }
         self.role.on_register(now, &caller, reference, claim)
     }
 
@@ -131,8 +138,7 @@ fn read_claim(
     let record = door.verify(&record_bytes);
     let name = name.map(|bytes| NameRecord::parse_verified(&bytes));
     Ok(Claim {
-        record: record.map_err(malformed)?,
-        record_bytes,
+        record: Arc::new(record.map_err(malformed)?),
         name: name.transpose().map_err(malformed)?,
         is_listed,
     })

@@ -24,6 +24,46 @@ pub(super) enum Owner {
     HalfOpen,
 }
 
+/// An owner in four bytes: there are as many as peers and more.
+#[derive(Clone, Copy)]
+struct PackedOwner(u32);
+
+impl PackedOwner {
+    /// Peers are numbered from zero, and nobody has room for as many as this.
+    const HALF_OPEN: u32 = u32::MAX;
+    const CALLING: u32 = 1 << 31;
+
+    const fn of(owner: Owner) -> Self {
+        Self(match owner {
+            Owner::Peer(key) => key.0,
+            Owner::Calling(key) => key.0 | Self::CALLING,
+            Owner::HalfOpen => Self::HALF_OPEN,
+        })
+    }
+
+    const fn owner(self) -> Owner {
+        match self.0 {
+            Self::HALF_OPEN => Owner::HalfOpen,
+            key if key & Self::CALLING != 0 => Owner::Calling(PeerKey(key & !Self::CALLING)),
+            key => Owner::Peer(PeerKey(key)),
+        }
+    }
+}
+
+/// The part of an id by which a peer is found.
+fn id_index(id: &NodeId) -> u64 {
+    id.as_bytes()
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+/// The part of a reset token by which its peer is found.
+fn token_index(token: &[u8; 16]) -> u32 {
+    token
+        .first_chunk()
+        .map_or(0, |first| u32::from_be_bytes(*first))
+}
+
 /// A peer, and what the node remembers about it.
 pub(super) struct Entry {
     pub(super) peer: Peer,
@@ -88,9 +128,10 @@ impl Deref for View<'_> {
 pub(super) struct Table {
     local_id: NodeId,
     entries: Slab<Slot>,
-    by_id: BTreeMap<NodeId, PeerKey>,
-    by_index: BTreeMap<u32, Owner>,
-    by_token: BTreeMap<[u8; 16], PeerKey>,
+    /// By the beginning of the id; nobody makes many ids that agree in it. So are tokens.
+    by_id: BTreeSet<(u64, PeerKey)>,
+    by_index: BTreeMap<u32, PackedOwner>,
+    by_token: BTreeSet<(u32, PeerKey)>,
     by_name: BTreeSet<(String, PeerKey)>,
     idle: BTreeSet<(u64, PeerKey)>,
     idle_serial: u64,
@@ -104,9 +145,9 @@ impl Table {
         Self {
             local_id,
             entries: Slab::new(),
-            by_id: BTreeMap::new(),
+            by_id: BTreeSet::new(),
             by_index: BTreeMap::new(),
-            by_token: BTreeMap::new(),
+            by_token: BTreeSet::new(),
             by_name: BTreeSet::new(),
             idle: BTreeSet::new(),
             idle_serial: 0,
@@ -127,7 +168,20 @@ impl Table {
     }
 
     pub(super) fn key_of(&self, id: &NodeId) -> Option<PeerKey> {
-        self.by_id.get(id).copied()
+        let index = id_index(id);
+        let keys = self
+            .by_id
+            .range((index, PeerKey(0))..=(index, PeerKey(u32::MAX)));
+        keys.map(|(_, key)| *key)
+            .find(|key| self.id_of(*key) == Some(*id))
+    }
+
+    /// Whose key it is.
+    pub(super) fn id_of(&self, key: PeerKey) -> Option<NodeId> {
+        Some(match self.entries.get(key.0 as usize)? {
+            Slot::Awake(entry) => entry.peer.id(),
+            Slot::AtRest(at_rest) => at_rest.resident.id(),
+        })
     }
 
     /// A peer to look at; it may stay at rest.
@@ -185,13 +239,13 @@ impl Table {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (PeerKey, View<'_>)> {
         self.by_id
-            .values()
-            .filter_map(|key| Some((*key, self.get(*key)?)))
+            .iter()
+            .filter_map(|(_, key)| Some((*key, self.get(*key)?)))
     }
 
     /// Keys of all peers, by identity.
     pub(super) fn keys(&self) -> Vec<PeerKey> {
-        self.by_id.values().copied().collect()
+        self.by_id.iter().map(|(_, key)| *key).collect()
     }
 
     /// The peer with this identity; made where there is none.
@@ -211,7 +265,7 @@ impl Table {
         });
         let place = self.entries.insert(Slot::Awake(entry));
         let key = PeerKey(u32::try_from(place).unwrap_or(u32::MAX));
-        self.by_id.insert(id, key);
+        self.by_id.insert((id_index(&id), key));
         key
     }
 
@@ -239,8 +293,12 @@ impl Table {
 
     /// Peers whose ids lie in a range.
     pub(super) fn between(&self, ids: RangeInclusive<NodeId>) -> impl Iterator<Item = View<'_>> {
-        let keys = self.by_id.range(ids);
-        keys.filter_map(|(_, key)| self.get(*key))
+        let (first, last) = (id_index(ids.start()), id_index(ids.end()));
+        let keys = self
+            .by_id
+            .range((first, PeerKey(0))..=(last, PeerKey(u32::MAX)));
+        keys.filter(move |(_, key)| self.id_of(*key).is_some_and(|id| ids.contains(&id)))
+            .filter_map(|(_, key)| self.get(*key))
     }
 
     /// Forgets a peer; its indices are retired by its own outcomes before.
@@ -255,7 +313,7 @@ impl Table {
             }
             None => return,
         };
-        self.by_id.remove(&id);
+        self.by_id.remove(&(id_index(&id), key));
         if let Some(name) = name {
             self.by_name.remove(&(name, key));
         }
@@ -307,11 +365,11 @@ impl Table {
     }
 
     pub(super) fn owner(&self, index: u32) -> Option<Owner> {
-        self.by_index.get(&index).copied()
+        self.by_index.get(&index).map(|owner| owner.owner())
     }
 
     pub(super) fn set_owner(&mut self, index: u32, owner: Owner) {
-        self.by_index.insert(index, owner);
+        self.by_index.insert(index, PackedOwner::of(owner));
     }
 
     pub(super) fn retire_index(&mut self, index: u32) {
@@ -326,7 +384,7 @@ impl Table {
         };
         entry.tokens = entry.peer.reset_tokens().copied().collect();
         for token in entry.tokens.clone() {
-            self.by_token.insert(token, key);
+            self.by_token.insert((token_index(&token), key));
         }
     }
 
@@ -336,12 +394,21 @@ impl Table {
             return;
         };
         for token in core::mem::take(&mut entry.tokens) {
-            self.by_token.remove(&token);
+            self.by_token.remove(&(token_index(&token), key));
         }
     }
 
     /// Whose session a stateless reset with this token ends.
     pub(super) fn by_token(&self, token: &[u8; 16]) -> Option<PeerKey> {
-        self.by_token.get(token).copied()
+        let index = token_index(token);
+        let keys = self
+            .by_token
+            .range((index, PeerKey(0))..=(index, PeerKey(u32::MAX)));
+        let has_it = |key: &PeerKey| match self.entries.get(key.0 as usize) {
+            Some(Slot::Awake(entry)) => entry.tokens.contains(token),
+            Some(Slot::AtRest(at_rest)) => at_rest.resident.reset_token() == token,
+            None => false,
+        };
+        keys.map(|(_, key)| *key).find(has_it)
     }
 }

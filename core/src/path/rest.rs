@@ -2,8 +2,12 @@
 //! held back: that takes little room. Whoever knows more addresses keeps all of them as they are. Keep-alives, consent,
 //! rounds of probes and the search for the largest datagram go on: their times are kept (docs/protocol.md §9.5).
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use super::state::{PathAtRest, PathState};
+use super::types::{Pair, Route};
 use super::{PathKey, Paths};
+use crate::link::LinkId;
 use crate::rng::Rng;
 use crate::time::{Instant, Offset};
 
@@ -21,6 +25,48 @@ pub(crate) struct OneAtRest {
     next_key: u32,
     direct_paths: bool,
     lost_direct: bool,
+}
+
+/// A route in little room: both ends of one family, as they always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RouteAtRest {
+    V4(Ipv4Addr, Option<Ipv4Addr>, u16, Option<LinkId>),
+    V6(Ipv6Addr, Option<Ipv6Addr>, u16, Option<LinkId>),
+    Relay { relay: u32, channel: u32 },
+}
+
+impl RouteAtRest {
+    /// `None` for a remote address with a scope: those are rare, and take more room.
+    pub(super) fn of(route: Route) -> Option<Self> {
+        let pair = match route {
+            Route::Direct(pair) => pair,
+            Route::Relay { relay, channel } => return Some(Self::Relay { relay, channel }),
+        };
+        let (port, link) = (pair.remote.port(), pair.link);
+        let at_rest = match (pair.remote.ip(), pair.local) {
+            (IpAddr::V4(to), None) => Self::V4(to, None, port, link),
+            (IpAddr::V4(to), Some(IpAddr::V4(ip))) => Self::V4(to, Some(ip), port, link),
+            (IpAddr::V6(to), None) => Self::V6(to, None, port, link),
+            (IpAddr::V6(to), Some(IpAddr::V6(ip))) => Self::V6(to, Some(ip), port, link),
+            _ => return None,
+        };
+        (at_rest.route() == route).then_some(at_rest)
+    }
+
+    /// The route.
+    pub(super) fn route(self) -> Route {
+        let (ip, local, port, link) = match self {
+            Self::V4(ip, local, port, link) => (ip.into(), local.map(IpAddr::V4), port, link),
+            Self::V6(ip, local, port, link) => (ip.into(), local.map(IpAddr::V6), port, link),
+            Self::Relay { relay, channel } => return Route::Relay { relay, channel },
+        };
+        let remote = SocketAddr::new(ip, port);
+        Route::Direct(Pair {
+            remote,
+            local,
+            link,
+        })
+    }
 }
 
 impl PathsAtRest {
@@ -149,5 +195,37 @@ impl Paths {
             responses: self.responses.clone(),
             events: self.events.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_comes_back_from_a_rest_as_it_was() {
+        let direct = |remote: &str, local: Option<&str>| {
+            Route::Direct(Pair {
+                remote: remote.parse().unwrap(),
+                local: local.map(|ip| ip.parse().unwrap()),
+                link: local.map(|_| LinkId(3)),
+            })
+        };
+        let routes = [
+            direct("192.0.2.1:6600", None),
+            direct("192.0.2.1:6600", Some("198.51.100.7")),
+            direct("[2001:db8::1]:6600", None),
+            direct("[2001:db8::1]:6600", Some("2001:db8::2")),
+            Route::Relay {
+                relay: 7,
+                channel: u32::MAX,
+            },
+        ];
+        for route in routes {
+            assert_eq!(RouteAtRest::of(route).map(RouteAtRest::route), Some(route));
+        }
+        let scoped = core::net::SocketAddrV6::new(Ipv6Addr::LOCALHOST, 1, 0, 3);
+        assert_eq!(RouteAtRest::of(Route::to(scoped.into())), None);
+        assert!(size_of::<RouteAtRest>() <= 40);
     }
 }

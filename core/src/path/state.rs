@@ -6,6 +6,7 @@
 
 use super::amplification::Amplification;
 use super::mtu::{MtuAtRest, MtuDiscovery};
+use super::rest::RouteAtRest;
 use super::selection::Choice;
 use super::types::{PathKey, Route};
 use super::validation::{Challenges, Purpose, Schedule};
@@ -53,7 +54,7 @@ pub(super) struct PathState {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PathAtRest {
     pub(super) key: PathKey,
-    route: Route,
+    route: RouteAtRest,
     kind: CandidateKind,
     failures: u8,
     proven_at: Offset,
@@ -133,7 +134,7 @@ impl PathState {
         }
         Some(PathAtRest {
             key: *key,
-            route: *route,
+            route: RouteAtRest::of(*route)?,
             kind: *kind,
             proven_at: Offset::of(base, *proven_at),
             rtt_micros: rtt.map_or(0, |rtt| {
@@ -151,7 +152,7 @@ impl PathState {
 
     /// The path as it was.
     pub(super) fn wake(at_rest: &PathAtRest, base: Instant) -> Self {
-        let mut path = Self::new(at_rest.key, at_rest.route, at_rest.kind, base);
+        let mut path = Self::new(at_rest.key, at_rest.route.route(), at_rest.kind, base);
         path.proven_at = at_rest.proven_at.get(base);
         path.was_proven = true;
         let rtt = Duration::from_micros(u64::from(at_rest.rtt_micros));

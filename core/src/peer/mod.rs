@@ -68,7 +68,7 @@ pub(crate) struct Peer {
     /// Name under which it was found or introduced.
     pub(crate) name: Option<String>,
     /// Its verified key record, once known.
-    pub(crate) record: Option<KeyRecord>,
+    pub(crate) record: Option<Arc<KeyRecord>>,
     /// What it offers, from its last handshake (protocol §3.8).
     capabilities: u32,
     sessions: Sessions,
@@ -171,7 +171,7 @@ impl Peer {
     /// Takes over a verified key record, unless a newer one is known.
     pub(crate) fn learn(&mut self, record: KeyRecord, capabilities: u32) {
         self.capabilities = capabilities & !crate::session::ENGINE_CAPABILITIES;
-        self.learn_record(record);
+        self.learn_record(Arc::new(record));
     }
 
     /// What it offers, bit by bit.
@@ -180,7 +180,7 @@ impl Peer {
     }
 
     /// An introducer showed its key record.
-    pub(crate) fn learn_record(&mut self, record: KeyRecord) {
+    pub(crate) fn learn_record(&mut self, record: Arc<KeyRecord>) {
         if self
             .record
             .as_ref()

@@ -19,21 +19,22 @@ use crate::recovery::{PathKey, RecoveryAtRest};
 use crate::rng::Rng;
 use crate::time::{Instant, Offset};
 
-/// Who a peer is: its key record, or as much of it as is known.
-enum Identity {
-    Record(KeyRecord),
-    Id(NodeId),
+/// What only few peers at rest have.
+#[derive(Default)]
+struct Extras {
+    name: Option<String>,
+    /// Levels whose identifiers and credit outlive what is under way; none where only requests were made.
+    levels: Option<Box<Levels>>,
 }
 
 /// A peer at rest.
 pub(crate) struct Resident {
-    identity: Identity,
-    name: Option<Box<str>>,
+    /// Who it is: every session brings a key record. The directory holds the same one.
+    record: Arc<KeyRecord>,
+    extras: Option<Box<Extras>>,
     sessions: SessionsAtRest,
     paths: PathsAtRest,
     recovery: RecoveryAtRest,
-    /// Levels whose identifiers and credit outlive what is under way; none where only requests were made.
-    levels: Option<Box<Levels>>,
     sent_bytes: u64,
     received_bytes: u64,
     sent_packets: u64,
@@ -46,14 +47,20 @@ pub(crate) struct Resident {
 }
 
 impl Peer {
-    /// Whether it has said and heard nothing but keep-alives for long enough.
-    fn is_quiet(&self, now: Instant) -> bool {
-        now >= self.busy_at + limits::REST_AFTER
+    /// From when on it has said and heard nothing but keep-alives for long enough.
+    fn quiet_at(&self) -> Instant {
+        let pause = if self.sessions.carried_data() {
+            limits::REST_AFTER
+        } else {
+            limits::CONTROL_REST_AFTER
+        };
+        self.busy_at + pause
     }
 
     /// When to look whether it may rest; `None` where nothing but its own timers can change that.
     pub(super) fn rest_at(&self, now: Instant) -> Option<Instant> {
-        (self.sessions.is_up() && !self.is_quiet(now)).then_some(self.busy_at + limits::REST_AFTER)
+        let at = self.quiet_at();
+        (self.sessions.is_up() && now < at).then_some(at)
     }
 
     /// Something was said or heard that elicits an acknowledgement, or a session came up.
@@ -63,7 +70,7 @@ impl Peer {
 
     /// The peer at rest, where it may rest; this one is to be dropped then.
     pub(crate) fn rest(&mut self, now: Instant) -> Option<Resident> {
-        if !self.is_quiet(now) || self.has_output(now) {
+        if now < self.quiet_at() || self.has_output(now) {
             return None;
         }
         self.collect_events();
@@ -72,22 +79,26 @@ impl Peer {
         if self.owes(now) {
             return None;
         }
-        let recovery = self.recovery.rest(PathKey(path.0), &self.received)?;
-        let sessions = self.sessions.rest()?;
+        let sessions = self.sessions.rest(self.recovery.next_pn())?;
+        let opened = sessions.largest_opened();
+        let recovery = self
+            .recovery
+            .rest(PathKey(path.0), &self.received, opened)?;
         let epoch = self.epoch.rest()?;
+        let record = Arc::clone(self.record.as_ref()?);
         // Nothing may refuse any more: from here on things are taken out.
         let (base, sums) = (sessions.since(), self.recovery.sums());
-        let (id, traffic) = (self.id, self.traffic);
+        let traffic = self.traffic;
+        let extras = Extras {
+            name: self.name.take(),
+            levels: self.levels.take().filter(|_| keeps_levels),
+        };
         Some(Resident {
-            identity: self
-                .record
-                .take()
-                .map_or(Identity::Id(id), Identity::Record),
-            name: self.name.take().map(String::into_boxed_str),
+            record,
+            extras: extras.in_a_box(),
             sessions,
             paths: self.paths.rest(now, base),
             recovery,
-            levels: self.levels.take().filter(|_| keeps_levels),
             sent_bytes: traffic.sent_bytes,
             received_bytes: traffic.received_bytes,
             sent_packets: traffic.sent_packets + sums.sent_packets,
@@ -163,13 +174,22 @@ impl Peer {
     }
 }
 
+impl Extras {
+    fn in_a_box(self) -> Option<Box<Self>> {
+        let is_some = self.name.is_some() || self.levels.is_some();
+        is_some.then(|| Box::new(self))
+    }
+}
+
 impl Resident {
     /// The peer as it was; what is large is given back. `rng` is for what it draws from now on.
     pub(crate) fn wake(&mut self, common: &Arc<Common>, rng: Rng) -> Peer {
         let base = self.sessions.since();
         let paths = self.paths.wake(base, rng.fork("paths"));
         let mut peer = self.peer(common, rng, paths);
-        peer.levels = self.levels.take();
+        if let Some(extras) = self.extras.take() {
+            (peer.name, peer.levels) = (extras.name, extras.levels);
+        }
         peer
     }
 
@@ -177,7 +197,9 @@ impl Resident {
     pub(crate) fn picture(&self, common: &Arc<Common>) -> Peer {
         let paths = self.paths.picture(self.sessions.since());
         // What is looked at draws nothing.
-        self.peer(common, Rng::from_seed([0; 32]), paths)
+        let mut peer = self.peer(common, Rng::from_seed([0; 32]), paths);
+        peer.name = self.name().map(str::to_owned);
+        peer
     }
 
     fn peer(&self, common: &Arc<Common>, rng: Rng, paths: Paths) -> Peer {
@@ -188,16 +210,14 @@ impl Resident {
         let path = (PathKey(key.0), paths.max_datagram_bytes(key) as u64);
         let id = self.id();
         let mut peer = Peer::new(base, id, self.is_smaller, Arc::clone(common), rng);
-        if let Identity::Record(record) = &self.identity {
-            peer.record = Some(record.clone());
-        }
-        peer.name = self.name.as_deref().map(str::to_owned);
+        peer.record = Some(Arc::clone(&self.record));
         peer.capabilities = self.capabilities;
-        peer.sessions = self.sessions.wake();
+        peer.sessions = self.sessions.wake(self.recovery.next_pn());
         peer.paths = paths;
-        (peer.recovery, peer.received) = self.recovery.wake(base, common.congestion, path);
+        let opened = self.sessions.largest_opened();
+        (peer.recovery, peer.received) = self.recovery.wake(base, common.congestion, path, opened);
         // All copies of requests that were executed left before the newest packet.
-        peer.request_floor = self.recovery.largest_received().unwrap_or(0);
+        peer.request_floor = self.recovery.largest_received(opened).unwrap_or(0);
         peer.epoch = Epoch::wake(self.epoch);
         peer.busy_at = self.busy_at.some(base);
         peer.traffic = Traffic {
@@ -212,15 +232,12 @@ impl Resident {
 
     /// The name under which it was found or introduced.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.extras.as_ref()?.name.as_deref()
     }
 
     /// Its identity.
     pub(crate) fn id(&self) -> NodeId {
-        match &self.identity {
-            Identity::Record(record) => record.id,
-            Identity::Id(id) => *id,
-        }
+        self.record.id
     }
 
     /// The token that would end its session.
@@ -233,9 +250,10 @@ impl Resident {
 mod tests {
     use super::*;
 
-    /// Everything that a peer holds at rest: it has no heap memory but a name, and levels where there were flows.
+    /// Everything that a peer holds at rest: it has no heap memory but its key record, a name, and levels where there
+    /// were flows.
     #[test]
     fn a_peer_at_rest_is_small() {
-        assert!(size_of::<Resident>() <= 656, "{}", size_of::<Resident>());
+        assert!(size_of::<Resident>() <= 456, "{}", size_of::<Resident>());
     }
 }

@@ -49,11 +49,16 @@ impl SessionsAtRest {
         self.lifetime.established
     }
 
-    /// The sessions as they were.
-    pub(crate) fn wake(&self) -> Sessions {
+    /// The largest packet number that was opened.
+    pub(crate) const fn largest_opened(&self) -> u64 {
+        self.session.largest_opened()
+    }
+
+    /// The sessions as they were; `next_pn` is the next number to seal.
+    pub(crate) fn wake(&self, next_pn: u64) -> Sessions {
         Sessions {
             current: Some(Box::new(Live {
-                session: self.session.wake(),
+                session: self.session.wake(next_pn),
                 lifetime: self.lifetime.wake(self.session.is_initiator()),
                 since: self.lifetime.established,
                 is_heard: self.is_heard,
@@ -67,14 +72,14 @@ impl SessionsAtRest {
 
 impl Sessions {
     /// The session at rest; `None` where there is none, or while the one before it still opens packets.
-    pub(crate) fn rest(&self) -> Option<SessionsAtRest> {
+    pub(crate) fn rest(&self, next_pn: u64) -> Option<SessionsAtRest> {
         if self.previous.is_some() {
             return None;
         }
         let live = self.current.as_ref()?;
         Some(SessionsAtRest {
-            session: live.session.rest()?,
-            lifetime: live.lifetime.rest(),
+            session: live.session.rest(next_pn)?,
+            lifetime: live.lifetime.rest()?,
             is_heard: live.is_heard,
             association: self.association,
         })
@@ -172,6 +177,13 @@ impl Sessions {
         self.current
             .as_ref()
             .is_some_and(|live| live.session.local_index == index)
+    }
+
+    /// Whether the session in front carried anything but control.
+    pub(crate) fn carried_data(&self) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|live| live.lifetime.carried_data())
     }
 
     /// The session in front carried application data, in either direction.

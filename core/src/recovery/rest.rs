@@ -11,14 +11,15 @@ use super::received::ReceivedPackets;
 use super::rtt::Rtt;
 use super::{PathStats, Recovery};
 use crate::ecn::EcnCounts;
-use crate::time::{Duration, Instant, Sparse};
+use crate::time::{Behind, Duration, Instant};
 
 /// Both directions of one association's packets at rest.
 #[derive(Clone, Copy)]
 pub(crate) struct RecoveryAtRest {
     next_pn: u64,
-    largest_acked: Sparse,
-    largest_received: Sparse,
+    largest_acked: Behind,
+    /// Seen from the largest number that the session opened.
+    largest_received: Behind,
     /// How far the next number that is left out lies ahead; zero where that is not drawn yet.
     skip_in: u16,
     /// Gaps are short (`numbers`).
@@ -37,8 +38,19 @@ struct RttAtRest {
 }
 
 impl<F> Recovery<F> {
+    /// The next packet number, unless it is left out.
+    pub(crate) fn next_pn(&self) -> u64 {
+        self.numbers().position().0
+    }
+
     /// What to keep of packets sent and `received`; `None` while something is under way or to be acknowledged.
-    pub(crate) fn rest(&self, path: PathKey, received: &ReceivedPackets) -> Option<RecoveryAtRest> {
+    /// `opened` is the largest number that the session opened.
+    pub(crate) fn rest(
+        &self,
+        path: PathKey,
+        received: &ReceivedPackets,
+        opened: u64,
+    ) -> Option<RecoveryAtRest> {
         if !self.is_idle() || received.ack_pending() {
             return None;
         }
@@ -51,8 +63,8 @@ impl<F> Recovery<F> {
         let skip_in = skip_at.map_or(0, |at| at.saturating_sub(next_pn).max(1));
         Some(RecoveryAtRest {
             next_pn,
-            largest_acked: Sparse::of(self.largest_acked()),
-            largest_received: Sparse::of(received.largest()),
+            largest_acked: Behind::of(next_pn, self.largest_acked())?,
+            largest_received: Behind::of(opened, received.largest())?,
             skip_in: u16::try_from(skip_in).unwrap_or(u16::MAX),
             gap: u16::try_from(gap).unwrap_or(u16::MAX),
             rtt: RttAtRest::of(self.rtt(path)),
@@ -72,9 +84,14 @@ impl<F> Recovery<F> {
 }
 
 impl RecoveryAtRest {
+    /// The next packet number, unless it is left out.
+    pub(crate) const fn next_pn(&self) -> u64 {
+        self.next_pn
+    }
+
     /// The largest packet number received.
-    pub(crate) fn largest_received(&self) -> Option<u64> {
-        self.largest_received.get()
+    pub(crate) fn largest_received(&self, opened: u64) -> Option<u64> {
+        self.largest_received.get(opened)
     }
 
     /// Goes on: `path` is the path in use, and `mtu` the bytes of its largest datagram.
@@ -83,15 +100,16 @@ impl RecoveryAtRest {
         now: Instant,
         kind: ControllerKind,
         (path, mtu): (PathKey, u64),
+        opened: u64,
     ) -> (Recovery<F>, ReceivedPackets) {
         let mut recovery = Recovery::new(kind);
         let skip_at = (self.skip_in > 0).then(|| self.next_pn + u64::from(self.skip_in));
         let position = (self.next_pn, skip_at, u64::from(self.gap));
-        recovery.go_on(position, self.largest_acked.get());
+        recovery.go_on(position, self.largest_acked.get(self.next_pn));
         recovery.open_path(path, self.rtt.rtt(), mtu, now);
         let [ect0, ce] = self.marks.map(u64::from);
         let marks = EcnCounts { ect0, ect1: 0, ce };
-        let received = ReceivedPackets::go_on(self.largest_received(), marks);
+        let received = ReceivedPackets::go_on(self.largest_received(opened), marks);
         (recovery, received)
     }
 }

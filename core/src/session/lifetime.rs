@@ -44,7 +44,7 @@ pub(crate) struct Lifetime {
 pub(crate) struct LifetimeAtRest {
     pub(crate) established: Instant,
     bytes: u64,
-    packets: u64,
+    packets: u32,
     keys_since: Offset,
     step_at: Offset,
     carried_data: bool,
@@ -61,23 +61,28 @@ impl LifetimeAtRest {
             is_initiator,
             carried_data: self.carried_data,
             bytes: self.bytes,
-            packets: self.packets,
+            packets: u64::from(self.packets),
         }
     }
 }
 
 impl Lifetime {
-    /// The life at rest.
-    pub(crate) fn rest(&self) -> LifetimeAtRest {
+    /// The life at rest; `None` where it has counted more packets than that has room for.
+    pub(crate) fn rest(&self) -> Option<LifetimeAtRest> {
         let base = self.established;
-        LifetimeAtRest {
+        Some(LifetimeAtRest {
             established: base,
             bytes: self.bytes,
-            packets: self.packets,
+            packets: u32::try_from(self.packets).ok()?,
             keys_since: Offset::of(base, Some(self.keys_since)),
             step_at: Offset::of(base, Some(self.step_at)),
             carried_data: self.carried_data,
-        }
+        })
+    }
+
+    /// Whether the session carried application data.
+    pub(crate) const fn carried_data(&self) -> bool {
+        self.carried_data
     }
 
     /// The life of a session that came up at `now`.

@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 
 use crate::limits::REPLAY_WINDOW;
-use crate::time::Sparse;
 
 const BLOCK_BITS: u64 = 64;
 /// Blocks that a window touches at most, one more than it fills.
@@ -115,33 +114,38 @@ impl ReplayWindow {
 /// A window at rest: the newest number, and which of the 63 before it were received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReplayAtRest {
-    largest: Sparse,
+    largest: u64,
     /// Bit `n` stands for `largest - n`.
     received: u64,
 }
 
+impl ReplayAtRest {
+    /// The largest number received.
+    pub(crate) const fn largest(&self) -> u64 {
+        self.largest
+    }
+}
+
 impl ReplayWindow {
-    /// The window at rest. What lies further back than it can say counts as received afterwards.
-    pub(crate) fn rest(&self) -> ReplayAtRest {
+    /// The window at rest, where anything was received. What lies further back than it can say counts as received
+    /// afterwards.
+    pub(crate) fn rest(&self) -> Option<ReplayAtRest> {
+        let largest = self.largest?;
         let is_received = |behind: &u64| {
-            let number = self
-                .largest
-                .and_then(|largest| largest.checked_sub(*behind));
+            let number = largest.checked_sub(*behind);
             number.is_none_or(|number| !self.is_new(number))
         };
-        ReplayAtRest {
-            largest: Sparse::of(self.largest),
+        Some(ReplayAtRest {
+            largest,
             received: (0..BLOCK_BITS)
                 .filter(is_received)
                 .fold(0, |bits, n| bits | 1 << n),
-        }
+        })
     }
 
     /// The window that was at rest.
     pub(crate) fn wake(at_rest: ReplayAtRest) -> Self {
-        let Some(largest) = at_rest.largest.get() else {
-            return Self::new();
-        };
+        let largest = at_rest.largest;
         let newest = largest / BLOCK_BITS;
         let oldest = newest.saturating_sub(1);
         let word = |block: u64| {
@@ -180,7 +184,7 @@ mod tests {
                 next += u64::from(step % 5);
                 window.insert(next.saturating_sub(u64::from(step / 16)));
             }
-            let woken = ReplayWindow::wake(window.rest());
+            let woken = window.rest().map_or_else(ReplayWindow::new, ReplayWindow::wake);
             let largest = window.largest().unwrap_or(0);
             let numbers = largest.saturating_sub(300)..largest + 300;
             woken.largest() == window.largest()
@@ -200,7 +204,7 @@ mod tests {
                 .into_iter()
                 .all(|number| window.insert(number))
         );
-        let mut woken = ReplayWindow::wake(window.rest());
+        let mut woken = ReplayWindow::wake(window.rest().expect("not empty"));
         assert!(
             ![100, 102, 130]
                 .into_iter()

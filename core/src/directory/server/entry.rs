@@ -3,24 +3,26 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
 use crate::directory::name::fold_name;
 use crate::id::{NodeId, PeerKey};
+use crate::identity::KeyRecord;
 use crate::time::Instant;
 
 /// One identity: registered, or owner of names in their grace time.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) id: NodeId,
-    pub(super) record: Box<[u8]>,
-    pub(super) record_sequence: u64,
+    /// Who it is; the peer of its session holds the same one.
+    pub(super) record: Arc<KeyRecord>,
     /// Sequence number of the newest name record; zero where there was none.
     pub(super) name_sequence: u64,
     /// Spelling of the name in that record.
-    pub(super) claimed: Option<Box<str>>,
+    pub(super) claimed: Option<SmolStr>,
     /// End of the registration unless renewed.
     pub(super) expires: Instant,
-    /// Where the entry stands among the timers, while registered.
-    pub(super) timer: Instant,
     pub(super) source: SourceKey,
     /// The session, while registered.
     pub(super) session: Option<PeerKey>,
@@ -34,9 +36,9 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Folded form of the name that the registration carries.
-    pub(super) fn carried_name(&self) -> Option<Box<str>> {
+    pub(super) fn carried_name(&self) -> Option<SmolStr> {
         let claimed = self.claimed.as_deref().filter(|_| self.is_named)?;
-        Some(fold_name(claimed).into_boxed_str())
+        Some(fold_name(claimed).into())
     }
 
     /// Spelling of the name that the registration carries.
@@ -45,7 +47,7 @@ impl Entry {
     }
 }
 
-/// Ownership of one name; its folded form is the key.
+/// Ownership of a name that is not shown; its folded form is the key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hold {
     /// Slot of the owner.

@@ -5,11 +5,18 @@
 use core::cmp::Ordering;
 use core::net::SocketAddr;
 
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
 use super::entry::{Entry, Hold, SourceKey, id_index};
 use super::{Directory, NameClaim, Refusal, Registered, Registration};
 use crate::directory::name::{fold_name, is_valid_name};
 use crate::id::{NodeId, PeerKey};
 use crate::time::{Duration, Instant};
+
+/// No entry is registered in a session.
+const NO_SLOT: u32 = u32::MAX;
 
 impl Directory {
     /// Registers an identity, or renews and replaces its registration: the newest session of an id counts.
@@ -24,7 +31,7 @@ impl Directory {
         registration: Registration,
     ) -> Result<Registered, Refusal> {
         self.on_timeout(now);
-        let slot = self.slot_of(&registration.id);
+        let slot = self.slot_of(&registration.record.id);
         let source = SourceKey::of(source);
         let folded = match self.check(slot, source, &registration) {
             Ok(folded) => folded,
@@ -52,7 +59,7 @@ impl Directory {
         slot: Option<u32>,
         source: SourceKey,
         registration: &Registration,
-    ) -> Result<Option<Box<str>>, Refusal> {
+    ) -> Result<Option<SmolStr>, Refusal> {
         let entry = slot.and_then(|slot| self.entry(slot));
         if entry.is_none() && self.entries.len() >= self.config.registrations {
             return Err(Refusal::Full);
@@ -64,7 +71,8 @@ impl Directory {
         }
         if let Some(entry) = entry {
             let same = entry.record == registration.record;
-            check_sequence(entry.record_sequence, registration.record_sequence, same)?;
+            let (known, offered) = (entry.record.sequence, registration.record.sequence);
+            check_sequence(known, offered, same)?;
         }
         let Some(claim) = &registration.name else {
             return Ok(None);
@@ -72,7 +80,7 @@ impl Directory {
         if !is_valid_name(&claim.name) || claim.life_s == 0 || claim.sequence == 0 {
             return Err(Refusal::Malformed);
         }
-        let folded = fold_name(&claim.name).into_boxed_str();
+        let folded = SmolStr::from(fold_name(&claim.name));
         let hold = self.hold(&folded);
         if hold.is_some_and(|hold| Some(hold.owner) != slot) {
             return Err(Refusal::Taken);
@@ -98,7 +106,7 @@ impl Directory {
         registration: &Registration,
         life: Duration,
     ) -> u32 {
-        let other = self.by_session.get(&session).copied();
+        let other = self.slot_in(session);
         if let Some(other) = other.filter(|other| Some(*other) != slot) {
             self.end_registration(now, other);
         }
@@ -107,19 +115,15 @@ impl Directory {
         let Some(entry) = self.entries.get_mut(slot as usize) else {
             return slot;
         };
-        if let Some(old) = entry.session.replace(session) {
-            self.by_session.remove(&old);
-            self.ends.remove(&(entry.timer, slot));
-        }
+        let old = entry.session.replace(session);
         entry.expires = expires;
-        entry.timer = expires;
-        if entry.record_sequence != registration.record_sequence {
-            entry.record_sequence = registration.record_sequence;
-            entry.record.clone_from(&registration.record);
-        }
+        entry.record = Arc::clone(&registration.record);
         let old_source = core::mem::replace(&mut entry.source, source);
-        self.by_session.insert(session, slot);
-        self.ends.insert((expires, slot));
+        if let Some(old) = old {
+            self.set_slot_in(old, None);
+        }
+        self.set_slot_in(session, Some(slot));
+        self.ends.set(slot, Some(expires));
         *self.sources.entry(source).or_default() += 1;
         self.leave_source(old_source);
         slot
@@ -128,14 +132,11 @@ impl Directory {
     fn insert(&mut self, now: Instant, source: SourceKey, registration: &Registration) -> u32 {
         *self.sources.entry(source).or_default() += 1;
         let slot = self.entries.insert(Entry {
-            id: registration.id,
-            record: registration.record.clone(),
-            record_sequence: registration.record_sequence,
+            record: Arc::clone(&registration.record),
             name_sequence: 0,
             claimed: None,
             name_life_s: 0,
             expires: now,
-            timer: now,
             source,
             session: None,
             names: 0,
@@ -143,7 +144,7 @@ impl Directory {
         });
         // The configured bound keeps slots far below 2^32.
         let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-        self.by_id.insert((id_index(&registration.id), slot));
+        self.by_id.insert((id_index(&registration.record.id), slot));
         slot
     }
 
@@ -152,7 +153,7 @@ impl Directory {
         &mut self,
         now: Instant,
         slot: u32,
-        folded: Option<Box<str>>,
+        folded: Option<SmolStr>,
         claim: Option<NameClaim>,
         listed: bool,
     ) {
@@ -164,7 +165,7 @@ impl Directory {
         if let Some(claim) = claim {
             entry.name_sequence = claim.sequence;
             entry.name_life_s = claim.life_s;
-            entry.claimed = Some(claim.name);
+            entry.claimed = Some(SmolStr::from(claim.name));
         }
         if let Some(carried) = carried.filter(|name| Some(name) != folded.as_ref()) {
             self.begin_grace(now, carried);
@@ -176,23 +177,22 @@ impl Directory {
         if let Some(entry) = self.entries.get_mut(slot as usize) {
             entry.names += u16::from(held.is_none());
         }
-        let hold = Hold {
-            owner: slot,
-            grace_ends: None,
-        };
-        let names = if listed {
-            &mut self.listed
+        if listed {
+            self.listed.insert(folded, slot);
         } else {
-            &mut self.unlisted
-        };
-        names.insert(folded, hold);
+            let hold = Hold {
+                owner: slot,
+                grace_ends: None,
+            };
+            self.unlisted.insert(folded, hold);
+        }
     }
 
     /// Renews the registration of a session; called for every packet that opened, so it only writes.
     pub(crate) fn on_authentic_packet(&mut self, now: Instant, session: PeerKey) {
         let most = self.config.registration_life;
-        if let Some(slot) = self.by_session.get(&session)
-            && let Some(entry) = self.entries.get_mut(*slot as usize)
+        if let Some(slot) = self.slot_in(session)
+            && let Some(entry) = self.entries.get_mut(slot as usize)
             && entry.expires > now
         {
             let life = match entry.is_named {
@@ -206,7 +206,7 @@ impl Directory {
     /// Ends the registration of a session that is over; its name stays its own for the grace time.
     pub(crate) fn on_session_closed(&mut self, now: Instant, session: PeerKey) {
         self.on_timeout(now);
-        if let Some(slot) = self.by_session.get(&session).copied() {
+        if let Some(slot) = self.slot_in(session) {
             self.end_registration(now, slot);
         }
     }
@@ -217,9 +217,10 @@ impl Directory {
         };
         let carried = entry.carried_name();
         entry.is_named = false;
-        self.ends.remove(&(entry.timer, slot));
-        if let Some(session) = entry.session.take() {
-            self.by_session.remove(&session);
+        let session = entry.session.take();
+        self.ends.set(slot, None);
+        if let Some(session) = session {
+            self.set_slot_in(session, None);
         }
         match carried {
             Some(name) => self.begin_grace(end, name),
@@ -227,7 +228,7 @@ impl Directory {
         }
     }
 
-    fn begin_grace(&mut self, from: Instant, folded: Box<str>) {
+    fn begin_grace(&mut self, from: Instant, folded: SmolStr) {
         let Some(mut hold) = self.remove_hold(&folded) else {
             return;
         };
@@ -238,8 +239,13 @@ impl Directory {
     }
 
     fn remove_hold(&mut self, folded: &str) -> Option<Hold> {
-        let listed = self.listed.remove_entry(folded);
-        let (folded, hold) = listed.or_else(|| self.unlisted.remove_entry(folded))?;
+        if let Some(owner) = self.listed.remove(folded) {
+            return Some(Hold {
+                owner,
+                grace_ends: None,
+            });
+        }
+        let (folded, hold) = self.unlisted.remove_entry(folded)?;
         if let Some(grace_ends) = hold.grace_ends {
             self.graces.remove(&(grace_ends, folded));
         }
@@ -264,7 +270,7 @@ impl Directory {
             return;
         }
         if let Some(entry) = self.entries.try_remove(slot as usize) {
-            self.by_id.remove(&(id_index(&entry.id), slot));
+            self.by_id.remove(&(id_index(&entry.record.id), slot));
             self.leave_source(entry.source);
         }
     }
@@ -283,8 +289,11 @@ impl Directory {
     }
 
     pub(super) fn hold(&self, folded: &str) -> Option<Hold> {
-        let listed = self.listed.get(folded);
-        listed.or_else(|| self.unlisted.get(folded)).copied()
+        let listed = self.listed.get(folded).map(|owner| Hold {
+            owner: *owner,
+            grace_ends: None,
+        });
+        listed.or_else(|| self.unlisted.get(folded).copied())
     }
 
     pub(super) fn slot_of(&self, id: &NodeId) -> Option<u32> {
@@ -292,7 +301,25 @@ impl Directory {
         self.by_id
             .range((index, 0)..=(index, u32::MAX))
             .map(|(_, slot)| *slot)
-            .find(|slot| self.entry(*slot).is_some_and(|e| e.id == *id))
+            .find(|slot| self.entry(*slot).is_some_and(|e| e.record.id == *id))
+    }
+
+    /// The entry that is registered in a session.
+    pub(super) fn slot_in(&self, session: PeerKey) -> Option<u32> {
+        let slot = *self.by_session.get(session.0 as usize)?;
+        (slot != NO_SLOT).then_some(slot)
+    }
+
+    fn set_slot_in(&mut self, session: PeerKey, slot: Option<u32>) {
+        let place = session.0 as usize;
+        if place >= self.by_session.len() {
+            self.by_session.resize(place + 1, NO_SLOT);
+        }
+        if let Some(known) = self.by_session.get_mut(place) {
+            let before = core::mem::replace(known, slot.unwrap_or(NO_SLOT));
+            self.registered -= usize::from(before != NO_SLOT);
+            self.registered += usize::from(*known != NO_SLOT);
+        }
     }
 }
 

@@ -18,17 +18,22 @@ mod queries;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use std::sync::Arc;
+
 use slab::Slab;
+use smol_str::SmolStr;
 
 use budget::Budget;
 use entry::{Entry, Hold, SourceKey};
 
 use crate::id::{NodeId, PeerKey};
+use crate::identity::KeyRecord;
 use crate::limits::{
     CONNECTS_PER_MINUTE, CONNECTS_TO_TARGET_PER_MINUTE, KEYS_PER_SOURCE, NAME_GRACE, NAMES_PER_KEY,
     REGISTRATION_LIFE, REGISTRATIONS, SEARCH_BURST, SEARCHES_PER_MINUTE,
 };
 use crate::time::{Deadline, Duration, Instant, TimerKind};
+use crate::timers::Timers;
 use crate::wire::control::RefusalCode;
 
 pub(crate) use queries::{Requester, SearchPage, Target};
@@ -86,12 +91,8 @@ pub(crate) struct NameClaim {
 /// What a node registers; signatures are verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Registration {
-    /// The identity that the session proved.
-    pub id: NodeId,
-    /// Its key record as received.
-    pub record: Box<[u8]>,
-    /// Sequence number inside the key record.
-    pub record_sequence: u64,
+    /// Key record of the identity that the session proved.
+    pub record: Arc<KeyRecord>,
     /// The name that it claims.
     pub name: Option<NameClaim>,
     /// Whether searches may show the name.
@@ -181,13 +182,16 @@ pub(crate) struct Directory {
     config: DirectoryConfig,
     entries: Slab<Entry>,
     by_id: BTreeSet<(u64, u32)>,
-    by_session: BTreeMap<PeerKey, u32>,
-    listed: BTreeMap<Box<str>, Hold>,
-    unlisted: BTreeMap<Box<str>, Hold>,
+    /// Slots by session, which are numbered without large gaps.
+    by_session: Vec<u32>,
+    registered: usize,
+    /// Owners of the names that stand and are shown.
+    listed: BTreeMap<SmolStr, u32>,
+    unlisted: BTreeMap<SmolStr, Hold>,
     /// Entries behind each source; absent means none.
     sources: BTreeMap<SourceKey, u32>,
-    ends: BTreeSet<(Instant, u32)>,
-    graces: BTreeSet<(Instant, Box<str>)>,
+    ends: Timers,
+    graces: BTreeSet<(Instant, SmolStr)>,
     searches_by_id: Budget<NodeId>,
     searches_by_source: Budget<SourceKey>,
     connects_by_requester: Budget<NodeId>,
@@ -211,11 +215,12 @@ impl Directory {
             config,
             entries: Slab::new(),
             by_id: BTreeSet::new(),
-            by_session: BTreeMap::new(),
+            by_session: Vec::new(),
+            registered: 0,
             listed: BTreeMap::new(),
             unlisted: BTreeMap::new(),
             sources: BTreeMap::new(),
-            ends: BTreeSet::new(),
+            ends: Timers::default(),
             graces: BTreeSet::new(),
             searches_by_id: Budget::new(searches, search_burst, keys),
             searches_by_source: Budget::new(searches, search_burst, keys),
@@ -228,22 +233,17 @@ impl Directory {
 
     /// Ends registrations that were not renewed and frees names whose grace time is over.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
-        while let Some(&(at, slot)) = self.ends.first()
+        while let Some((at, slot)) = self.ends.first()
             && at <= now
         {
             self.counters.timers_fired += 1;
-            let Some(entry) = self.entries.get_mut(slot as usize) else {
-                self.ends.pop_first();
-                continue;
-            };
-            if entry.expires <= now {
-                let end = entry.expires;
-                self.ended.extend(entry.session);
-                self.end_registration(end, slot);
-            } else {
-                self.ends.pop_first();
-                entry.timer = entry.expires;
-                self.ends.insert((entry.timer, slot));
+            let entry = self.entry(slot).map(|e| (e.expires, e.session));
+            match entry {
+                Some((end, session)) if end <= now => {
+                    self.ended.extend(session);
+                    self.end_registration(end, slot);
+                }
+                later => self.ends.set(slot, later.map(|(end, _)| end)),
             }
         }
         while let Some((at, _)) = self.graces.first()
@@ -274,7 +274,7 @@ impl Directory {
     /// Registrations that stand.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
-        self.by_session.len()
+        self.registered
     }
 
     /// Counters since start.

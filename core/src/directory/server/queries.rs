@@ -11,6 +11,7 @@ use super::entry::SourceKey;
 use super::{Directory, Refusal};
 use crate::directory::name::fold_name;
 use crate::id::{NodeId, PeerKey};
+use crate::identity::KeyRecord;
 use crate::limits::{NAME_BYTES, SEARCH_CHARACTERS_MIN, SEARCH_PAGE};
 use crate::time::{Duration, Instant};
 
@@ -51,7 +52,7 @@ pub(crate) struct DirectoryEntry<'a> {
     /// Its session.
     pub session: PeerKey,
     /// Its key record.
-    pub record: &'a [u8],
+    pub record: &'a KeyRecord,
     /// Its name.
     pub name: Option<&'a str>,
 }
@@ -111,7 +112,7 @@ impl Directory {
             _ => Bound::Included(prefix),
         };
         let mut page = SearchPage::default();
-        for (folded, hold) in self.listed.range::<str, _>((from, Bound::Unbounded)) {
+        for (folded, owner) in self.listed.range::<str, _>((from, Bound::Unbounded)) {
             self.counters.names_walked += 1;
             if !folded.starts_with(prefix) {
                 break;
@@ -120,9 +121,9 @@ impl Directory {
                 page.cursor = page.entries.last().map(|e| e.0.clone());
                 break;
             }
-            let owner = self.entries.get(hold.owner as usize);
+            let owner = self.entries.get(*owner as usize);
             if let Some((owner, name)) = owner.and_then(|o| Some((o, o.display_name()?))) {
-                page.entries.push((name.into(), owner.id));
+                page.entries.push((name.into(), owner.record.id));
             }
         }
         page
@@ -145,7 +146,7 @@ impl Directory {
         now: Instant,
         session: PeerKey,
     ) -> Option<DirectoryEntry<'_>> {
-        self.registered(now, *self.by_session.get(&session)?)
+        self.registered(now, self.slot_in(session)?)
     }
 
     fn owner_of(&self, name: &str) -> Option<u32> {
@@ -159,7 +160,7 @@ impl Directory {
     fn registered(&self, now: Instant, slot: u32) -> Option<DirectoryEntry<'_>> {
         let entry = self.entry(slot).filter(|e| e.expires > now)?;
         Some(DirectoryEntry {
-            id: entry.id,
+            id: entry.record.id,
             session: entry.session?,
             record: &entry.record,
             name: entry.display_name(),

@@ -73,9 +73,10 @@ fn marks_and_their_counts_survive_a_rest() {
     received.on_packet(0, true, Some(crate::ecn::EcnCodepoint::Ce), at(40));
     received.on_ack_sent(at(41));
     let marks = received.marks();
-    let rest = bench.recovery.rest(A, &received).expect("quiet");
+    let opened = received.largest().expect("something came");
+    let rest = bench.recovery.rest(A, &received, opened).expect("quiet");
     let mtu = (A, 1_200);
-    (bench.recovery, received) = rest.wake(at(9_000), ControllerKind::default(), mtu);
+    (bench.recovery, received) = rest.wake(at(9_000), ControllerKind::default(), mtu, opened);
     assert_eq!(received.marks(), marks, "the peer goes on to compare");
     let first = bench.send_marked(1, A, at(9_000));
     bench.ack_counting(&first, (2, 0), at(9_040));

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::keys::{HeaderKey, PhaseKey};
 use super::{Opening, Sealing, Session, Suite};
 use crate::session::replay::{ReplayAtRest, ReplayWindow};
-use crate::time::Sparse;
+use crate::time::Behind;
 
 /// What a session needs to go on later.
 #[derive(Clone)]
@@ -20,9 +20,9 @@ pub(crate) struct SessionAtRest {
     opening_phase: bool,
     sealing: DirectionAtRest,
     opening: DirectionAtRest,
-    sealing_first: Sparse,
+    sealing_first: Behind,
     replay: ReplayAtRest,
-    forgeries: u64,
+    forgeries: u32,
 }
 
 /// The keys of one direction.
@@ -30,13 +30,14 @@ pub(crate) struct SessionAtRest {
 struct DirectionAtRest {
     header_key: Zeroizing<[u8; 32]>,
     secret: Zeroizing<[u8; 32]>,
-    first_in_phase: Sparse,
+    /// First packet number of the phase, seen from the next number of all or the largest one that was opened.
+    first_in_phase: Behind,
 }
 
 impl Session {
     /// The session at rest; `None` where nothing came yet from which packet numbers could be restored. The key of a
-    /// past phase goes: what comes so late says nothing that anybody waits for.
-    pub(crate) fn rest(&self) -> Option<SessionAtRest> {
+    /// past phase goes: what comes so late says nothing that anybody waits for. `next_pn` is the next number to seal.
+    pub(crate) fn rest(&self, next_pn: u64) -> Option<SessionAtRest> {
         let Self {
             local_index,
             remote_index,
@@ -46,13 +47,14 @@ impl Session {
             sealing,
             opening,
         } = self;
-        if opening.resumed_after > opening.replay.largest() {
+        let opened = opening.replay.largest()?;
+        if opening.resumed_after > Some(opened) {
             return None;
         }
-        let direction = |header: &HeaderKey, key: &PhaseKey, first| DirectionAtRest {
+        let direction = |header: &HeaderKey, key: &PhaseKey, first_in_phase| DirectionAtRest {
             header_key: header.key().clone(),
             secret: key.secret().clone(),
-            first_in_phase: Sparse::of(first),
+            first_in_phase,
         };
         let (s, o) = (sealing, opening);
         Some(SessionAtRest {
@@ -63,11 +65,11 @@ impl Session {
             suite: *suite,
             sealing_phase: s.phase,
             opening_phase: o.phase,
-            sealing: direction(&s.header, &s.key, s.first_in_phase),
-            opening: direction(&o.header, &o.key, o.first_in_phase),
-            sealing_first: Sparse::of(s.first),
-            replay: o.replay.rest(),
-            forgeries: o.forgeries,
+            sealing: direction(&s.header, &s.key, Behind::of(next_pn, s.first_in_phase)?),
+            opening: direction(&o.header, &o.key, Behind::of(opened, o.first_in_phase)?),
+            sealing_first: Behind::of(next_pn, s.first)?,
+            replay: o.replay.rest()?,
+            forgeries: u32::try_from(o.forgeries).ok()?,
         })
     }
 }
@@ -78,8 +80,13 @@ impl SessionAtRest {
         self.is_initiator
     }
 
+    /// The largest packet number that was opened.
+    pub(crate) const fn largest_opened(&self) -> u64 {
+        self.replay.largest()
+    }
+
     /// The session as it was; keys are expanded when they are used.
-    pub(crate) fn wake(&self) -> Session {
+    pub(crate) fn wake(&self, next_pn: u64) -> Session {
         let (sealing, opening) = (&self.sealing, &self.opening);
         Session {
             local_index: self.local_index,
@@ -91,19 +98,19 @@ impl SessionAtRest {
                 header: HeaderKey::new(self.suite, sealing.header_key.clone()),
                 key: PhaseKey::new(self.suite, sealing.secret.clone()),
                 phase: self.sealing_phase,
-                first: self.sealing_first.get(),
-                first_in_phase: sealing.first_in_phase.get(),
+                first: self.sealing_first.get(next_pn),
+                first_in_phase: sealing.first_in_phase.get(next_pn),
             },
             opening: Opening {
                 header: HeaderKey::new(self.suite, opening.header_key.clone()),
                 key: PhaseKey::new(self.suite, opening.secret.clone()),
                 phase: self.opening_phase,
-                first_in_phase: opening.first_in_phase.get(),
+                first_in_phase: opening.first_in_phase.get(self.largest_opened()),
                 next: None,
                 previous: None,
                 replay: ReplayWindow::wake(self.replay),
                 resumed_after: None,
-                forgeries: self.forgeries,
+                forgeries: u64::from(self.forgeries),
             },
         }
     }
