@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::client::segment;
 use crate::exit;
 use crate::node_arguments::NodeArguments;
 
@@ -86,9 +87,17 @@ pub(crate) enum Command {
         peer: String,
         /// The content; - or nothing for standard input
         text: Option<String>,
-        /// Channel number
-        #[arg(long, default_value_t = 0)]
-        channel: u32,
+        #[command(flatten)]
+        topic: Topic,
+    },
+    /// Replace the value of a key with a peer: the newest arrives, never an older one after it
+    Latest {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+        /// What the value belongs to, 48 bytes at most
+        key: String,
+        /// The value, 1024 bytes at most; - or nothing for standard input
+        value: Option<String>,
     },
     /// Ask a service of a peer and print its answer
     Request(Request),
@@ -169,6 +178,26 @@ pub(crate) struct Ping {
     pub until_direct: bool,
 }
 
+/// What something is for. Without either, channel 0 is sent to, and all is listened to.
+#[derive(Args)]
+pub(crate) struct Topic {
+    /// Channel number
+    #[arg(long)]
+    pub channel: Option<u32>,
+    /// Name of a service, instead of a channel
+    #[arg(long, conflicts_with = "channel", value_name = "NAME")]
+    pub service: Option<String>,
+}
+
+impl Topic {
+    /// As parameters of a query.
+    pub(crate) fn query(&self) -> Option<String> {
+        let service = || Some(format!("service={}", segment(self.service.as_deref()?)));
+        let channel = self.channel.map(|channel| format!("channel={channel}"));
+        channel.or_else(service)
+    }
+}
+
 /// `p2p msg`
 #[derive(Args)]
 pub(crate) struct Msg {
@@ -176,9 +205,8 @@ pub(crate) struct Msg {
     pub peer: String,
     /// The text; - for standard input
     pub text: String,
-    /// Channel number
-    #[arg(long, default_value_t = 0)]
-    pub channel: u32,
+    #[command(flatten)]
+    pub topic: Topic,
     /// Seconds to wait for the delivery
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub timeout: u64,
@@ -187,9 +215,8 @@ pub(crate) struct Msg {
 /// `p2p tail`
 #[derive(Args)]
 pub(crate) struct Tail {
-    /// Only what arrives on this channel
-    #[arg(long)]
-    pub channel: Option<u32>,
+    #[command(flatten)]
+    pub topic: Topic,
     /// Only these kinds, separated by commas: message, datagram, request, stream, connected, ...
     #[arg(long, value_delimiter = ',')]
     pub types: Vec<String>,
@@ -227,9 +254,8 @@ pub(crate) struct Pipe {
     /// Send nothing: only print what comes
     #[arg(long)]
     pub no_stdin: bool,
-    /// Channel number; with --listen: only on this channel
-    #[arg(long)]
-    pub channel: Option<u32>,
+    #[command(flatten)]
+    pub topic: Topic,
 }
 
 /// `p2p token`

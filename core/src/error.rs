@@ -96,6 +96,8 @@ pub enum PeerMisbehaved {
     MalformedFrame,
     /// More control messages than the rate allows.
     TooManyControls,
+    /// A number without a name, two names for one number, or more names than allowed.
+    ServiceName,
     /// Reserved header bits set in an authentic packet.
     ReservedBits,
 }
@@ -114,6 +116,7 @@ impl PeerMisbehaved {
             Self::MalformedFrame => 7,
             Self::TooManyControls => 8,
             Self::ReservedBits => 9,
+            Self::ServiceName => 10,
         }
     }
 
@@ -129,6 +132,7 @@ impl PeerMisbehaved {
             Self::MessageLimit => "messages stay within the credit",
             Self::MalformedFrame => "frames contradict neither themselves nor others",
             Self::TooManyControls => "control messages stay within their rate",
+            Self::ServiceName => "services are named before they are used, and once",
             Self::ReservedBits => "reserved header bits are zero",
         }
     }

@@ -105,6 +105,7 @@ mod rendezvous;
 pub mod rng;
 mod schedule;
 mod session;
+mod tag;
 pub mod time;
 mod timers;
 mod wire;

@@ -20,6 +20,9 @@ pub const DATAGRAM_BODY_BYTES: usize = 1_080;
 pub const REQUEST_BODY_BYTES: usize = 1_024;
 /// Longest service name, bytes of UTF-8.
 pub const SERVICE_NAME_BYTES: usize = 48;
+/// Names of services that each side may use in an association; both remember each. Every packet that carries data of
+/// a name that is not known to have arrived carries the name too.
+pub const SERVICE_NAMES: usize = 128;
 /// Most times that a request may be handed on to a third node.
 pub const FORWARD_BUDGET: u8 = 3;
 /// Longest registered name, bytes of UTF-8.

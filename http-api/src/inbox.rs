@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use p2p_core::api::{ChannelId, StreamId};
+use p2p_core::api::{Channel, Label, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 
@@ -55,10 +55,10 @@ pub(crate) struct Item {
     pub peer: NodeId,
     /// Its name, where known.
     pub name: Option<String>,
-    /// Channel; requests have none.
-    pub channel: Option<ChannelId>,
-    /// Service; requests only.
-    pub service: Option<String>,
+    /// What it is for: a channel or service, and flags.
+    pub label: Label,
+    /// How many times it may be handed on to a third node; requests only.
+    pub forwards: Option<u8>,
     /// Stream; opened streams only.
     pub stream: Option<StreamId>,
     /// When it arrived.
@@ -68,18 +68,18 @@ pub(crate) struct Item {
 }
 
 /// Which items a reader wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
-    /// Only this channel.
-    pub channel: Option<ChannelId>,
+    /// Only this channel or service.
+    pub channel: Option<Channel>,
     /// Only this level.
     pub kind: Option<ItemKind>,
 }
 
 impl Filter {
     fn fits(&self, item: &Item) -> bool {
-        self.channel.is_none_or(|c| item.channel == Some(c))
-            && self.kind.is_none_or(|k| item.kind == k)
+        let other = |wanted: &Channel| *wanted != item.label.channel;
+        !self.channel.as_ref().is_some_and(other) && self.kind.is_none_or(|k| item.kind == k)
     }
 }
 
@@ -132,7 +132,7 @@ impl Inbox {
     pub(crate) fn after(
         &self,
         since: u64,
-        filter: Filter,
+        filter: &Filter,
         limit: usize,
         max_bytes: usize,
     ) -> Vec<(u64, &Item)> {
@@ -155,7 +155,7 @@ impl Inbox {
     }
 
     /// Frees items up to and with `cursor` that fit; how many.
-    pub(crate) fn acknowledge(&mut self, cursor: u64, filter: Filter) -> usize {
+    pub(crate) fn acknowledge(&mut self, cursor: u64, filter: &Filter) -> usize {
         let done: Vec<u64> = self
             .items
             .range(..=cursor)
@@ -206,15 +206,15 @@ mod tests {
             kind,
             peer: NodeId::from_bytes([1; 32]),
             name: None,
-            channel: Some(channel),
-            service: None,
+            label: channel.into(),
+            forwards: None,
             stream: None,
             received_at: Instant::EPOCH,
             data: Bytes::from(vec![7; len]),
         }
     }
 
-    fn numbers(inbox: &Inbox, since: u64, filter: Filter) -> Vec<u64> {
+    fn numbers(inbox: &Inbox, since: u64, filter: &Filter) -> Vec<u64> {
         let found = inbox.after(since, filter, 9_999, usize::MAX);
         found.iter().map(|(n, _)| *n).collect()
     }
@@ -226,7 +226,7 @@ mod tests {
         for _ in 0..2_000 {
             inbox.push(item(ItemKind::Datagram, 1, 10)).unwrap();
         }
-        let kept = numbers(&inbox, 0, Filter::default());
+        let kept = numbers(&inbox, 0, &Filter::default());
         assert_eq!(kept.len(), INBOX_ITEMS);
         assert_eq!(kept[0], 1, "the message stays");
         assert_eq!(*kept.last().unwrap(), 2_001);
@@ -242,7 +242,7 @@ mod tests {
         assert!(!inbox.make_room(1));
         assert!(inbox.push(item(ItemKind::Datagram, 1, 1)).is_none());
         assert_eq!(inbox.dropped(), 1);
-        assert_eq!(inbox.acknowledge(1, Filter::default()), 1);
+        assert_eq!(inbox.acknowledge(1, &Filter::default()), 1);
         assert!(inbox.make_room(16 << 20));
         assert!(!inbox.make_room((16 << 20) + 1));
     }
@@ -267,12 +267,12 @@ mod tests {
             inbox.push(item(ItemKind::Message, channel, 1)).unwrap();
         }
         let one = Filter {
-            channel: Some(1),
+            channel: Some(Channel::Number(1)),
             kind: None,
         };
-        assert_eq!(numbers(&inbox, 1, one), [3]);
-        assert_eq!(inbox.acknowledge(3, one), 2);
-        assert_eq!(numbers(&inbox, 0, Filter::default()), [2, 4]);
+        assert_eq!(numbers(&inbox, 1, &one), [3]);
+        assert_eq!(inbox.acknowledge(3, &one), 2);
+        assert_eq!(numbers(&inbox, 0, &Filter::default()), [2, 4]);
         assert_eq!(inbox.bytes(), 2);
     }
 
@@ -282,8 +282,8 @@ mod tests {
         for _ in 0..4 {
             inbox.push(item(ItemKind::Message, 1, 100)).unwrap();
         }
-        assert_eq!(inbox.after(0, Filter::default(), 9, 250).len(), 2);
-        assert_eq!(inbox.after(0, Filter::default(), 3, 9_999).len(), 3);
-        assert_eq!(inbox.after(0, Filter::default(), 9, 1).len(), 1);
+        assert_eq!(inbox.after(0, &Filter::default(), 9, 250).len(), 2);
+        assert_eq!(inbox.after(0, &Filter::default(), 3, 9_999).len(), 3);
+        assert_eq!(inbox.after(0, &Filter::default(), 9, 1).len(), 1);
     }
 }

@@ -4,6 +4,7 @@
 use core::cell::OnceCell;
 use std::collections::VecDeque;
 
+use p2p_core::api::Channel;
 use serde_json::Value;
 
 use crate::encode::RunMark;
@@ -13,7 +14,7 @@ pub(crate) const JOURNAL_EVENTS: usize = 1_024;
 
 struct Entry {
     kind: &'static str,
-    channel: Option<u32>,
+    channel: Option<Channel>,
     encode: Box<dyn Fn() -> Value + Send>,
     /// Made when the first follower wants it.
     text: OnceCell<String>,
@@ -30,14 +31,14 @@ impl Entry {
 pub(crate) struct Interest {
     /// Only these kinds; empty for all.
     pub kinds: Vec<String>,
-    /// Of what carries a channel, only this one.
-    pub channel: Option<u32>,
+    /// Of what carries a channel or service, only this one.
+    pub channel: Option<Channel>,
 }
 
 impl Interest {
     fn covers(&self, entry: &Entry) -> bool {
         let kind = self.kinds.is_empty() || self.kinds.iter().any(|k| k == entry.kind);
-        let other = |c: &u32| self.channel.is_some_and(|want| want != *c);
+        let other = |c: &Channel| self.channel.as_ref().is_some_and(|want| want != c);
         kind && !entry.channel.as_ref().is_some_and(other)
     }
 }
@@ -73,7 +74,7 @@ impl Journal {
     pub(crate) fn push(
         &mut self,
         kind: &'static str,
-        channel: Option<u32>,
+        channel: Option<Channel>,
         encode: impl Fn() -> Value + Send + 'static,
     ) {
         if self.entries.len() >= JOURNAL_EVENTS {
@@ -184,7 +185,11 @@ mod tests {
     fn journal(events: u64) -> Journal {
         let mut journal = Journal::new(RUN);
         for i in 1..=events {
-            journal.push("datagram", Some(1), move || json!({ "i": i }));
+            journal.push(
+                "datagram",
+                Some(Channel::Number(1)),
+                move || json!({ "i": i }),
+            );
         }
         journal
     }
@@ -288,8 +293,8 @@ mod tests {
     #[test]
     fn interest_narrows() {
         let mut journal = Journal::new(RUN);
-        journal.push("datagram", Some(1), move || json!({}));
-        journal.push("message", Some(2), move || json!({}));
+        journal.push("datagram", Some(Channel::Number(1)), move || json!({}));
+        journal.push("message", Some(Channel::Number(2)), move || json!({}));
         journal.push("connected", None, move || json!({}));
         let start = Position { next: 1, gap: None };
         let interest = Interest {
@@ -301,7 +306,7 @@ mod tests {
         assert!(journal.frame(&next, &interest).is_none());
         let interest = Interest {
             kinds: Vec::new(),
-            channel: Some(2),
+            channel: Some(Channel::Number(2)),
         };
         let (frame, next) = journal.frame(&start, &interest).unwrap();
         assert!(frame.starts_with("id: 000000ab-2"));

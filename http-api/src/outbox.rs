@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use p2p_core::api::{ChannelId, MessageFailure, MessageId};
+use p2p_core::api::{Label, MessageFailure, MessageId};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 
@@ -26,8 +26,8 @@ pub(crate) enum State {
 pub(crate) struct Sent {
     /// To whom.
     pub peer: NodeId,
-    /// Channel.
-    pub channel: ChannelId,
+    /// What it is for.
+    pub label: Label,
     /// Size.
     pub size_bytes: usize,
     /// When it was queued.
@@ -66,7 +66,7 @@ impl Outbox {
         now: Instant,
         peer: NodeId,
         message: MessageId,
-        channel: ChannelId,
+        label: Label,
         size_bytes: usize,
     ) -> u64 {
         // A number used again belongs to a new connection: the message of the old one has ended with it.
@@ -80,7 +80,7 @@ impl Outbox {
         self.open.insert((peer, message), self.last);
         let sent = Sent {
             peer,
-            channel,
+            label,
             size_bytes,
             created_at: now,
             finished_at: None,
@@ -123,7 +123,7 @@ mod tests {
         let now = Instant::EPOCH;
         for i in 0..OUTBOX_MESSAGES as u64 {
             assert!(outbox.make_room());
-            outbox.push(now, PEER, MessageId(i), 1, 1);
+            outbox.push(now, PEER, MessageId(i), 1.into(), 1);
         }
         assert!(!outbox.make_room(), "all are on their way");
         assert_eq!(
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn a_number_used_again_ends_the_older_message() {
         let mut outbox = Outbox::default();
-        let old = outbox.push(Instant::EPOCH, PEER, MessageId(0), 1, 1);
-        let new = outbox.push(Instant::from_millis(5), PEER, MessageId(0), 1, 1);
+        let old = outbox.push(Instant::EPOCH, PEER, MessageId(0), 1.into(), 1);
+        let new = outbox.push(Instant::from_millis(5), PEER, MessageId(0), 1.into(), 1);
         let failed = State::Failed(MessageFailure::Disconnected);
         assert_eq!(outbox.message(old).unwrap().state, failed);
         assert_eq!(outbox.message(new).unwrap().state, State::Queued);

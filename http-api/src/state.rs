@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use p2p_core::api::{ApiMisuse, ChannelId, Command, Engine, MessageId};
+use p2p_core::api::{ApiMisuse, Command, Engine, Label, MessageId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
@@ -24,14 +24,14 @@ use crate::services::Services;
 const NAMES: usize = 4_096;
 
 /// A message that the engine holds for want of room in the inbox.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     /// From whom.
     pub peer: NodeId,
     /// The engine's number.
     pub message: MessageId,
-    /// Channel.
-    pub channel: ChannelId,
+    /// What it is for.
+    pub label: Label,
     /// Size.
     pub len: usize,
 }

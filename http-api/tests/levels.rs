@@ -104,6 +104,88 @@ fn datagrams_arrive_in_the_inbox() {
 }
 
 #[test]
+fn services_tell_datagrams_messages_and_streams_apart() {
+    let mut world = World::connected();
+    let sends = [
+        ("datagrams?service=web&flags=5", "datagram"),
+        ("messages?service=web", "message"),
+        ("datagrams?service=chat%20room", "datagram"),
+        ("messages?channel=3&flags=4294967295", "message"),
+    ];
+    for (target, body) in sends {
+        let target = format!("/v1/peers/ben/{target}");
+        let sent = world.get(ADA, ask("POST", &target).body(body));
+        assert!(sent.status < 300, "{target}: {}", sent.text());
+        world.run(second());
+    }
+    let open = ask("POST", "/v1/peers/ben/streams?service=web&flags=1").open_ended();
+    world.send(ADA, open);
+    world.run(second());
+    let list = |world: &mut World, query: &str| {
+        let list = world
+            .get(BEN, ask("GET", &format!("/v1/inbox?{query}")))
+            .json();
+        let items = list["items"].as_array().expect("a list").clone();
+        let what = |item: &serde_json::Value| {
+            let kind = item["type"].as_str().unwrap_or_default().to_owned();
+            (kind, item["service"].clone(), item["flags"].as_u64())
+        };
+        items.iter().map(what).collect::<Vec<_>>()
+    };
+    let web = |kind: &str, flags| (kind.to_owned(), "web".into(), Some(flags));
+    let all_of_web = [web("datagram", 5), web("message", 0), web("stream", 1)];
+    assert_eq!(list(&mut world, "service=web"), all_of_web);
+    let room = ("datagram".to_owned(), "chat room".into(), Some(0));
+    assert_eq!(list(&mut world, "service=chat%20room"), [room]);
+    let three = list(&mut world, "channel=3");
+    assert_eq!(three[0].2, Some(u64::from(u32::MAX)));
+    assert_eq!((three.len(), list(&mut world, "limit=99").len()), (1, 5));
+    let last = world.get(BEN, ask("GET", "/v1/inbox")).json()["next"].clone();
+    let body = serde_json::json!({"cursor": last, "service": "web"}).to_string();
+    let ack = ask("POST", "/v1/inbox/ack").body(body);
+    let ack = world.get(BEN, ack.header("content-type", "application/json"));
+    assert_eq!(ack.json()["acknowledged"], 3, "{}", ack.text());
+    assert_eq!(list(&mut world, "limit=99").len(), 2);
+    for wrong in ["service=web&channel=1", "service=", "flags=4294967296"] {
+        let target = format!("/v1/peers/ben/datagrams?{wrong}");
+        let refused = world.get(ADA, ask("POST", &target).body("x"));
+        assert_eq!(refused.code(), "invalid_parameter", "{wrong}");
+    }
+}
+
+#[test]
+fn a_request_says_how_often_it_may_be_handed_on() {
+    let mut world = World::connected();
+    let offer = ask("PUT", "/v1/services/quiz").body(r#"{"deliver": "inbox"}"#);
+    let offer = world.get(BEN, offer.header("content-type", "application/json"));
+    assert!(offer.status < 300, "{}", offer.text());
+    for (query, forwards) in [("", 0), ("?forwards=3", 3)] {
+        let target = format!("/v1/peers/ben/requests/quiz{query}");
+        world.send(ADA, ask("POST", &target).body("who?"));
+        let list = world
+            .get(BEN, ask("GET", "/v1/inbox?wait=5&service=quiz"))
+            .json();
+        let item = &list["items"][0];
+        assert_eq!(item["forwards"], forwards, "{list}");
+        assert_eq!(
+            (&item["type"], &item["channel"]),
+            (&"request".into(), &serde_json::Value::Null)
+        );
+        let answer = format!(
+            "/v1/requests/{}/answer",
+            item["id"].as_str().expect("an id")
+        );
+        assert_eq!(world.get(BEN, ask("POST", &answer)).status, 204);
+        let body = serde_json::json!({"cursor": item["id"]}).to_string();
+        let ack = ask("POST", "/v1/inbox/ack").body(body);
+        world.get(BEN, ack.header("content-type", "application/json"));
+    }
+    let target = "/v1/peers/ben/requests/quiz?forwards=4";
+    let refused = world.get(ADA, ask("POST", target).body("x"));
+    assert_eq!(refused.code(), "invalid_parameter");
+}
+
+#[test]
 fn the_latest_value_of_a_key_is_told_as_an_event() {
     let mut world = World::connected();
     let follower = world.send(BEN, ask("GET", "/v1/events?types=latest"));

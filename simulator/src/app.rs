@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use p2p_core::api::{
-    ChannelId, ConnectFailure, DisconnectReason, Event, IntroducerState, MessageFailure, MessageId,
+    ConnectFailure, DisconnectReason, Event, IntroducerState, Label, MessageFailure, MessageId,
     OperationId, PathStatus, RequestId, RequestOutcome, SearchOutcome, StreamId,
 };
 use p2p_core::id::NodeId;
@@ -32,8 +32,8 @@ pub enum ConnectOutcome {
 pub struct ReceivedMessage {
     /// Who sent it.
     pub peer: NodeId,
-    /// On which channel.
-    pub channel: ChannelId,
+    /// What it is for.
+    pub label: Label,
     /// Its bytes.
     pub data: Bytes,
 }
@@ -62,7 +62,7 @@ pub(crate) enum Reaction {
     Echo(NodeId, RequestId, Bytes),
     EchoLater(NodeId, RequestId, Bytes, Duration),
     Leave,
-    Take(NodeId, MessageId, ChannelId),
+    Take(NodeId, MessageId, Label),
     Read(NodeId, StreamId),
     Write(NodeId, StreamId),
 }
@@ -85,7 +85,7 @@ pub struct Application {
     /// Messages that came in.
     pub messages: Vec<ReceivedMessage>,
     /// Datagrams that came in.
-    pub datagrams: Vec<(NodeId, ChannelId, Bytes)>,
+    pub datagrams: Vec<(NodeId, Label, Bytes)>,
     /// Messages of ours that ended.
     pub sent_messages: BTreeMap<(NodeId, MessageId), Result<(), MessageFailure>>,
     /// Connection attempts under way (none) and ended.
@@ -101,7 +101,7 @@ pub struct Application {
     /// Datagrams that a host without an engine received: when, from where, what.
     pub raw: Vec<(Instant, SocketAddr, Vec<u8>)>,
     /// Announced messages that a lazy application has not taken.
-    pub(crate) untaken: Vec<(NodeId, MessageId, ChannelId)>,
+    pub(crate) untaken: Vec<(NodeId, MessageId, Label)>,
     pub(crate) opened: Vec<(NodeId, StreamId)>,
     pub(crate) incoming: BTreeMap<(NodeId, StreamId), Incoming>,
     pub(crate) outgoing: BTreeMap<(NodeId, StreamId), Outgoing>,
@@ -172,11 +172,9 @@ impl Application {
                 self.connected.insert(*peer, path.clone());
             }
             Event::Disconnected { peer, reason } => self.on_disconnected(*peer, *reason),
-            Event::DatagramReceived {
-                peer,
-                channel,
-                data,
-            } => self.datagrams.push((*peer, *channel, data.clone())),
+            Event::DatagramReceived { peer, label, data } => {
+                self.datagrams.push((*peer, label.clone(), data.clone()))
+            }
             _ => return self.note_reliable(event),
         }
         None
@@ -205,14 +203,14 @@ impl Application {
             Event::MessageReady {
                 peer,
                 message,
-                channel,
+                label,
                 ..
             } => {
                 if self.lazy {
-                    self.untaken.push((*peer, *message, *channel));
+                    self.untaken.push((*peer, *message, label.clone()));
                     return Some(Reaction::Leave);
                 }
-                return Some(Reaction::Take(*peer, *message, *channel));
+                return Some(Reaction::Take(*peer, *message, label.clone()));
             }
             Event::MessageDelivered { peer, message } => {
                 self.sent_messages.insert((*peer, *message), Ok(()));

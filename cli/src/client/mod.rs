@@ -93,6 +93,11 @@ impl Call {
         Self::new(Method::POST, target)
     }
 
+    /// `PUT`.
+    pub(crate) fn put(target: impl Into<String>) -> Self {
+        Self::new(Method::PUT, target)
+    }
+
     /// Adds a header field.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

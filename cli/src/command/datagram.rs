@@ -1,6 +1,7 @@
 //! `p2p send-datagram`: one packet, fire and forget.
 
 use super::content;
+use crate::arguments::Topic;
 use crate::client::Call;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -11,12 +12,15 @@ pub(super) async fn run(
     context: &Context,
     name: &str,
     text: Option<String>,
-    channel: u32,
+    topic: &Topic,
 ) -> Result<(), Failure> {
     let body = content(text.as_deref().unwrap_or("-"))?;
     let client = context.client()?;
     let id = peer::connected(&client, name).await?;
-    let target = peer::path(&id, &format!("/datagrams?channel={channel}"));
+    let target = peer::path(
+        &id,
+        &format!("/datagrams?{}", topic.query().unwrap_or_default()),
+    );
     let size = body.len();
     let answer = client.json(Call::post(target).bytes(body)).await?;
     if context.output.json {

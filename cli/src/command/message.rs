@@ -16,8 +16,9 @@ pub(super) async fn run(context: &Context, msg: Msg) -> Result<(), Failure> {
     let body = content(&msg.text)?;
     let client = context.client()?;
     let id = peer::connected(&client, &msg.peer).await?;
-    let (channel, seconds) = (msg.channel, msg.timeout);
-    let target = format!("/messages?channel={channel}&timeout_ms={}", seconds * 1_000);
+    let seconds = msg.timeout;
+    let topic = msg.topic.query().unwrap_or_default();
+    let target = format!("/messages?{topic}&timeout_ms={}", seconds * 1_000);
     let call = Call::post(peer::path(&id, &target))
         .header("prefer", format!("wait={seconds}"))
         .timeout(Duration::from_secs(seconds + 15));

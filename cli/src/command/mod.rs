@@ -4,6 +4,7 @@
 mod completions;
 mod connect;
 mod datagram;
+mod latest;
 mod message;
 mod node;
 mod ping;
@@ -43,11 +44,10 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Why { peer } => why::run(context, &peer).await,
         Command::Msg(msg) => message::run(context, msg).await,
         Command::Tail(tail) => tail::run(context, tail).await,
-        Command::SendDatagram {
-            peer,
-            text,
-            channel,
-        } => datagram::run(context, &peer, text, channel).await,
+        Command::SendDatagram { peer, text, topic } => {
+            datagram::run(context, &peer, text, &topic).await
+        }
+        Command::Latest { peer, key, value } => latest::run(context, &peer, &key, value).await,
         Command::Request(request) => request::run(context, request).await,
         Command::Pipe(pipe) => pipe::run(context, pipe).await,
         Command::Settings => settings::run(context).await,

@@ -33,8 +33,8 @@ pub(super) async fn run(context: &Context, pipe: Pipe) -> Result<(), Failure> {
     let name = pipe.peer.as_deref().unwrap_or_default();
     let id = peer::connected(&client, name).await?;
     let (sender, body) = streaming();
-    let channel = pipe.channel.unwrap_or(0);
-    let call = Call::post(peer::path(&id, &format!("/streams?channel={channel}")));
+    let topic = pipe.topic.query().unwrap_or_default();
+    let call = Call::post(peer::path(&id, &format!("/streams?{topic}")));
     let feeding = feed(sender, pipe.no_stdin);
     let mut exchange = client.duplex(call.body(body)).await?;
     let name = escape(name);
@@ -78,13 +78,12 @@ async fn next_stream(
     client: &Client,
     pipe: &Pipe,
 ) -> Result<(String, String, String), Failure> {
-    let channel = pipe
-        .channel
-        .map_or(String::new(), |c| format!("&channel={c}"));
+    let topic = pipe.topic.query();
+    let topic = topic.map_or(String::new(), |topic| format!("&{topic}"));
     let mut since = String::new();
     context.output.remark("waiting for a stream");
     loop {
-        let target = format!("/v1/inbox?type=stream&limit=1&wait={POLL_S}{channel}{since}");
+        let target = format!("/v1/inbox?type=stream&limit=1&wait={POLL_S}{topic}{since}");
         let page = client.json(Call::get(target).patient()).await?;
         let Some(item) = page["items"].get(0) else {
             continue;

@@ -85,21 +85,17 @@ impl Follow<'_> {
         if !self.tail.types.is_empty() {
             query.push(format!("types={}", segment(&self.tail.types.join(","))));
         }
-        if let Some(channel) = self.tail.channel {
-            query.push(format!("channel={channel}"));
-        }
+        query.extend(self.tail.topic.query());
         format!("/v1/events?{}", query.join("&"))
     }
 
     /// Shows what waits in the inbox already.
     async fn waiting(&mut self) -> Result<bool, Failure> {
-        let channel = self
-            .tail
-            .channel
-            .map_or(String::new(), |c| format!("&channel={c}"));
+        let topic = self.tail.topic.query();
+        let topic = topic.map_or(String::new(), |topic| format!("&{topic}"));
         let mut since = String::new();
         loop {
-            let target = format!("/v1/inbox?limit=500{channel}{since}");
+            let target = format!("/v1/inbox?limit=500{topic}{since}");
             let page = self.client.json(Call::get(target)).await?;
             let items = page["items"].as_array().cloned().unwrap_or_default();
             for item in &items {
@@ -151,10 +147,13 @@ impl Follow<'_> {
     }
 
     async fn acknowledge(&self, kind: &str, id: &str) -> Result<(), Failure> {
-        let body = match self.tail.channel {
-            Some(channel) => json!({"cursor": id, "type": kind, "channel": channel}),
-            None => json!({"cursor": id, "type": kind}),
-        };
+        let topic = &self.tail.topic;
+        let body = json!({
+            "cursor": id,
+            "type": kind,
+            "channel": topic.channel,
+            "service": topic.service,
+        });
         self.client
             .json(Call::post("/v1/inbox/ack").json(&body))
             .await?;
@@ -174,9 +173,10 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
         || text("reason").map_or(String::new(), |r| format!(" ({})", r.replace('_', " ")));
     match kind {
         "message" | "datagram" => {
-            let channel = match data["channel"].as_u64() {
-                None | Some(0) => String::new(),
-                Some(channel) => format!(" #{channel}"),
+            let channel = match (data["channel"].as_u64(), text("service")) {
+                (_, Some(service)) => format!(" {service}"),
+                (None | Some(0), _) => String::new(),
+                (Some(channel), _) => format!(" #{channel}"),
             };
             let content = content(data);
             let mark = output.paint(Tone::Strong, &format!("{who}{channel}"));
@@ -190,6 +190,10 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
             );
             let answer = output.paint(Tone::Faint, &format!("[answer as {id}]"));
             format!("{who} asks {service}: {} {answer}", content(data))
+        }
+        "latest" => {
+            let key = text("key").unwrap_or_default();
+            format!("{who} {key} = {}", content(data))
         }
         "stream" => format!("{who} opened a stream; take it with: p2p pipe --listen"),
         "connected" => format!("-- {who} connected: {}", path()),

@@ -6,8 +6,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Answer, ChannelId, EffectId, EffectResult, IntroducerAddress, Link, LinkId, MessageId,
-    OperationId, RequestId, StreamId,
+    Answer, EffectId, EffectResult, IntroducerAddress, Label, Link, LinkId, MessageId, OperationId,
+    RequestId, StreamId,
 };
 use crate::id::NodeId;
 
@@ -80,7 +80,7 @@ pub enum Command {
         /// The peer.
         peer: NodeId,
         /// What the application tells its data apart by.
-        channel: ChannelId,
+        label: Label,
         /// At most [`crate::limits::DATAGRAM_BODY_BYTES`] bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
@@ -133,7 +133,7 @@ pub enum Command {
         /// The peer.
         peer: NodeId,
         /// What the application tells its data apart by.
-        channel: ChannelId,
+        label: Label,
         /// At most [`crate::limits::MESSAGE_BYTES`] bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
@@ -145,7 +145,7 @@ pub enum Command {
         /// The peer.
         peer: NodeId,
         /// What the application tells its data apart by.
-        channel: ChannelId,
+        label: Label,
     },
     /// Appends bytes; yields `Accepted::Written` with how many were taken. Fewer than given means: wait for
     /// `Event::StreamWritable`.

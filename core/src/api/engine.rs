@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, ConnectTarget, Effect, Event, LinkId,
+    Accepted, Answer, ApiMisuse, Arrival, Command, ConnectTarget, Effect, Event, Label, LinkId,
     MessageId, NodeStatus, OperationId, PeerStatus, RequestId, StreamId, StreamRead, Transmit, Why,
 };
 use crate::id::NodeId;
@@ -195,13 +195,14 @@ pub trait EngineExt: Engine {
         &mut self,
         now: Instant,
         peer: NodeId,
-        channel: ChannelId,
+        label: impl Into<Label>,
         data: Bytes,
         expiry: Option<Duration>,
     ) -> Result<(), ApiMisuse> {
+        let label = label.into();
         let command = Command::SendDatagram {
             peer,
-            channel,
+            label,
             data,
             expiry,
         };
@@ -223,8 +224,8 @@ pub trait EngineExt: Engine {
         done(self.handle_command(now, Command::SetLatest { peer, key, data })?)
     }
 
-    /// Asks a peer's service; [`Event::RequestDone`] with the number given ends it, at the `deadline` from now at the
-    /// latest.
+    /// Asks a peer's service, which may hand the request on as many times as `budget` says; [`Event::RequestDone`] with
+    /// the number given ends it, at the `deadline` from now at the latest.
     ///
     /// # Errors
     /// `OwnId`, `UnknownPeer`, `NotConnected`, `TooLarge`, `InvalidArgument`, or `Limit`.
@@ -232,14 +233,14 @@ pub trait EngineExt: Engine {
         &mut self,
         now: Instant,
         peer: NodeId,
-        service: String,
+        (service, budget): (String, u8),
         body: Bytes,
         deadline: Duration,
     ) -> Result<RequestId, ApiMisuse> {
         let command = Command::SendRequest {
             peer,
             service,
-            budget: 0,
+            budget,
             body,
             deadline,
         };
@@ -276,13 +277,14 @@ pub trait EngineExt: Engine {
         &mut self,
         now: Instant,
         peer: NodeId,
-        channel: ChannelId,
+        label: impl Into<Label>,
         data: Bytes,
         deadline: Option<Duration>,
     ) -> Result<MessageId, ApiMisuse> {
+        let label = label.into();
         let command = Command::SendMessage {
             peer,
-            channel,
+            label,
             data,
             deadline,
         };
@@ -300,9 +302,10 @@ pub trait EngineExt: Engine {
         &mut self,
         now: Instant,
         peer: NodeId,
-        channel: ChannelId,
+        label: impl Into<Label>,
     ) -> Result<StreamId, ApiMisuse> {
-        match self.handle_command(now, Command::OpenStream { peer, channel })? {
+        let label = label.into();
+        match self.handle_command(now, Command::OpenStream { peer, label })? {
             Accepted::Stream(stream) => Ok(stream),
             _ => Err(ApiMisuse::ForeignAnswer),
         }

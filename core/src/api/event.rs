@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    ChannelId, EffectId, IntroducerState, MessageId, OperationId, PathStatus, RequestId, StreamId,
+    EffectId, IntroducerState, Label, MessageId, OperationId, PathStatus, RequestId, StreamId,
 };
 use crate::id::NodeId;
 
@@ -191,7 +191,7 @@ pub enum Event {
         /// The peer.
         peer: NodeId,
         /// What the application tells its data apart by.
-        channel: ChannelId,
+        label: Label,
         /// The bytes.
         #[cfg_attr(feature = "serde", serde(with = "crate::id::as_text"))]
         data: Bytes,
@@ -237,7 +237,7 @@ pub enum Event {
         /// Number to take it by.
         message: MessageId,
         /// What the application tells its data apart by.
-        channel: ChannelId,
+        label: Label,
         /// Its size in bytes.
         len: usize,
     },
@@ -264,7 +264,7 @@ pub enum Event {
         /// The stream.
         stream: StreamId,
         /// What the application tells its data apart by.
-        channel: ChannelId,
+        label: Label,
     },
     /// A stream has bytes, or its end, to read; not repeated until a read came up short.
     StreamReadable {

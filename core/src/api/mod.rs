@@ -7,6 +7,7 @@ mod config;
 mod engine;
 mod error;
 mod event;
+mod label;
 mod operator;
 mod status;
 mod transmit;
@@ -23,6 +24,7 @@ pub use event::{
     Answer, ConnectFailure, DisconnectReason, Effect, EffectKind, EffectResult, Event,
     MessageFailure, PathChangeReason, RequestOutcome, SearchEntry, SearchOutcome, StreamRead,
 };
+pub use label::{Channel, Label, ServiceName};
 pub use operator::OperatorLimits;
 pub use status::{
     CandidateAttempt, CandidateKind, Counters, IntroducerState, IntroducerStatus, NodeStatus,

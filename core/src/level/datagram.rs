@@ -6,16 +6,17 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::varint_len;
-use crate::api::{ApiMisuse, ChannelId};
+use super::{tag_len, varint_len};
+use crate::api::ApiMisuse;
 use crate::limits;
+use crate::tag::{Tag, Topic};
 use crate::time::Instant;
 
 /// One datagram to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Queued {
-    /// Channel of the application.
-    pub channel: ChannelId,
+    /// What it is for.
+    pub tag: Tag,
     /// Body.
     pub data: Bytes,
     /// When it is no longer worth sending.
@@ -27,7 +28,7 @@ impl Queued {
     #[must_use]
     pub(crate) fn frame_bytes(&self) -> usize {
         let len = self.data.len();
-        1 + varint_len(u64::from(self.channel)) + varint_len(len as u64) + len
+        1 + tag_len(self.tag) + varint_len(len as u64) + len
     }
 }
 
@@ -66,14 +67,20 @@ impl Datagrams {
         }
     }
 
-    /// The oldest datagram still in time, where its frame fits into `room_bytes`.
-    pub(crate) fn poll(&mut self, room_bytes: usize, now: Instant) -> Option<Queued> {
+    /// The oldest datagram still in time, where its frame fits into `room_bytes` with what has to go before it
+    /// (`ahead_bytes`).
+    pub(crate) fn poll(
+        &mut self,
+        room_bytes: usize,
+        ahead_bytes: impl Fn(Topic) -> usize,
+        now: Instant,
+    ) -> Option<Queued> {
         while let Some(oldest) = self.queue.front() {
             if oldest.expiry.is_some_and(|at| at <= now) {
                 self.drop_oldest();
                 continue;
             }
-            if oldest.frame_bytes() > room_bytes {
+            if oldest.frame_bytes() + ahead_bytes(oldest.tag.topic) > room_bytes {
                 return None;
             }
             let datagram = self.queue.pop_front()?;
@@ -81,6 +88,11 @@ impl Datagrams {
             return Some(datagram);
         }
         None
+    }
+
+    /// What the oldest is for.
+    pub(crate) fn next_topic(&self) -> Option<Topic> {
+        self.queue.front().map(|oldest| oldest.tag.topic)
     }
 
     /// Whether anything waits (it may turn out to be stale).
@@ -103,7 +115,7 @@ mod tests {
 
     fn datagram(n: u32, len: usize, expiry: Option<Instant>) -> Queued {
         Queued {
-            channel: n,
+            tag: n.into(),
             data: Bytes::from(vec![0; len]),
             expiry,
         }
@@ -116,7 +128,10 @@ mod tests {
             queue.push(datagram(n, 1, None)).unwrap();
         }
         assert_eq!(queue.dropped(), 3);
-        assert_eq!(queue.poll(1_200, Instant::EPOCH).unwrap().channel, 3);
+        assert_eq!(
+            queue.poll(1_200, |_| 0, Instant::EPOCH).unwrap().tag,
+            3.into()
+        );
     }
 
     #[test]
@@ -140,8 +155,8 @@ mod tests {
             .unwrap();
         queue.push(datagram(2, 100, None)).unwrap();
         let now = Instant::from_millis(5);
-        assert_eq!(queue.poll(103, now), None);
-        assert_eq!(queue.poll(104, now).unwrap().channel, 2);
+        assert_eq!(queue.poll(104, |_| 0, now), None);
+        assert_eq!(queue.poll(105, |_| 0, now).unwrap().tag, 2.into());
         assert!(!queue.has_data_to_send());
     }
 

@@ -9,6 +9,7 @@
 //! - [`message`]: fragments under credit, delivered exactly once and whole, or given up.
 //! - [`stream`]: ordered bytes under credit, both ways.
 //!
+//! [`names`] gives the services that datagrams, messages and streams are for their numbers on the wire.
 //! Messages and streams share [`send_buffer`] (what is written and not yet acknowledged) and [`assembler`] (what
 //! arrived out of order). What a packet carried of them is remembered by the parent as a small "sent" value,
 //! which comes back through `on_delivered` or `on_lost`, once or several times, in any order. [`window`] decides how
@@ -19,6 +20,7 @@ pub(crate) mod budget;
 pub(crate) mod datagram;
 pub(crate) mod latest;
 pub(crate) mod message;
+pub(crate) mod names;
 mod ranges;
 pub(crate) mod request;
 pub(crate) mod send_buffer;
@@ -28,6 +30,8 @@ mod test_pipe;
 pub(crate) mod window;
 
 use core::fmt;
+
+use crate::tag::Tag;
 
 /// A rule of protocol §8 that the peer broke; the connection with it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub(crate) enum Violation {
     FinalSize,
     /// A message too large, or begun without credit, or too many identifiers in use.
     MessageLimit,
+    /// A number of a service that has no name, or another one; or too many.
+    ServiceName,
     /// Fields contradict what an earlier frame said.
     InconsistentData,
 }
@@ -57,6 +63,7 @@ impl Violation {
             Self::StreamState => "stream state",
             Self::FinalSize => "final size",
             Self::MessageLimit => "message limit",
+            Self::ServiceName => "service name",
             Self::InconsistentData => "inconsistent data",
         }
     }
@@ -88,6 +95,12 @@ const fn varint_len(value: u64) -> usize {
         0x4000..=0x3FFF_FFFF => 4,
         _ => 8,
     }
+}
+
+/// Bytes of a tag in a frame.
+const fn tag_len(tag: Tag) -> usize {
+    let [topic, flags] = tag.numbers();
+    varint_len(topic) + varint_len(flags)
 }
 
 /// Most bytes of content that fit into `room` behind `fixed` bytes and a length varint.

@@ -15,12 +15,12 @@ pub(super) fn carry_out(
         Command::Disconnect(peer) => peers.order(peer, disconnect),
         Command::SendDatagram {
             peer,
-            channel,
+            label,
             data,
             expiry,
         } => {
             let expiry = expiry.map(|life| now + life);
-            peers.order(peer, |p| p.send_datagram(channel, data, expiry).map(done))
+            peers.order(peer, |p| p.send_datagram(&label, data, expiry).map(done))
         }
         Command::SetLatest { peer, key, data } => {
             peers.order(peer, |p| p.set_latest(&key, data).map(done))
@@ -45,18 +45,18 @@ pub(super) fn carry_out(
         } => peers.order(peer, |p| p.answer(now, request, answer).map(done)),
         Command::SendMessage {
             peer,
-            channel,
+            label,
             data,
             deadline,
         } => {
             let deadline = deadline.map(|life| now + life);
             peers.order(peer, |p| {
-                p.send_message(channel, data, deadline)
+                p.send_message(&label, data, deadline)
                     .map(Accepted::Message)
             })
         }
-        Command::OpenStream { peer, channel } => {
-            peers.order(peer, |p| p.open_stream(channel).map(Accepted::Stream))
+        Command::OpenStream { peer, label } => {
+            peers.order(peer, |p| p.open_stream(&label).map(Accepted::Stream))
         }
         Command::WriteStream { peer, stream, data } => peers.order(peer, |p| {
             p.write_stream(stream, data).map(Accepted::Written)

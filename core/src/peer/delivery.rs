@@ -6,7 +6,9 @@ use super::kept::Epoch;
 use super::outcome::{Asker, PeerOutcome};
 use crate::api::{Event, MessageFailure, MessageId, RequestId, RequestOutcome, StreamId};
 use crate::id::NodeId;
+use crate::level::Violation;
 use crate::level::message::MessageEvent;
+use crate::level::names::Names;
 use crate::level::stream::StreamEvent;
 use crate::path::PathKey;
 use crate::recovery::{self, AckOutcome, Lost};
@@ -109,12 +111,15 @@ impl Peer {
         let Some(levels) = &mut self.levels else {
             return;
         };
-        let outcomes = &mut self.outcomes;
+        let (outcomes, names) = (&mut self.outcomes, &levels.names);
+        // Numbers of services were looked up when their frames came: none is without a name here.
         while let Some(event) = levels.streams.poll_event() {
-            outcomes.push_back(PeerOutcome::Event(stream_event(peer, epoch, event)));
+            let event = stream_event(peer, epoch, names, event);
+            outcomes.extend(event.ok().map(PeerOutcome::Event));
         }
         while let Some(event) = levels.messages.poll_event() {
-            outcomes.push_back(PeerOutcome::Event(message_event(peer, epoch, event)));
+            let event = message_event(peer, epoch, names, event);
+            outcomes.extend(event.ok().map(PeerOutcome::Event));
         }
     }
 
@@ -163,13 +168,18 @@ impl Peer {
     }
 }
 
-fn stream_event(peer: NodeId, epoch: Epoch, event: StreamEvent) -> Event {
+fn stream_event(
+    peer: NodeId,
+    epoch: Epoch,
+    names: &Names,
+    event: StreamEvent,
+) -> Result<Event, Violation> {
     let outer = |id: StreamId| epoch.outer_stream(id);
-    match event {
-        StreamEvent::Opened { id, channel } => Event::StreamOpened {
+    Ok(match event {
+        StreamEvent::Opened { id, tag } => Event::StreamOpened {
             peer,
             stream: outer(id),
-            channel,
+            label: names.label(tag)?,
         },
         StreamEvent::Readable(id) => Event::StreamReadable {
             peer,
@@ -193,20 +203,21 @@ fn stream_event(peer: NodeId, epoch: Epoch, event: StreamEvent) -> Event {
             stream: outer(id),
             code,
         },
-    }
+    })
 }
 
-fn message_event(peer: NodeId, epoch: Epoch, event: MessageEvent) -> Event {
+fn message_event(
+    peer: NodeId,
+    epoch: Epoch,
+    names: &Names,
+    event: MessageEvent,
+) -> Result<Event, Violation> {
     let outer = |id: MessageId| epoch.outer_message(id);
-    match event {
-        MessageEvent::Ready {
-            id,
-            channel,
-            len_bytes,
-        } => Event::MessageReady {
+    Ok(match event {
+        MessageEvent::Ready { id, tag, len_bytes } => Event::MessageReady {
             peer,
             message: outer(id),
-            channel,
+            label: names.label(tag)?,
             len: len_bytes,
         },
         MessageEvent::Delivered(id) => Event::MessageDelivered {
@@ -218,5 +229,5 @@ fn message_event(peer: NodeId, epoch: Epoch, event: MessageEvent) -> Event {
             message: outer(id),
             reason,
         },
-    }
+    })
 }

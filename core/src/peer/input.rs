@@ -6,14 +6,18 @@ use bytes::Bytes;
 use super::kept::Epoch;
 use super::outcome::PeerOutcome;
 use super::{Asker, Peer};
-use crate::api::{Answer, CandidateKind, DisconnectReason, Event, RequestId, RequestOutcome};
+use crate::api::{
+    Answer, CandidateKind, DisconnectReason, Event, Label, RequestId, RequestOutcome,
+};
 use crate::ecn::EcnCodepoint;
 use crate::error::PeerMisbehaved;
+use crate::level::names::Names;
 use crate::level::{Received, Violation};
 use crate::path::{Received as PathPacket, ResponseOutcome, Route};
 use crate::recovery;
 use crate::schedule::Reply;
 use crate::session::OpenError;
+use crate::tag::Tag;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Candidate, CandidateKind as Named, ControlMessage, ParsedControl};
 use crate::wire::frame::{self, AckFrame, Frame, LatestFrame, RequestFrame};
@@ -47,6 +51,7 @@ impl From<Violation> for Halt {
             Violation::StreamState => PeerMisbehaved::StreamState,
             Violation::FinalSize => PeerMisbehaved::FinalSize,
             Violation::MessageLimit => PeerMisbehaved::MessageLimit,
+            Violation::ServiceName => PeerMisbehaved::ServiceName,
             Violation::InconsistentData => PeerMisbehaved::MalformedFrame,
         })
     }
@@ -187,11 +192,8 @@ impl Peer {
             Frame::Close(close) => self.on_close(close.code),
             Frame::Datagram(f) => {
                 let (peer, data) = (self.id, Bytes::copy_from_slice(f.data));
-                self.event(Event::DatagramReceived {
-                    peer,
-                    channel: f.channel,
-                    data,
-                });
+                let label = self.label(f.tag)?;
+                self.event(Event::DatagramReceived { peer, label, data });
             }
             Frame::Latest(f) => self.on_latest(&f)?,
             Frame::Request(request) => self.on_request(now, pn, &request),
@@ -222,12 +224,14 @@ impl Peer {
         use crate::api::{MessageId, StreamId};
         let levels = self.flows();
         match frame {
+            Frame::ServiceName(f) => levels.names.on_name(f.number, f.name)?,
             // Senders count from 0; a larger one would pass for a message of a later association.
             Frame::Message(f) if f.id >= Epoch::IDS => {
                 return Err(Halt::Misbehaved(PeerMisbehaved::MessageLimit));
             }
             Frame::Message(f) => {
-                let piece = (MessageId(f.id), f.channel);
+                levels.names.label(f.tag)?;
+                let piece = (MessageId(f.id), f.tag);
                 let (total, offset) = (f.total_bytes, f.offset_bytes);
                 let received = levels
                     .messages
@@ -238,11 +242,14 @@ impl Peer {
             Frame::MessageAbandon(f) => levels.messages.on_abandon(f.id)?,
             Frame::MessageCredit(f) => levels.messages.on_credit(f.total_bytes, f.total_messages),
             Frame::Stream(f) => {
+                if let Some(tag) = f.tag {
+                    levels.names.label(tag)?;
+                }
                 let id = StreamId(f.id);
                 let received =
                     levels
                         .streams
-                        .on_stream(id, f.offset_bytes, f.channel, f.data, f.fin)?;
+                        .on_stream(id, f.offset_bytes, f.tag, f.data, f.fin)?;
                 accepted(received)?;
             }
             Frame::StreamReset(f) => {
@@ -261,6 +268,14 @@ impl Peer {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What a tag stands for.
+    fn label(&self, tag: Tag) -> Result<Label, Violation> {
+        match (&self.levels, tag.topic) {
+            (Some(levels), _) => levels.names.label(tag),
+            (None, _) => Names::default().label(tag),
+        }
     }
 
     fn on_ack(&mut self, now: Instant, pn: u64, ack: &AckFrame<'_>) -> Result<(), Halt> {

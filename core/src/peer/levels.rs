@@ -6,6 +6,7 @@ use crate::level::budget::Budgets;
 use crate::level::datagram::Datagrams;
 use crate::level::latest::Latest;
 use crate::level::message::Messages;
+use crate::level::names::Names;
 use crate::level::request::Requests;
 use crate::level::stream::Streams;
 use crate::level::window::Pace;
@@ -21,8 +22,9 @@ pub(super) struct Levels {
     pub(super) replies: Replies,
     pub(super) messages: Messages,
     pub(super) streams: Streams,
+    pub(super) names: Names,
     schedule: Schedule,
-    /// Whether streams, messages or values of the level "latest" were ever used.
+    /// Whether streams, messages, services or values of the level "latest" were ever used.
     pub(super) has_flows: bool,
 }
 
@@ -36,6 +38,7 @@ impl Levels {
             replies: Replies::above(request_floor),
             messages: Messages::new(budgets),
             streams: Streams::new(is_smaller, budgets),
+            names: Names::default(),
             schedule: Schedule::default(),
             has_flows: false,
         }
@@ -58,6 +61,7 @@ impl Levels {
 
     /// Fills the rest of a packet. Says whether any of it is the application's.
     pub(super) fn fill(&mut self, pace: Pace, w: &mut Writer<'_>, content: &mut Content) -> bool {
+        self.names.begin_packet();
         let mut is_data = false;
         while let Some(wrote) = Source::poll_control(&mut self.streams, w, pace, content) {
             is_data |= wrote == Wrote::Application;
@@ -77,6 +81,7 @@ impl Levels {
             LevelSent::Latest(sent) => Source::on_delivered(&mut self.latest, sent, acked),
             LevelSent::Request(sent) => Source::on_delivered(&mut self.requests, sent, acked),
             LevelSent::Reply(sent) => Source::on_delivered(&mut self.replies, sent, acked),
+            LevelSent::ServiceName(number) => self.names.on_delivered(*number),
             LevelSent::Message(sent) => Source::on_delivered(&mut self.messages, sent, acked),
             LevelSent::Stream(sent) => Source::on_delivered(&mut self.streams, sent, acked),
         }
@@ -88,6 +93,7 @@ impl Levels {
             LevelSent::Latest(sent) => Source::on_lost(&mut self.latest, sent),
             LevelSent::Request(sent) => Source::on_lost(&mut self.requests, sent),
             LevelSent::Reply(sent) => Source::on_lost(&mut self.replies, sent),
+            LevelSent::ServiceName(number) => self.names.on_lost(*number),
             LevelSent::Message(sent) => Source::on_lost(&mut self.messages, sent),
             LevelSent::Stream(sent) => Source::on_lost(&mut self.streams, sent),
         }
@@ -99,6 +105,7 @@ impl Levels {
             LevelSent::Latest(sent) => Source::on_probe(&mut self.latest, sent),
             LevelSent::Request(sent) => Source::on_probe(&mut self.requests, sent),
             LevelSent::Reply(sent) => Source::on_probe(&mut self.replies, sent),
+            LevelSent::ServiceName(number) => self.names.on_lost(*number),
             LevelSent::Message(sent) => Source::on_probe(&mut self.messages, sent),
             LevelSent::Stream(sent) => Source::on_probe(&mut self.streams, sent),
         }
@@ -136,12 +143,12 @@ impl Pool for Levels {
         content: &mut Content,
     ) -> Option<Wrote> {
         match name {
-            Name::Datagrams => Source::poll(&mut self.datagrams, w, now, content),
-            Name::Latest => Source::poll(&mut self.latest, w, now, content),
-            Name::Replies => Source::poll(&mut self.replies, w, now, content),
-            Name::Requests => Source::poll(&mut self.requests, w, now, content),
-            Name::Messages => Source::poll(&mut self.messages, w, now, content),
-            Name::Streams => Source::poll(&mut self.streams, w, now, content),
+            Name::Datagrams => Source::poll(&mut self.datagrams, &mut self.names, w, now, content),
+            Name::Latest => Source::poll(&mut self.latest, &mut self.names, w, now, content),
+            Name::Replies => Source::poll(&mut self.replies, &mut self.names, w, now, content),
+            Name::Requests => Source::poll(&mut self.requests, &mut self.names, w, now, content),
+            Name::Messages => Source::poll(&mut self.messages, &mut self.names, w, now, content),
+            Name::Streams => Source::poll(&mut self.streams, &mut self.names, w, now, content),
         }
     }
 }
@@ -162,10 +169,10 @@ mod tests {
     /// Builds packets of 1,200 bytes while everything wants to send; `flood` refills what is small before each.
     fn shares(packets: usize, mut flood: impl FnMut(&mut Levels)) -> Shares {
         let mut levels = Levels::new(true, 0, &Budgets::default());
-        let stream = levels.streams.open(1).unwrap();
+        let stream = levels.streams.open(1.into()).unwrap();
         let bulk = Bytes::from(vec![1; 400_000]);
         levels.streams.write(stream, bulk.clone()).unwrap();
-        levels.messages.send(1, bulk, None).unwrap();
+        levels.messages.send(1.into(), bulk, None).unwrap();
         let (mut buffer, mut got) = ([0; 1_200], Shares::default());
         for _ in 0..packets {
             flood(&mut levels);
@@ -187,7 +194,7 @@ mod tests {
 
     fn datagram(levels: &mut Levels) {
         let queued = Queued {
-            channel: 1,
+            tag: 1.into(),
             data: Bytes::from(vec![0; 1_000]),
             expiry: None,
         };
@@ -205,6 +212,48 @@ mod tests {
         let _ = levels
             .requests
             .start(reference, payload, owner, deadline, now);
+    }
+
+    /// Names and datagrams in a packet of so many bytes.
+    fn packet(levels: &mut Levels, room: usize) -> (usize, usize, Content) {
+        let (mut buffer, mut content) = ([0; 1_200], Content::new());
+        let mut w = Writer::new(&mut buffer[..room]);
+        let (now, rtt) = (Instant::EPOCH, Duration::from_millis(50));
+        levels.fill(Pace { now, rtt }, &mut w, &mut content);
+        let (mut names, mut datagrams) = (0, 0);
+        for frame in frame::iter(w.written()) {
+            match frame.unwrap() {
+                Frame::ServiceName(_) => names += 1,
+                Frame::Datagram(_) => datagrams += 1,
+                other => panic!("not asked for: {other:?}"),
+            }
+        }
+        (names, datagrams, content)
+    }
+
+    /// Protocol §5.1: what finds no room beside a long name waits until the name has arrived.
+    #[test]
+    fn on_a_narrow_path_a_name_goes_ahead_of_the_largest_datagram() {
+        let mut levels = Levels::new(true, 0, &Budgets::default());
+        let name = crate::api::ServiceName::new(&"n".repeat(48)).unwrap();
+        let tag = levels.names.tag(&name.into()).unwrap();
+        let data = Bytes::from(vec![0; crate::limits::DATAGRAM_BODY_BYTES]);
+        let expiry = None;
+        levels.datagrams.push(Queued { tag, data, expiry }).unwrap();
+        let narrow = 1_115;
+        let (names, datagrams, sent) = packet(&mut levels, narrow);
+        assert_eq!((names, datagrams), (1, 0));
+        assert_eq!(packet(&mut levels, narrow).0, 0, "one is under way");
+        let [crate::schedule::SentFrame::Level(sent)] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        levels.on_lost(sent);
+        assert_eq!(packet(&mut levels, narrow).0, 1, "again");
+        let (by_pn, now) = (1, Instant::EPOCH);
+        levels.on_delivered(sent, Acked { by_pn, now });
+        let (names, datagrams, _) = packet(&mut levels, narrow);
+        assert_eq!((names, datagrams), (0, 1));
+        assert!(!levels.has_data_to_send());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::{Asker, Peer};
 use crate::api::{
-    Answer, ApiMisuse, ChannelId, Event, MessageId, RequestId, RequestOutcome, StreamId, StreamRead,
+    Answer, ApiMisuse, Channel, Event, Label, MessageId, RequestId, RequestOutcome, StreamId,
+    StreamRead,
 };
 use crate::level::datagram::Queued;
 use crate::level::request::RequestPayload;
@@ -38,15 +39,16 @@ impl Peer {
     /// Level 0.
     pub(crate) fn send_datagram(
         &mut self,
-        channel: ChannelId,
+        label: &Label,
         data: Bytes,
         expiry: Option<Instant>,
     ) -> Result<(), ApiMisuse> {
-        self.connected_levels()?.datagrams.push(Queued {
-            channel,
-            data,
-            expiry,
-        })
+        let levels = match label.channel {
+            Channel::Number(_) => self.connected_levels()?,
+            Channel::Service(_) => self.connected_flows()?,
+        };
+        let tag = levels.names.tag(label)?;
+        levels.datagrams.push(Queued { tag, data, expiry })
     }
 
     /// Level "latest".
@@ -153,14 +155,13 @@ impl Peer {
     /// Level 2.
     pub(crate) fn send_message(
         &mut self,
-        channel: ChannelId,
+        label: &Label,
         data: Bytes,
         deadline: Option<Instant>,
     ) -> Result<MessageId, ApiMisuse> {
-        let id = self
-            .connected_flows()?
-            .messages
-            .send(channel, data, deadline)?;
+        let levels = self.connected_flows()?;
+        let tag = levels.names.tag(label)?;
+        let id = levels.messages.send(tag, data, deadline)?;
         Ok(self.epoch.outer_message(id))
     }
 
@@ -175,8 +176,10 @@ impl Peer {
     }
 
     /// Level 3: opens a stream.
-    pub(crate) fn open_stream(&mut self, channel: ChannelId) -> Result<StreamId, ApiMisuse> {
-        let id = self.connected_flows()?.streams.open(channel)?;
+    pub(crate) fn open_stream(&mut self, label: &Label) -> Result<StreamId, ApiMisuse> {
+        let levels = self.connected_flows()?;
+        let tag = levels.names.tag(label)?;
+        let id = levels.streams.open(tag)?;
         Ok(self.epoch.outer_stream(id))
     }
 

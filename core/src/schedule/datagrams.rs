@@ -2,8 +2,10 @@
 
 use core::convert::Infallible;
 
+use super::names::announce;
 use super::{Acked, Content, Source, Wrote};
 use crate::level::datagram::Datagrams;
+use crate::level::names::Names;
 use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::DatagramFrame;
@@ -15,10 +17,25 @@ impl Source for Datagrams {
         self.has_data_to_send()
     }
 
-    fn poll(&mut self, w: &mut Writer<'_>, now: Instant, _content: &mut Content) -> Option<Wrote> {
-        let queued = Datagrams::poll(self, w.remaining(), now)?;
+    fn poll(
+        &mut self,
+        names: &mut Names,
+        w: &mut Writer<'_>,
+        now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote> {
+        let ahead_bytes = |topic| names.cost_bytes(topic);
+        let Some(queued) = Datagrams::poll(self, w.remaining(), ahead_bytes, now) else {
+            // On a narrow path the largest datagrams find no room beside a long name: it goes ahead, and they wait
+            // until it has arrived.
+            let topic = self
+                .next_topic()
+                .filter(|topic| names.may_go_ahead(*topic))?;
+            return announce(names, topic, w, content).map(|()| Wrote::Application);
+        };
+        announce(names, queued.tag.topic, w, content)?;
         let frame = DatagramFrame {
-            channel: queued.channel,
+            tag: queued.tag,
             data: &queued.data,
         };
         frame.encode(w).ok()?;

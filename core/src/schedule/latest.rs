@@ -2,6 +2,7 @@
 
 use super::{Acked, Content, LevelSent, SentFrame, Source, Wrote};
 use crate::level::latest::{Latest, LatestSent};
+use crate::level::names::Names;
 use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::LatestFrame;
@@ -13,7 +14,13 @@ impl Source for Latest {
         self.has_data_to_send()
     }
 
-    fn poll(&mut self, w: &mut Writer<'_>, _now: Instant, content: &mut Content) -> Option<Wrote> {
+    fn poll(
+        &mut self,
+        _names: &mut Names,
+        w: &mut Writer<'_>,
+        _now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote> {
         let (sent, value) = self.peek()?;
         let frame = LatestFrame {
             version: sent.version,

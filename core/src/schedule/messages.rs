@@ -1,7 +1,9 @@
 //! Level 2 as a source.
 
+use super::names::announce;
 use super::{Acked, Content, LevelSent, SentFrame, Source, Wrote};
 use crate::level::message::{MessageControl, MessageSent, Messages};
+use crate::level::names::Names;
 use crate::level::window::Pace;
 use crate::time::Instant;
 use crate::wire::Writer;
@@ -16,12 +18,19 @@ impl Source for Messages {
         self.has_data_to_send()
     }
 
-    fn poll(&mut self, w: &mut Writer<'_>, now: Instant, content: &mut Content) -> Option<Wrote> {
-        let piece = self.poll_fragment(w.remaining(), now)?;
+    fn poll(
+        &mut self,
+        names: &mut Names,
+        w: &mut Writer<'_>,
+        now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote> {
+        let ahead_bytes = |topic| names.cost_bytes(topic);
+        let piece = self.poll_fragment(w.remaining(), ahead_bytes, now)?;
         let (sent, id) = (piece.sent(), piece.id.0);
         let frame = MessageFrame {
             id,
-            channel: piece.channel,
+            tag: piece.tag,
             total_bytes: piece.total,
             offset_bytes: piece.offset,
             data: &piece.data,
@@ -29,7 +38,8 @@ impl Source for Messages {
         let deadline = piece
             .life_ms
             .map(|life_ms| MessageDeadlineFrame { id, life_ms });
-        let told = deadline.is_none_or(|deadline| deadline.encode(w).is_ok());
+        let told = announce(names, piece.tag.topic, w, content).is_some()
+            && deadline.is_none_or(|deadline| deadline.encode(w).is_ok());
         self.note(told && frame.encode(w).is_ok(), sent, content)
     }
 

@@ -11,6 +11,7 @@
 mod datagrams;
 mod latest;
 mod messages;
+mod names;
 mod replies;
 mod requests;
 mod rows;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::{Acked, Content, LevelSent, ReplySent, SentFrame, Source, Wrote};
+use crate::level::names::Names;
 use crate::level::request::{Admission, ReplyCache};
 use crate::time::Instant;
 use crate::wire::Writer;
@@ -99,7 +100,13 @@ impl Source for Replies {
         !self.queue.is_empty()
     }
 
-    fn poll(&mut self, w: &mut Writer<'_>, _now: Instant, content: &mut Content) -> Option<Wrote> {
+    fn poll(
+        &mut self,
+        _names: &mut Names,
+        w: &mut Writer<'_>,
+        _now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote> {
         let (reference, reply) = self.queue.front()?;
         let reference = *reference;
         let (written, wrote) = match reply {

@@ -1,6 +1,7 @@
 //! Questions of level 1 as a source: repeated on loss, or else by their own clock.
 
 use super::{Acked, Content, LevelSent, RequestSent, SentFrame, Source, Wrote};
+use crate::level::names::Names;
 use crate::level::request::{RequestPayload, Requests};
 use crate::time::Instant;
 use crate::wire::Writer;
@@ -13,7 +14,13 @@ impl<T> Source for Requests<T> {
         self.has_data_to_send()
     }
 
-    fn poll(&mut self, w: &mut Writer<'_>, now: Instant, content: &mut Content) -> Option<Wrote> {
+    fn poll(
+        &mut self,
+        _names: &mut Names,
+        w: &mut Writer<'_>,
+        now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote> {
         let request = self.poll_send(w.remaining(), now)?;
         let (reference, sending) = (request.reference, request.sendings);
         let (written, wrote) = match &request.payload {

@@ -32,6 +32,8 @@ pub(crate) enum LevelSent {
     Request(RequestSent),
     /// The answer to a request.
     Reply(ReplySent),
+    /// The name of a service, by its number.
+    ServiceName(u32),
     /// A fragment or a control frame of a message.
     Message(MessageSent),
     /// A fragment or a control frame of a stream.

@@ -1,6 +1,7 @@
 //! What a thing that writes frames promises to the scheduler and to loss recovery.
 
 use super::sent::Content;
+use crate::level::names::Names;
 use crate::level::window::Pace;
 use crate::time::Instant;
 use crate::wire::Writer;
@@ -32,8 +33,15 @@ pub(crate) trait Source {
     /// Whether [`Self::poll`] has something, given room; it may turn out to be nothing.
     fn waits(&self) -> bool;
 
-    /// Writes one frame and notes in `content` what is to be heard of it. `None`: nothing to send, or it does not fit.
-    fn poll(&mut self, w: &mut Writer<'_>, now: Instant, content: &mut Content) -> Option<Wrote>;
+    /// Writes one frame, with the name of its service before it where that is needed, and notes in `content` what is
+    /// to be heard of them. `None`: nothing to send, or it does not fit.
+    fn poll(
+        &mut self,
+        names: &mut Names,
+        w: &mut Writer<'_>,
+        now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote>;
 
     /// Whether [`Self::poll_control`] has something, given room.
     fn control_waits(&self) -> bool {

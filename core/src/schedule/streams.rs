@@ -1,6 +1,8 @@
 //! Level 3 as a source.
 
+use super::names::announce;
 use super::{Acked, Content, LevelSent, SentFrame, Source, Wrote};
+use crate::level::names::Names;
 use crate::level::stream::{StreamControl, StreamSent, Streams};
 use crate::level::window::Pace;
 use crate::time::Instant;
@@ -17,17 +19,27 @@ impl Source for Streams {
         self.has_data_to_send()
     }
 
-    fn poll(&mut self, w: &mut Writer<'_>, _now: Instant, content: &mut Content) -> Option<Wrote> {
-        let piece = self.poll_stream_frame(w.remaining())?;
+    fn poll(
+        &mut self,
+        names: &mut Names,
+        w: &mut Writer<'_>,
+        _now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote> {
+        let ahead_bytes = |topic| names.cost_bytes(topic);
+        let piece = self.poll_stream_frame(w.remaining(), ahead_bytes)?;
         let sent = piece.sent();
         let frame = StreamFrame {
             id: piece.id.0,
             offset_bytes: piece.offset,
-            channel: piece.open,
+            tag: piece.open,
             fin: piece.fin,
             data: &piece.data,
         };
-        self.note(frame.encode(w).is_ok(), sent, content)
+        let told = piece
+            .open
+            .is_none_or(|tag| announce(names, tag.topic, w, content).is_some());
+        self.note(told && frame.encode(w).is_ok(), sent, content)
     }
 
     fn control_waits(&self) -> bool {

@@ -12,7 +12,9 @@ pub(crate) mod name;
 pub(crate) mod packet;
 pub(crate) mod reader;
 pub(crate) mod stun;
+mod tag;
 pub(crate) mod writer;
 
 pub(crate) use reader::Reader;
+pub(crate) use tag::{put_tag, read_tag, tag_len};
 pub(crate) use writer::{NoRoom, VARINT_MAX, Writer, varint_len};

@@ -7,6 +7,7 @@ mod query;
 use core::time::Duration;
 
 use bytes::Bytes;
+use p2p_core::api::{Channel, Label, ServiceName};
 
 pub(crate) use body::decode_json;
 pub(crate) use query::{Kind, Param, Query};
@@ -17,6 +18,21 @@ use crate::problem::{Code, Problem};
 
 /// Longest time a client may wait for something (`wait=`, `Prefer: wait=`), seconds.
 pub(crate) const WAIT_MAX_S: u64 = 60;
+
+/// What a number or the name of a service stands for, of which only one may be there. A fault names its field.
+pub(crate) fn channel(
+    number: Option<u32>,
+    service: Option<&str>,
+) -> Result<Option<Channel>, (&'static str, &'static str)> {
+    match (number, service) {
+        (Some(_), Some(_)) => Err(("service", "must not be there beside channel")),
+        (number, None) => Ok(number.map(Channel::Number)),
+        (None, Some(name)) => match ServiceName::new(name) {
+            Ok(name) => Ok(Some(Channel::Service(name))),
+            Err(_) => Err(("service", "must have 1 to 48 bytes")),
+        },
+    }
+}
 
 /// A request that passed the locks and found its route.
 #[derive(Clone, Debug)]
@@ -56,11 +72,25 @@ impl Call {
         self.query.number(name).map(Duration::from_millis)
     }
 
-    /// A channel number from the query.
-    pub(crate) fn channel(&self) -> Option<u32> {
-        self.query
-            .number("channel")
-            .and_then(|n| u32::try_from(n).ok())
+    /// The channel or service from the query, if one is named.
+    pub(crate) fn channel(&self) -> Result<Option<Channel>, Problem> {
+        let number = self.number_u32("channel");
+        channel(number, self.query.text("service")).map_err(|(name, must)| {
+            let detail = "A query parameter is wrong.";
+            Problem::new(Code::InvalidParameter, detail).with_error(name, must)
+        })
+    }
+
+    /// What something to be sent is for: channel 0 where the query names none.
+    pub(crate) fn label(&self) -> Result<Label, Problem> {
+        Ok(Label {
+            channel: self.channel()?.unwrap_or(Channel::Number(0)),
+            flags: self.number_u32("flags").unwrap_or(0),
+        })
+    }
+
+    fn number_u32(&self, name: &str) -> Option<u32> {
+        self.query.number(name).and_then(|n| u32::try_from(n).ok())
     }
 
     /// A number in an id's decimal text.

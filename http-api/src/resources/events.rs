@@ -16,7 +16,7 @@ pub(crate) fn follow(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
             .filter(|k| !k.is_empty())
             .map(ToOwned::to_owned)
             .collect(),
-        channel: call.channel(),
+        channel: call.channel()?,
     };
     let last_id = call.request.header("last-event-id");
     let last_id = last_id.or_else(|| call.query.text("since"));

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::call::{Call, decode_json};
+use crate::call::{Call, channel, decode_json};
 use crate::encode::RunMark;
 use crate::inbox::{Filter, ItemKind};
 use crate::problem::{Code, Problem};
@@ -23,12 +23,12 @@ pub(crate) fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     };
     let kind = call.query.text("type").map(|text| item_kind(text, "type"));
     let filter = Filter {
-        channel: call.channel(),
+        channel: call.channel()?,
         kind: kind.transpose()?,
     };
     let limit = page_size(call);
     let wait = Duration::from_secs(call.query.number("wait").unwrap_or(0));
-    let answer = page(turn.state, since, filter, limit);
+    let answer = page(turn.state, since, &filter, limit);
     match answer {
         Some(full) => Ok(full.into()),
         None if wait.is_zero() => Ok(empty_page(call.query.text("since")).into()),
@@ -65,18 +65,22 @@ pub(crate) fn acknowledge(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Pro
             .with_error("/cursor", "must be the id of an inbox item"));
     }
     let kind = body.r#type.as_deref().map(|t| item_kind(t, "/type"));
+    let channel = channel(body.channel, body.service.as_deref()).map_err(|(name, must)| {
+        let detail = "A field of the body is wrong.";
+        Problem::new(Code::InvalidBody, detail).with_error(format!("/{name}"), must)
+    });
     let filter = Filter {
-        channel: body.channel,
+        channel: channel?,
         kind: kind.transpose()?,
     };
     // A cursor of an earlier run acknowledges nothing: its items went with that run.
     let cursor = turn.state.run.decode(&body.cursor).unwrap_or(0);
-    let acknowledged = turn.state.inbox.acknowledge(cursor, filter);
+    let acknowledged = turn.state.inbox.acknowledge(cursor, &filter);
     Ok(Full::json(200, &Acknowledged { acknowledged }).into())
 }
 
 /// What is there after a cursor; `None` where nothing is.
-pub(crate) fn page(state: &State, since: u64, filter: Filter, limit: usize) -> Option<Full> {
+pub(crate) fn page(state: &State, since: u64, filter: &Filter, limit: usize) -> Option<Full> {
     let found = state.inbox.after(since, filter, limit, PAGE_BYTES);
     let next = found.last().map(|(number, _)| state.run.encode(*number))?;
     let view = |(number, item): &(u64, &crate::inbox::Item)| {

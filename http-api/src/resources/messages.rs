@@ -21,13 +21,13 @@ pub(crate) fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
             Problem::new(Code::LimitReached, detail).with_retry_after(Duration::from_secs(1))
         );
     }
-    let channel = call.channel().unwrap_or(0);
+    let label = call.label()?;
     let (data, deadline) = (call.body.clone(), call.duration_ms("timeout_ms"));
     let message = turn
         .node
-        .send_message(turn.now, peer, channel, data, deadline)?;
+        .send_message(turn.now, peer, label.clone(), data, deadline)?;
     let outbox = &mut turn.state.outbox;
-    let number = outbox.push(turn.now, peer, message, channel, call.body.len());
+    let number = outbox.push(turn.now, peer, message, label, call.body.len());
     match call.prefer_wait() {
         Some(wait) if !wait.is_zero() => Ok(Reply::Wait(Wait {
             what: WaitFor::Message(number),

@@ -114,9 +114,9 @@ pub(crate) fn ping(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 /// `POST /v1/peers/{peer}/datagrams`
 pub(crate) fn send_datagram(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
-    let (channel, expiry) = (call.channel().unwrap_or(0), call.duration_ms("ttl_ms"));
+    let (label, expiry) = (call.label()?, call.duration_ms("ttl_ms"));
     turn.node
-        .send_datagram(turn.now, peer, channel, call.body.clone(), expiry)?;
+        .send_datagram(turn.now, peer, label, call.body.clone(), expiry)?;
     Ok(Full::json(202, &Queued { queued: true }).into())
 }
 

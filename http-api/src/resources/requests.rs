@@ -19,7 +19,11 @@ pub(crate) fn send(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
     let deadline = call.duration_ms("timeout_ms").unwrap_or(REQUEST_TIMEOUT);
     let (service, body) = (call.param(1).to_owned(), call.body.clone());
-    let request = turn.node.request(turn.now, peer, service, body, deadline)?;
+    let forwards = call.query.number("forwards").unwrap_or(0);
+    let budget = u8::try_from(forwards).unwrap_or(u8::MAX);
+    let request = turn
+        .node
+        .request(turn.now, peer, (service, budget), body, deadline)?;
     Ok(Reply::Wait(Wait {
         what: WaitFor::Answer(peer, request),
         until: turn.now + deadline + GRACE,

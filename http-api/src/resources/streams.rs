@@ -12,8 +12,8 @@ use crate::state::Turn;
 /// `POST /v1/peers/{peer}/streams`
 pub(crate) fn open(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = resolve::peer(turn, call.param(0))?;
-    let channel = call.channel().unwrap_or(0);
-    let stream = turn.node.open_stream(turn.now, peer, channel)?;
+    let label = call.label()?;
+    let stream = turn.node.open_stream(turn.now, peer, label)?;
     attach(turn, call, peer, stream, Sides::Both)
 }
 

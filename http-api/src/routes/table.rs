@@ -1,7 +1,8 @@
 //! Every route of the surface, one row each.
 
 use p2p_core::limits::{
-    DATAGRAM_BODY_BYTES, LATEST_VALUE_BYTES, MESSAGE_BYTES, REQUEST_BODY_BYTES,
+    DATAGRAM_BODY_BYTES, FORWARD_BUDGET, LATEST_VALUE_BYTES, MESSAGE_BYTES, REQUEST_BODY_BYTES,
+    SERVICE_NAME_BYTES,
 };
 
 use super::{Answers, Body, Route};
@@ -38,7 +39,20 @@ const fn number(name: &'static str, min: u64, max: u64, about: &'static str) -> 
 const LIMIT: Param = number("limit", 1, 500, "Most items on the page; 50 if absent.");
 const CURSOR: Param = text("cursor", 2_048, "The next of the page before.");
 const CHANNEL: Param = number("channel", 0, 0xFFFF_FFFF, "Channel number; 0 if absent.");
+const SERVICE: Param = text(
+    "service",
+    SERVICE_NAME_BYTES,
+    "Service instead of a channel.",
+);
+const FLAGS: Param = number(
+    "flags",
+    0,
+    0xFFFF_FFFF,
+    "Bits for the other application; 0 if absent.",
+);
 const ONLY_CHANNEL: Param = number("channel", 0, 0xFFFF_FFFF, "Only this channel.");
+const ONLY_SERVICE: Param = text("service", SERVICE_NAME_BYTES, "Only this service.");
+const STREAM: &[Param] = &[CHANNEL, SERVICE, FLAGS];
 const INTRODUCER: Param = text("introducer", 256, "Introducer to ask; all if absent.");
 const SEARCH: &[Param] = &[
     Param {
@@ -62,6 +76,7 @@ const PEERS: &[Param] = &[
 ];
 const INBOX: &[Param] = &[
     ONLY_CHANNEL,
+    ONLY_SERVICE,
     text("type", 16, "Only datagram, request, message or stream."),
     text("since", 64, "Cursor: only items after it."),
     number(
@@ -75,6 +90,7 @@ const INBOX: &[Param] = &[
 const EVENTS: &[Param] = &[
     text("types", 256, "Only these kinds, separated by commas."),
     ONLY_CHANNEL,
+    ONLY_SERVICE,
     text(
         "since",
         64,
@@ -83,10 +99,14 @@ const EVENTS: &[Param] = &[
 ];
 const DATAGRAM: &[Param] = &[
     CHANNEL,
+    SERVICE,
+    FLAGS,
     number("ttl_ms", 1, 60_000, "Drop it when it has waited so long."),
 ];
 const MESSAGE: &[Param] = &[
     CHANNEL,
+    SERVICE,
+    FLAGS,
     number(
         "timeout_ms",
         100,
@@ -94,12 +114,20 @@ const MESSAGE: &[Param] = &[
         "Give up after so long; never if absent.",
     ),
 ];
-const REQUEST: &[Param] = &[number(
-    "timeout_ms",
-    100,
-    50_000,
-    "How long to wait for the answer; 10000 if absent.",
-)];
+const REQUEST: &[Param] = &[
+    number(
+        "timeout_ms",
+        100,
+        50_000,
+        "How long to wait for the answer; 10000 if absent.",
+    ),
+    number(
+        "forwards",
+        0,
+        FORWARD_BUDGET as u64,
+        "How many times the peer may hand it on to a third node; 0 if absent.",
+    ),
+];
 const ANSWER: &[Param] = &[number(
     "status",
     0,
@@ -160,7 +188,7 @@ pub(crate) static ROUTES: &[Route] = &[
         "Shows where a message stands. Prefer: wait=N waits for its end."),
     Route::new("POST", "/v1/peers/{peer}/streams", streams::open, Bytes(200, OCTETS),
         "Opens a stream: the request's body goes up, the response's comes down; X-Stream-Id names it.")
-        .query(&[CHANNEL]).body(Body::Stream),
+        .query(STREAM).body(Body::Stream),
     Route::new("GET", "/v1/peers/{peer}/streams/{id}", streams::read, Bytes(200, OCTETS),
         "Reads what the peer sends on a stream, to its end."),
     Route::new("POST", "/v1/peers/{peer}/streams/{id}", streams::write, json!(200, view::StreamWritten),

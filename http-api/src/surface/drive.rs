@@ -185,7 +185,7 @@ impl Surface {
     /// Takes messages out of the engine in the order of their arrival, while the inbox has room. What stays there
     /// counts against its sender's credit.
     pub(super) fn take_waiting_messages(&mut self, now: Instant, node: &mut dyn Engine) {
-        while let Some(waiting) = self.state.waiting.front().copied() {
+        while let Some(waiting) = self.state.waiting.front().cloned() {
             if !self.state.inbox.make_room(waiting.len) {
                 return;
             }
@@ -225,11 +225,11 @@ impl Surface {
                 since,
                 filter,
                 limit,
-            } = *what
+            } = what
             else {
                 continue;
             };
-            if let Some(full) = inbox::page(&self.state, since, filter, limit) {
+            if let Some(full) = inbox::page(&self.state, *since, filter, *limit) {
                 self.respond(id, full);
             }
         }

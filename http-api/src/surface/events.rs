@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use p2p_core::api::{
-    Answer, Command, Engine, Event, MessageId, RequestId, SearchOutcome, StreamId, answer_status,
+    Answer, Channel, Command, Engine, Event, Label, MessageId, RequestId, SearchOutcome,
+    ServiceName, StreamId, answer_status,
 };
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
@@ -30,24 +31,20 @@ impl Surface {
             self.tell(now, kind, None, move || view::event(&event));
         }
         match event {
-            Event::DatagramReceived {
-                peer,
-                channel,
-                data,
-            } => {
-                let item = self.item(now, ItemKind::Datagram, peer, Some(channel), data);
+            Event::DatagramReceived { peer, label, data } => {
+                let item = self.item(now, ItemKind::Datagram, peer, label, data);
                 self.admit_item(now, item);
             }
             Event::MessageReady {
                 peer,
                 message,
-                channel,
+                label,
                 len,
             } => {
                 self.state.waiting.push_back(Waiting {
                     peer,
                     message,
-                    channel,
+                    label,
                     len,
                 });
                 self.take_waiting_messages(now, node);
@@ -56,9 +53,9 @@ impl Surface {
                 peer,
                 request,
                 service,
+                budget,
                 body,
-                ..
-            } => self.on_request(now, node, (peer, request), service, body),
+            } => self.on_request(now, node, (peer, request), (service, budget), body),
             Event::MessageDelivered { peer, message } => {
                 self.on_message_end(now, peer, message, Delivery::Delivered);
             }
@@ -125,8 +122,8 @@ impl Surface {
             Event::StreamOpened {
                 peer,
                 stream,
-                channel,
-            } => self.on_stream_opened(now, node, peer, stream, channel),
+                label,
+            } => self.on_stream_opened(now, node, peer, stream, label),
             Event::StreamReadable { peer, stream } => {
                 if let Some(id) = self.ends(peer, stream).reader {
                     self.drive_stream(now, node, id);
@@ -168,9 +165,9 @@ impl Surface {
         node: &mut dyn Engine,
         peer: NodeId,
         stream: StreamId,
-        channel: u32,
+        label: Label,
     ) {
-        let mut item = self.item(now, ItemKind::Stream, peer, Some(channel), Bytes::new());
+        let mut item = self.item(now, ItemKind::Stream, peer, label, Bytes::new());
         item.stream = Some(stream);
         if self.admit_item(now, item).is_some() {
             return;
@@ -226,7 +223,7 @@ impl Surface {
         now: Instant,
         node: &mut dyn Engine,
         (peer, request): (NodeId, RequestId),
-        service: String,
+        (service, budget): (String, u8),
         body: Bytes,
     ) {
         let answer = match self.state.services.delivery(&service) {
@@ -240,10 +237,14 @@ impl Surface {
                 body: Bytes::new(),
             },
             Service::Inbox => {
-                let mut item = self.item(now, ItemKind::Request, peer, None, body);
-                item.service = Some(service);
                 let room = self.state.services.has_room(now);
-                match room.then(|| self.admit_item(now, item)).flatten() {
+                let name = ServiceName::new(&service).ok().filter(|_| room);
+                let item = name.map(|name| {
+                    let item = self.item(now, ItemKind::Request, peer, name.into(), body);
+                    let forwards = Some(budget);
+                    Item { forwards, ..item }
+                });
+                match item.and_then(|item| self.admit_item(now, item)) {
                     Some(number) => {
                         self.state.services.on_request(now, number, peer, request);
                         return;
@@ -278,8 +279,8 @@ impl Surface {
 
     /// A message was taken out of the engine.
     pub(super) fn on_message(&mut self, now: Instant, waiting: &Waiting, data: Bytes) {
-        let channel = Some(waiting.channel);
-        let item = self.item(now, ItemKind::Message, waiting.peer, channel, data);
+        let label = waiting.label.clone();
+        let item = self.item(now, ItemKind::Message, waiting.peer, label, data);
         self.admit_item(now, item);
     }
 
@@ -291,28 +292,21 @@ impl Surface {
         let Some(sent) = outbox.message(number) else {
             return;
         };
+        let channel = sent.label.channel.clone();
         let sent = view::MessageView::new(number, sent, self.state.run, self.state.clock);
-        let channel = sent.channel;
         let encode = move || serde_json::to_value(&sent).unwrap_or_default();
         self.tell(now, "message_state", Some(channel), encode);
         let full = messages::created(&self.state, number);
         self.resolve(&WaitFor::Message(number), &full);
     }
 
-    fn item(
-        &self,
-        now: Instant,
-        kind: ItemKind,
-        peer: NodeId,
-        channel: Option<u32>,
-        data: Bytes,
-    ) -> Item {
+    fn item(&self, now: Instant, kind: ItemKind, peer: NodeId, label: Label, data: Bytes) -> Item {
         Item {
             kind,
             peer,
             name: self.state.name(&peer).map(ToOwned::to_owned),
-            channel,
-            service: None,
+            label,
+            forwards: None,
             stream: None,
             received_at: now,
             data,
@@ -321,7 +315,7 @@ impl Surface {
 
     /// Puts something into the inbox and tells everyone who wants to know.
     fn admit_item(&mut self, now: Instant, item: Item) -> Option<u64> {
-        let (kind, channel) = (item.kind, item.channel);
+        let (kind, channel) = (item.kind, item.label.channel.clone());
         let number = self.state.inbox.push(item)?;
         let (run, clock) = (self.state.run, self.state.clock);
         if let Some(item) = self.state.inbox.item(number) {
@@ -331,7 +325,7 @@ impl Surface {
                 // What is not told must not be kept in memory by the journal.
                 item.data = Bytes::new();
             }
-            self.tell(now, kind.text(), channel, move || {
+            self.tell(now, kind.text(), Some(channel), move || {
                 let mut view = view::InboxItem::new(number, &item, run, clock, INLINE_BYTES);
                 if size_bytes > INLINE_BYTES {
                     (view.size_bytes, view.text) = (size_bytes, None);
@@ -348,7 +342,7 @@ impl Surface {
         &mut self,
         now: Instant,
         kind: &'static str,
-        channel: Option<u32>,
+        channel: Option<Channel>,
         encode: impl Fn() -> Value + Send + 'static,
     ) {
         let clock = self.state.clock;

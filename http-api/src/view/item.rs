@@ -21,10 +21,14 @@ pub(crate) struct InboxItem {
     pub peer: String,
     /// Its name, where known.
     pub name: Option<String>,
-    /// Channel; null for requests.
+    /// Channel, where it was sent to one.
     pub channel: Option<u32>,
-    /// Service; requests only.
+    /// Service, where it was sent to one; requests always are.
     pub service: Option<String>,
+    /// Flags of datagrams, messages and streams, as the sender set them.
+    pub flags: u32,
+    /// How many times a request may be handed on to a third node; null for all else.
+    pub forwards: Option<u8>,
     /// Stream id for `/v1/peers/{peer}/streams/{id}`; streams only.
     pub stream: Option<String>,
     /// When it arrived.
@@ -53,8 +57,10 @@ impl InboxItem {
             r#type: item.kind.text(),
             peer: item.peer.to_string(),
             name: item.name.clone(),
-            channel: item.channel,
-            service: item.service.clone(),
+            channel: item.label.channel.number(),
+            service: item.label.channel.service().map(ToString::to_string),
+            flags: item.label.flags,
+            forwards: item.forwards,
             stream: item.stream.map(|s| s.0.to_string()),
             received_at: clock.rfc3339(item.received_at),
             size_bytes: item.data.len(),
@@ -81,8 +87,10 @@ pub(crate) struct MessageView {
     pub id: String,
     /// To whom.
     pub peer: String,
-    /// Channel.
-    pub channel: u32,
+    /// Channel, where it goes to one.
+    pub channel: Option<u32>,
+    /// Service, where it goes to one.
+    pub service: Option<String>,
     /// Size.
     pub size_bytes: usize,
     /// `queued`, `delivered` (the peer's engine holds it whole) or `failed`.
@@ -106,7 +114,8 @@ impl MessageView {
         Self {
             id: run.encode(number),
             peer: sent.peer.to_string(),
-            channel: sent.channel,
+            channel: sent.label.channel.number(),
+            service: sent.label.channel.service().map(ToString::to_string),
             size_bytes: sent.size_bytes,
             state,
             reason: reason.map(|r| match r {

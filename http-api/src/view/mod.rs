@@ -151,6 +151,8 @@ pub(crate) struct AckBody {
     pub cursor: String,
     /// Only items of this channel.
     pub channel: Option<u32>,
+    /// Only items of this service.
+    pub service: Option<String>,
     /// Only items of this level: `datagram`, `request`, `message`, `stream`.
     pub r#type: Option<String>,
 }

@@ -22,6 +22,9 @@ pub(crate) struct PeerView {
     pub fingerprint: Vec<&'static str>,
     /// `connecting`, `connected` or `disconnected`.
     pub state: &'static str,
+    /// What the peer offers to what runs above the engine: `lz4`, `call-forward`, `http`, or `bit-N` for what has no
+    /// name here. Empty before the first session.
+    pub capabilities: Vec<String>,
     /// The path that carries data now.
     pub path: Option<PathView>,
     /// Other proven paths.
@@ -56,6 +59,7 @@ impl PeerView {
                 PeerState::Connected => "connected",
                 PeerState::Disconnected => "disconnected",
             },
+            capabilities: capabilities(peer.capabilities),
             path: peer.path.as_ref().filter(|_| connected).map(PathView::from),
             alternatives: peer.alternatives.iter().map(PathView::from).collect(),
             sent_bytes: peer.sent_bytes,
@@ -67,6 +71,18 @@ impl PeerView {
             congestion_window_bytes: peer.congestion_window_bytes,
         }
     }
+}
+
+/// The words of capability bits (docs/protocol.md §3.8).
+fn capabilities(bits: u32) -> Vec<String> {
+    let offered = (0..u32::BITS).filter(|bit| bits >> bit & 1 == 1);
+    let word = |bit| match bit {
+        8 => "lz4".to_owned(),
+        9 => "call-forward".to_owned(),
+        10 => "http".to_owned(),
+        other => format!("bit-{other}"),
+    };
+    offered.map(word).collect()
 }
 
 /// A page of peers.
@@ -160,4 +176,17 @@ pub(crate) struct SearchList {
     pub items: Vec<SearchItem>,
     /// Cursor of the next page.
     pub next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/protocol.md §3.8.
+    #[test]
+    fn capabilities_have_their_words() {
+        assert_eq!(capabilities(0), [""; 0]);
+        assert_eq!(capabilities(0b111 << 8), ["lz4", "call-forward", "http"]);
+        assert_eq!(capabilities(1 << 31 | 2), ["bit-1", "bit-31"]);
+    }
 }

@@ -18,7 +18,7 @@ use crate::pulse::Pulse;
 use crate::trace::TraceHash;
 use crate::units::{ms, secs};
 use crate::verdict::{Asked, availability, liveness};
-use crate::world::{Who, World};
+use crate::world::{Who, World, label_for};
 
 /// What came of a plot that kept all promises.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -282,7 +282,9 @@ impl Play {
             }
             Op::Message(_, _, len) => {
                 let data = self.payload(len as usize);
-                self.world.send_message(a, b, 1, data).is_ok()
+                self.world
+                    .send_message(a, b, label_for(&data), data)
+                    .is_ok()
             }
             Op::Stream(_, _, len) => self.stream(a, b, len as usize, false),
             _ => {

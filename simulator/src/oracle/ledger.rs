@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use p2p_core::api::{ChannelId, MessageFailure, MessageId, RequestId, RequestOutcome, StreamId};
+use p2p_core::api::{Label, MessageFailure, MessageId, RequestId, RequestOutcome, StreamId};
 
 use super::Violation;
 
@@ -21,7 +21,7 @@ struct Request {
 
 struct Message {
     id: MessageId,
-    channel: ChannelId,
+    label: Label,
     data: Bytes,
     announced: bool,
     received: bool,
@@ -71,7 +71,7 @@ pub struct Unsettled {
 /// All that was sent in a world and what became of it.
 #[derive(Default)]
 pub struct Ledger {
-    datagrams: BTreeMap<(Pair, ChannelId, Bytes), u64>,
+    datagrams: BTreeMap<(Pair, Label, Bytes), u64>,
     latest: BTreeMap<(Pair, String), Latest>,
     requests: BTreeMap<(Pair, RequestId), Request>,
     messages: BTreeMap<Pair, Vec<Message>>,
@@ -80,8 +80,11 @@ pub struct Ledger {
 
 impl Ledger {
     /// A datagram was handed in.
-    pub fn datagram_sent(&mut self, pair: Pair, channel: ChannelId, data: Bytes) {
-        *self.datagrams.entry((pair, channel, data)).or_default() += 1;
+    pub fn datagram_sent(&mut self, pair: Pair, label: impl Into<Label>, data: Bytes) {
+        *self
+            .datagrams
+            .entry((pair, label.into(), data))
+            .or_default() += 1;
     }
 
     /// A datagram came out.
@@ -91,10 +94,10 @@ impl Ledger {
     pub fn datagram_received(
         &mut self,
         pair: Pair,
-        channel: ChannelId,
+        label: &Label,
         data: &Bytes,
     ) -> Result<(), Violation> {
-        match self.datagrams.get_mut(&(pair, channel, data.clone())) {
+        match self.datagrams.get_mut(&(pair, label.clone(), data.clone())) {
             None => Err(format!("{pair:?}: datagram of unknown content")),
             Some(0) => Err(format!("{pair:?}: datagram delivered more often than sent")),
             Some(left) => {
@@ -219,7 +222,7 @@ impl Ledger {
         &mut self,
         pair: Pair,
         id: MessageId,
-        channel: ChannelId,
+        label: impl Into<Label>,
         data: Bytes,
     ) -> Result<(), Violation> {
         let messages = self.messages.entry(pair).or_default();
@@ -228,7 +231,7 @@ impl Ledger {
         }
         messages.push(Message {
             id,
-            channel,
+            label: label.into(),
             data,
             announced: false,
             received: false,
@@ -244,11 +247,11 @@ impl Ledger {
     pub fn message_received(
         &mut self,
         pair: Pair,
-        channel: ChannelId,
+        label: &Label,
         data: &Bytes,
     ) -> Result<(), Violation> {
         let messages = self.messages.entry(pair).or_default();
-        let fits = |m: &&mut Message| !m.received && m.channel == channel && m.data == *data;
+        let fits = |m: &&mut Message| !m.received && m.label == *label && m.data == *data;
         match messages.iter_mut().find(fits) {
             Some(message) => {
                 message.received = true;
@@ -262,11 +265,11 @@ impl Ledger {
     }
 
     /// A whole message was announced; its receiver may take it when it likes.
-    pub fn message_announced(&mut self, pair: Pair, channel: ChannelId, len: usize) {
+    pub fn message_announced(&mut self, pair: Pair, label: &Label, len: usize) {
         let messages = self.messages.entry(pair).or_default();
         let announced = messages
             .iter_mut()
-            .find(|m| !m.announced && !m.received && m.channel == channel && m.data.len() == len);
+            .find(|m| !m.announced && !m.received && m.label == *label && m.data.len() == len);
         if let Some(message) = announced {
             message.announced = true;
         }

@@ -6,8 +6,8 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use p2p_core::api::{
-    Accepted, Answer, ApiMisuse, Arrival, ChannelId, Command, EcnCodepoint, Effect, EffectKind,
-    EffectResult, Event, LinkId, MessageId, StreamId, StreamRead,
+    Accepted, Answer, ApiMisuse, Arrival, Command, EcnCodepoint, Effect, EffectKind, EffectResult,
+    Event, Label, LinkId, MessageId, StreamId, StreamRead,
 };
 use p2p_core::id::NodeId;
 use p2p_core::limits;
@@ -267,8 +267,8 @@ impl World {
                 // The asker may be gone already.
                 let _ = engine.handle_command(now, command);
             }
-            Reaction::Take(peer, message, channel) => {
-                self.take(host, engine, (peer, message, channel))?;
+            Reaction::Take(peer, message, label) => {
+                self.take(host, engine, (peer, message, label))?;
             }
             Reaction::Read(peer, stream) => self.read_all(host, engine, peer, stream)?,
             Reaction::Write(peer, stream) => {
@@ -283,7 +283,7 @@ impl World {
         &mut self,
         host: usize,
         engine: &mut dyn Engine,
-        (peer, message, channel): (NodeId, MessageId, ChannelId),
+        (peer, message, label): (NodeId, MessageId, Label),
     ) -> Result<(), Violation> {
         let now = self.hosts[host].clock.local(self.now);
         let taken = engine.take_message(now, peer, message);
@@ -292,10 +292,10 @@ impl World {
         let app = &mut self.hosts[host].app;
         app.messages.push(crate::app::ReceivedMessage {
             peer,
-            channel,
+            label: label.clone(),
             data: data.clone(),
         });
-        self.ledger.message_received((from, host), channel, &data)
+        self.ledger.message_received((from, host), &label, &data)
     }
 
     /// Reads a stream until it has nothing more now.

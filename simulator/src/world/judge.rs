@@ -5,19 +5,16 @@ use p2p_core::api::Event;
 use p2p_core::id::NodeId;
 
 use super::World;
+use super::label::stream_label;
 use crate::oracle::Violation;
 
 impl World {
     /// Whether the ledger covers an event.
     pub(super) fn judge(&mut self, host: usize, event: &Event) -> Result<(), Violation> {
         match event {
-            Event::DatagramReceived {
-                peer,
-                channel,
-                data,
-            } => {
+            Event::DatagramReceived { peer, label, data } => {
                 let pair = (self.connected_peer(host, peer)?, host);
-                self.ledger.datagram_received(pair, *channel, data)
+                self.ledger.datagram_received(pair, label, data)
             }
             Event::LatestReceived { peer, key, data } => {
                 let pair = (self.connected_peer(host, peer)?, host);
@@ -41,10 +38,10 @@ impl World {
                 self.ledger.request_done(pair, *request, outcome)
             }
             Event::MessageReady {
-                peer, channel, len, ..
+                peer, label, len, ..
             } => {
                 let pair = (self.connected_peer(host, peer)?, host);
-                self.ledger.message_announced(pair, *channel, *len);
+                self.ledger.message_announced(pair, label, *len);
                 Ok(())
             }
             Event::MessageDelivered { peer, message } => {
@@ -77,10 +74,15 @@ impl World {
 
     fn judge_stream(&mut self, host: usize, event: &Event) -> Result<(), Violation> {
         match event {
-            Event::StreamOpened { peer, stream, .. } => {
+            Event::StreamOpened {
+                peer,
+                stream,
+                label,
+            } => {
                 let pair = (self.connected_peer(host, peer)?, host);
                 match self.ledger.knows_stream(pair, *stream) {
-                    true => Ok(()),
+                    true if *label == stream_label(pair.0, pair.1) => Ok(()),
+                    true => Err(format!("{stream:?} is for {label:?}")),
                     false => Err(format!("{stream:?} was never opened")),
                 }
             }

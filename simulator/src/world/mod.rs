@@ -9,6 +9,7 @@ mod drive;
 mod faults;
 mod host;
 mod judge;
+mod label;
 mod story;
 mod streams;
 mod topology;
@@ -34,6 +35,7 @@ use crate::trace::{Sighting, Trace, TraceHash};
 
 pub use build::NodeBuilder;
 pub use host::Traffic;
+pub(crate) use label::label_for;
 pub use streams::StreamHandle;
 pub use topology::LanId;
 pub use within::Within;

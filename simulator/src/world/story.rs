@@ -6,12 +6,12 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use p2p_core::api::{
-    Accepted, Answer, ApiMisuse, ChannelId, Command, ConnectTarget, MessageId, NodeStatus,
-    OperationId, PathKind, PathStatus, PeerStatus, RequestId, Why,
+    Accepted, Answer, ApiMisuse, Command, ConnectTarget, Label, MessageId, NodeStatus, OperationId,
+    PathKind, PathStatus, PeerStatus, RequestId, Why,
 };
 use p2p_core::id::NodeId;
 
-use super::{Occurrence, Who, World};
+use super::{Occurrence, Who, World, label_for};
 use crate::oracle::Violation;
 
 /// How long connection attempts of stories take at most.
@@ -193,7 +193,7 @@ impl World {
         states.filter(|s| **s == Registered).count() >= wanted
     }
 
-    /// Sends a datagram on channel 1.
+    /// Sends a datagram, with the label that [`label_for`] gives it.
     ///
     /// # Errors
     /// What the engine says.
@@ -204,14 +204,15 @@ impl World {
         data: impl Into<Bytes>,
     ) -> Result<(), ApiMisuse> {
         let data = data.into();
+        let label = label_for(&data);
         let command = Command::SendDatagram {
             peer: self.id(to),
-            channel: 1,
+            label: label.clone(),
             data: data.clone(),
             expiry: None,
         };
         self.hand_in(from, command)?;
-        self.ledger.datagram_sent((from.0, to.0), 1, data);
+        self.ledger.datagram_sent((from.0, to.0), label, data);
         self.drive(from.0);
         Ok(())
     }
@@ -282,20 +283,20 @@ impl World {
         &mut self,
         from: Who,
         to: Who,
-        channel: ChannelId,
+        label: impl Into<Label>,
         data: impl Into<Bytes>,
     ) -> Result<MessageId, ApiMisuse> {
-        let data = data.into();
+        let (label, data) = (label.into(), data.into());
         let command = Command::SendMessage {
             peer: self.id(to),
-            channel,
+            label: label.clone(),
             data: data.clone(),
             deadline: None,
         };
         let Accepted::Message(id) = self.hand_in(from, command)? else {
             return Err(unexpected());
         };
-        let sent = self.ledger.message_sent((from.0, to.0), id, channel, data);
+        let sent = self.ledger.message_sent((from.0, to.0), id, label, data);
         self.note(sent);
         self.drive(from.0);
         Ok(id)

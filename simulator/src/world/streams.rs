@@ -3,6 +3,7 @@
 use p2p_core::api::{Accepted, ApiMisuse, Command, StreamId};
 use p2p_core::id::NodeId;
 
+use super::label::stream_label;
 use super::story::unexpected;
 use super::{Who, World};
 use crate::app::{Incoming, Outgoing};
@@ -37,7 +38,8 @@ impl World {
     /// What the engine says.
     pub fn try_open_stream(&mut self, from: Who, to: Who) -> Result<StreamHandle, ApiMisuse> {
         let peer = self.id(to);
-        let command = Command::OpenStream { peer, channel: 1 };
+        let label = stream_label(from.0, to.0);
+        let command = Command::OpenStream { peer, label };
         let Accepted::Stream(id) = self.hand_in(from, command)? else {
             return Err(unexpected());
         };

@@ -166,8 +166,8 @@ impl Driver {
     fn write(&mut self, now: Instant, node: &mut dyn Engine) {
         let peer = self.peer;
         if self.stream.is_none() {
-            let channel = CHANNEL;
-            match order(node, now, Command::OpenStream { peer, channel }) {
+            let label = CHANNEL.into();
+            match order(node, now, Command::OpenStream { peer, label }) {
                 Some(Accepted::Stream(stream)) => self.stream = Some(stream),
                 _ => self.failed += 1,
             }
@@ -219,7 +219,7 @@ impl Driver {
 fn send_datagram(node: &mut dyn Engine, now: Instant, peer: NodeId, data: Bytes) {
     let datagram = Command::SendDatagram {
         peer,
-        channel: CHANNEL,
+        label: CHANNEL.into(),
         data,
         expiry: None,
     };

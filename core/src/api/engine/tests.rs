@@ -87,7 +87,7 @@ fn all(answer: Accepted) -> Vec<Result<u64, ApiMisuse>> {
             .map(|o| o.0),
         engine.connect(NOW, target, None, SECOND).map(|o| o.0),
         engine
-            .request(NOW, peer, "echo".to_owned(), data.clone(), SECOND)
+            .request(NOW, peer, ("echo".to_owned(), 0), data.clone(), SECOND)
             .map(|r| r.0),
         engine
             .send_message(NOW, peer, 0, data.clone(), None)
@@ -131,7 +131,7 @@ fn each_method_gives_its_own_command_once() {
     let [
         Command::SendMessage {
             peer: to,
-            channel: 3,
+            label,
             data: given,
             deadline: Some(SECOND),
         },
@@ -140,4 +140,5 @@ fn each_method_gives_its_own_command_once() {
         panic!("{:?}", engine.1);
     };
     assert_eq!((*to, given), (peer, &data));
+    assert_eq!(*label, 3.into());
 }

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use super::{MessageEvent, WINDOW_BYTES};
-use crate::api::{ChannelId, MessageId};
+use crate::api::MessageId;
 use crate::level::assembler::{Assembler, Inserted};
 use crate::level::budget::{Budget, Share};
 use crate::level::ranges::RangeSet;
 use crate::level::window::{Pace, Window};
 use crate::level::{Received, Violation};
 use crate::limits;
+use crate::tag::Tag;
 use crate::time::{Duration, Instant};
 
 /// Most separate ranges of finished identifiers: an honest sender leaves at most one unfinished identifier
@@ -25,7 +26,7 @@ const LIFE_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 #[derive(Debug)]
 struct Partial {
-    channel: ChannelId,
+    tag: Tag,
     total: u64,
     assembler: Assembler,
     /// End of the bytes that arrived, holes included: what the budget is charged.
@@ -100,7 +101,7 @@ impl Incoming {
     pub(super) fn on_fragment(
         &mut self,
         id: u64,
-        channel: ChannelId,
+        tag: Tag,
         total: u64,
         offset: u64,
         data: &[u8],
@@ -119,13 +120,13 @@ impl Incoming {
             return Ok(Received::Accepted);
         }
         if !self.partial.contains_key(&id) {
-            self.begin(id, channel, total, now)?;
+            self.begin(id, tag, total, now)?;
         }
         self.apply_deadline(id);
         let Some(partial) = self.partial.get_mut(&id) else {
             return Ok(Received::Refused);
         };
-        if partial.total != total || partial.channel != channel {
+        if partial.total != total || partial.tag != tag {
             return Err(Violation::InconsistentData);
         }
         if partial.expires_at.is_some_and(|at| at <= now) {
@@ -150,13 +151,7 @@ impl Incoming {
         Ok(Received::Accepted)
     }
 
-    fn begin(
-        &mut self,
-        id: u64,
-        channel: ChannelId,
-        total: u64,
-        now: Instant,
-    ) -> Result<(), Violation> {
+    fn begin(&mut self, id: u64, tag: Tag, total: u64, now: Instant) -> Result<(), Violation> {
         let (bytes, messages) = (self.begun_bytes + total, self.begun_messages + 1);
         if bytes > self.told_bytes || messages > self.told_messages {
             return Err(Violation::MessageLimit);
@@ -164,7 +159,7 @@ impl Incoming {
         (self.begun_bytes, self.begun_messages) = (bytes, messages);
         let check_at = now + limits::MESSAGE_PARTIAL_LIFE;
         let partial = Partial {
-            channel,
+            tag,
             total,
             assembler: Assembler::whole(),
             highest: 0,
@@ -212,7 +207,7 @@ impl Incoming {
             let data = partial.assembler.read(usize::MAX).unwrap_or_default();
             self.events.push_back(MessageEvent::Ready {
                 id: MessageId(id),
-                channel: partial.channel,
+                tag: partial.tag,
                 len_bytes: data.len(),
             });
             self.whole.insert(id, data);

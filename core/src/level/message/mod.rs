@@ -27,8 +27,9 @@ use self::outgoing::Outgoing;
 use super::budget::Budgets;
 use super::window::Pace;
 use super::{Received, Violation};
-use crate::api::{ApiMisuse, ChannelId, MessageFailure, MessageId};
+use crate::api::{ApiMisuse, MessageFailure, MessageId};
 use crate::limits;
+use crate::tag::{Tag, Topic};
 use crate::time::Instant;
 
 /// Credit in bytes that a fresh connection starts with, both ways.
@@ -39,8 +40,8 @@ const WINDOW_BYTES: u64 = limits::MESSAGE_WINDOW_BYTES + limits::MESSAGE_WINDOW_
 pub(crate) struct MessagePiece {
     /// Which message.
     pub id: MessageId,
-    /// Channel of the application.
-    pub channel: ChannelId,
+    /// What it is for.
+    pub tag: Tag,
     /// Length of the whole message in bytes.
     pub total: u64,
     /// Where the bytes belong.
@@ -103,8 +104,8 @@ pub(crate) enum MessageEvent {
     Ready {
         /// The sender's number.
         id: MessageId,
-        /// Channel of the application.
-        channel: ChannelId,
+        /// What it is for.
+        tag: Tag,
         /// Length in bytes.
         len_bytes: usize,
     },
@@ -142,11 +143,11 @@ impl Messages {
     /// have credit for, or where the node's send budget is used up.
     pub(crate) fn send(
         &mut self,
-        channel: ChannelId,
+        tag: Tag,
         data: Bytes,
         deadline: Option<Instant>,
     ) -> Result<MessageId, ApiMisuse> {
-        self.outgoing.send(channel, data, deadline)
+        self.outgoing.send(tag, data, deadline)
     }
 
     /// A MESSAGE frame came in.
@@ -155,15 +156,15 @@ impl Messages {
     /// The rule that the peer broke.
     pub(crate) fn on_fragment(
         &mut self,
-        piece: (MessageId, ChannelId),
+        piece: (MessageId, Tag),
         total: u64,
         offset: u64,
         data: &[u8],
         now: Instant,
     ) -> Result<Received, Violation> {
-        let (id, channel) = piece;
+        let (id, tag) = piece;
         self.incoming
-            .on_fragment(id.0, channel, total, offset, data, now)
+            .on_fragment(id.0, tag, total, offset, data, now)
     }
 
     /// A MESSAGE_DEADLINE frame came in; it concerns the MESSAGE frame behind it.
@@ -192,9 +193,10 @@ impl Messages {
     pub(crate) fn poll_fragment(
         &mut self,
         room_bytes: usize,
+        ahead_bytes: impl Fn(Topic) -> usize,
         now: Instant,
     ) -> Option<MessagePiece> {
-        self.outgoing.poll_fragment(room_bytes, now)
+        self.outgoing.poll_fragment(room_bytes, ahead_bytes, now)
     }
 
     /// Whether [`Self::poll_fragment`] has something, given room.

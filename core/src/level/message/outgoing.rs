@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 
 use super::{MessageEvent, MessagePiece, WINDOW_BYTES};
-use crate::api::{ApiMisuse, ChannelId, LimitReached, MessageFailure, MessageId};
+use crate::api::{ApiMisuse, LimitReached, MessageFailure, MessageId};
 use crate::level::budget::{Budget, Share};
 use crate::level::send_buffer::SendBuffer;
-use crate::level::{Violation, content_room, varint_len};
+use crate::level::{Violation, content_room, tag_len, varint_len};
 use crate::limits;
+use crate::tag::{Tag, Topic};
 use crate::time::Instant;
 
 /// Messages that take turns at once: enough for small ones to pass a large one, few enough for each to progress.
@@ -30,7 +31,7 @@ enum State {
 
 #[derive(Debug)]
 struct Entry {
-    channel: ChannelId,
+    tag: Tag,
     total: u64,
     buffer: SendBuffer,
     deadline: Option<Instant>,
@@ -105,7 +106,7 @@ impl Outgoing {
 
     pub(super) fn send(
         &mut self,
-        channel: ChannelId,
+        tag: Tag,
         data: Bytes,
         deadline: Option<Instant>,
     ) -> Result<MessageId, ApiMisuse> {
@@ -131,7 +132,7 @@ impl Outgoing {
         let mut buffer = SendBuffer::default();
         buffer.push(data);
         let entry = Entry {
-            channel,
+            tag,
             total,
             buffer,
             deadline,
@@ -188,6 +189,7 @@ impl Outgoing {
     pub(super) fn poll_fragment(
         &mut self,
         room_bytes: usize,
+        ahead_bytes: impl Fn(Topic) -> usize,
         now: Instant,
     ) -> Option<MessagePiece> {
         // Nothing of a message leaves behind its deadline.
@@ -204,13 +206,14 @@ impl Outgoing {
             } else {
                 entry.buffer.next_offset(u64::MAX)?
             };
-            let (channel, total) = (entry.channel, entry.total);
+            let (tag, total) = (entry.tag, entry.total);
             let life_ms = entry.deadline.map(|at| life_ms(at, now));
             let deadline_len = life_ms.map_or(0, |life| 1 + varint_len(id) + varint_len(life));
-            let fixed = deadline_len
+            let fixed = ahead_bytes(tag.topic)
+                + deadline_len
                 + 1
                 + varint_len(id)
-                + varint_len(u64::from(channel))
+                + tag_len(tag)
                 + varint_len(total)
                 + varint_len(offset);
             let room = content_room(room_bytes, fixed);
@@ -231,7 +234,7 @@ impl Outgoing {
             self.begin_more();
             return Some(MessagePiece {
                 id: MessageId(id),
-                channel,
+                tag,
                 total,
                 offset,
                 data,

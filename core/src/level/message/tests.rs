@@ -34,7 +34,7 @@ impl Frame {
 fn apply(to: &mut Messages, frame: &Frame, now: Instant) -> bool {
     match frame {
         Frame::Piece(p) => {
-            let id = (p.id, p.channel);
+            let id = (p.id, p.tag);
             if let Some(life_ms) = p.life_ms {
                 to.on_deadline(p.id.0, life_ms, now);
             }
@@ -62,7 +62,7 @@ const PACE: Pace = Pace {
 
 fn poll(from: &mut Messages, room: usize, now: Instant) -> Option<Frame> {
     let control = from.poll_control(room, PACE).map(Frame::Control);
-    control.or_else(|| from.poll_fragment(room, now).map(Frame::Piece))
+    control.or_else(|| from.poll_fragment(room, |_| 0, now).map(Frame::Piece))
 }
 
 /// Both sides with what they saw.
@@ -94,7 +94,7 @@ impl World {
         let mut data = vec![0; len];
         self.pipe.rng.fill(&mut data);
         let bytes = Bytes::from(data.clone());
-        if let Ok(id) = self.sides[side].send(3, bytes, deadline) {
+        if let Ok(id) = self.sides[side].send(3.into(), bytes, deadline) {
             assert!(self.sent[side].insert(id.0, data).is_none());
         }
     }
@@ -264,7 +264,7 @@ fn the_largest_message_follows_a_small_one_at_once() {
     let (mut a, mut b) = (messages(), messages());
     let now = Instant::EPOCH;
     for len in [1_000_000, limits::MESSAGE_BYTES, 5, limits::MESSAGE_BYTES] {
-        let id = a.send(1, Bytes::from(vec![9; len]), None).unwrap();
+        let id = a.send(1.into(), Bytes::from(vec![9; len]), None).unwrap();
         exchange(&mut a, &mut b, now);
         assert_eq!(b.take(id).unwrap().len(), len);
         exchange(&mut a, &mut b, now);
@@ -278,7 +278,7 @@ fn what_is_not_taken_holds_the_sender_back() {
     let now = Instant::EPOCH;
     let mut ids = Vec::new();
     for _ in 0..limits::MESSAGES_IN_FLIGHT + 10 {
-        ids.push(a.send(1, Bytes::from_static(b"m"), None).unwrap());
+        ids.push(a.send(1.into(), Bytes::from_static(b"m"), None).unwrap());
         exchange(&mut a, &mut b, now);
     }
     assert_eq!(b.incoming.held(), limits::MESSAGES_IN_FLIGHT);
@@ -292,10 +292,10 @@ fn what_is_not_taken_holds_the_sender_back() {
 #[test]
 fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
     let (mut a, mut b) = (messages(), messages());
-    let id = a.send(1, Bytes::from(vec![1; 2_000]), None).unwrap();
+    let id = a.send(1.into(), Bytes::from(vec![1; 2_000]), None).unwrap();
     let now = Instant::EPOCH;
-    let first = a.poll_fragment(1_200, now).unwrap();
-    let second = a.poll_fragment(1_200, now).unwrap();
+    let first = a.poll_fragment(1_200, |_| 0, now).unwrap();
+    let second = a.poll_fragment(1_200, |_| 0, now).unwrap();
     assert!(apply(&mut b, &Frame::Piece(first.clone()), now));
     a.on_delivered(&first.sent());
     let later = now + limits::MESSAGE_PARTIAL_LIFE;
@@ -319,9 +319,9 @@ fn half_arrived(a: &mut Messages, b: &mut Messages) -> (MessageId, MessagePiece,
     let now = Instant::EPOCH;
     let deadline = now + Duration::from_millis(500);
     let data = Bytes::from(vec![1; 2_000]);
-    let id = a.send(1, data, Some(deadline)).unwrap();
-    let first = a.poll_fragment(1_200, now).unwrap();
-    let second = a.poll_fragment(1_200, now).unwrap();
+    let id = a.send(1.into(), data, Some(deadline)).unwrap();
+    let first = a.poll_fragment(1_200, |_| 0, now).unwrap();
+    let second = a.poll_fragment(1_200, |_| 0, now).unwrap();
     assert_eq!((first.life_ms, second.life_ms), (Some(500), Some(500)));
     assert!(apply(b, &Frame::Piece(first.clone()), now));
     a.on_delivered(&first.sent());
@@ -348,7 +348,7 @@ fn both_sides_drop_a_message_at_its_deadline_and_its_credit_comes_back() {
     // All of the credit is there again: the largest message goes through at once.
     for _ in 0..2 {
         let data = Bytes::from(vec![9; limits::MESSAGE_BYTES]);
-        let id = a.send(1, data, None).unwrap();
+        let id = a.send(1.into(), data, None).unwrap();
         exchange(&mut a, &mut b, deadline);
         assert!(b.take(id).is_some());
     }
@@ -373,10 +373,10 @@ fn nothing_of_a_message_leaves_behind_its_deadline_and_all_of_it_before_is_deliv
     let (id, second, deadline) = half_arrived(&mut a, &mut b);
     a.on_lost(&second.sent());
     let just_before = deadline - Duration::from_millis(1);
-    let again = a.poll_fragment(1_200, just_before).unwrap();
+    let again = a.poll_fragment(1_200, |_| 0, just_before).unwrap();
     assert_eq!(again.life_ms, Some(1));
     a.on_lost(&again.sent());
-    assert_eq!(a.poll_fragment(1_200, deadline), None);
+    assert_eq!(a.poll_fragment(1_200, |_| 0, deadline), None);
     assert!(apply(&mut b, &Frame::Piece(again), just_before));
     assert_eq!(b.take(id).unwrap().len(), 2_000);
 }
@@ -386,7 +386,7 @@ fn a_deadline_concerns_only_the_message_that_it_names() {
     let mut b = messages();
     let now = Instant::EPOCH;
     b.on_deadline(7, 0, now);
-    let piece = |id: u64| (MessageId(id), 1);
+    let piece = |id: u64| (MessageId(id), 1.into());
     assert_eq!(
         b.on_fragment(piece(1), 2, 0, b"x", now),
         Ok(Received::Accepted)
@@ -407,7 +407,7 @@ fn a_deadline_concerns_only_the_message_that_it_names() {
 fn hostile_fragments_are_violations() {
     let now = Instant::EPOCH;
     let one = |id: u64, total: u64, offset: u64, data: &[u8]| {
-        messages().on_fragment((MessageId(id), 1), total, offset, data, now)
+        messages().on_fragment((MessageId(id), 1.into()), total, offset, data, now)
     };
     let largest = limits::MESSAGE_BYTES as u64;
     assert_eq!(one(0, largest + 1, 0, b"x"), Err(Violation::MessageLimit));
@@ -418,12 +418,12 @@ fn hostile_fragments_are_violations() {
     assert_eq!(one(u64::MAX, 1, 0, b"x"), Ok(Received::Accepted));
 
     let mut messages = messages();
-    let id = (MessageId(0), 1);
+    let id = (MessageId(0), 1.into());
     assert!(messages.on_fragment(id, 10, 0, b"x", now).is_ok());
     let other_total = messages.on_fragment(id, 11, 1, b"x", now);
     assert_eq!(other_total, Err(Violation::InconsistentData));
-    let other_channel = messages.on_fragment((MessageId(0), 2), 10, 1, b"x", now);
-    assert_eq!(other_channel, Err(Violation::InconsistentData));
+    let other_tag = messages.on_fragment((MessageId(0), 2.into()), 10, 1, b"x", now);
+    assert_eq!(other_tag, Err(Violation::InconsistentData));
     assert_eq!(messages.on_abandon(1), Err(Violation::InconsistentData));
 }
 
@@ -433,10 +433,10 @@ fn credit_is_enforced_and_declared_totals_cost_nothing() {
     let now = Instant::EPOCH;
     let total = WINDOW_BYTES / 2;
     for id in 0..2 {
-        let got = messages.on_fragment((MessageId(id), 1), total, 7, b"x", now);
+        let got = messages.on_fragment((MessageId(id), 1.into()), total, 7, b"x", now);
         assert_eq!(got, Ok(Received::Accepted));
     }
-    let third = messages.on_fragment((MessageId(2), 1), 1, 0, b"x", now);
+    let third = messages.on_fragment((MessageId(2), 1.into()), 1, 0, b"x", now);
     assert_eq!(third, Err(Violation::MessageLimit));
     let held: usize = messages.incoming.held_capacity_bytes();
     assert!(held < 10_000, "{held}");
@@ -455,12 +455,12 @@ fn too_large_and_too_many_are_refused() {
     let large = Bytes::from(vec![0; limits::MESSAGE_BYTES + 1]);
     let limit_bytes = limits::MESSAGE_BYTES;
     assert_eq!(
-        messages.send(1, large, None),
+        messages.send(1.into(), large, None),
         Err(ApiMisuse::TooLarge { limit_bytes })
     );
     for _ in 0..limits::MESSAGES_IN_FLIGHT {
-        assert!(messages.send(1, Bytes::new(), None).is_ok());
+        assert!(messages.send(1.into(), Bytes::new(), None).is_ok());
     }
-    let refused = messages.send(1, Bytes::new(), None);
+    let refused = messages.send(1.into(), Bytes::new(), None);
     assert!(matches!(refused, Err(ApiMisuse::Limit(_))));
 }

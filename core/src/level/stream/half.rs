@@ -1,18 +1,19 @@
 //! One stream: its sending and its receiving half, without credit over all streams (protocol §8.3,
 //! RFC 9000 §3). Decides when a half has ended and what a read gives.
 
-use crate::api::{ChannelId, StreamRead};
+use crate::api::StreamRead;
 use crate::level::Violation;
 use crate::level::assembler::{Assembler, Inserted};
 use crate::level::send_buffer::SendBuffer;
 use crate::level::window::{Pace, Window};
 use crate::limits;
+use crate::tag::Tag;
 
 /// Both halves of a stream.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// `None` until OPEN arrives.
-    pub(super) channel: Option<ChannelId>,
+    pub(super) tag: Option<Tag>,
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
     /// Whether it stands in one of the queues.
@@ -20,9 +21,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn local(channel: ChannelId) -> Self {
+    pub(super) fn local(tag: Tag) -> Self {
         Self {
-            channel: Some(channel),
+            tag: Some(tag),
             sending: Sending::new(true),
             receiving: Receiving::new(),
             queued: false,
@@ -31,7 +32,7 @@ impl Stream {
 
     pub(super) fn remote() -> Self {
         Self {
-            channel: None,
+            tag: None,
             sending: Sending::new(false),
             receiving: Receiving::new(),
             queued: false,
@@ -39,7 +40,7 @@ impl Stream {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        let opened = self.channel.is_some() && !self.sending.is_open_unacked();
+        let opened = self.tag.is_some() && !self.sending.is_open_unacked();
         opened && self.sending.has_ended() && self.receiving.has_ended
     }
 }

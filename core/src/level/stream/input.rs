@@ -2,14 +2,15 @@
 
 use super::half::Arrival;
 use super::{Pending, Stream, StreamEvent, Streams};
-use crate::api::{ChannelId, StreamId};
+use crate::api::StreamId;
 use crate::level::{Received, Violation};
+use crate::tag::Tag;
 
 /// Highest offset that a varint can name.
 const MAX_OFFSET: u64 = (1 << 62) - 1;
 
 impl Streams {
-    /// A STREAM frame came in; `open` carries the channel where the frame has OPEN.
+    /// A STREAM frame came in; `open` carries the tag where the frame has OPEN.
     ///
     /// # Errors
     /// The rule that the peer broke.
@@ -17,7 +18,7 @@ impl Streams {
         &mut self,
         id: StreamId,
         offset: u64,
-        open: Option<ChannelId>,
+        open: Option<Tag>,
         data: &[u8],
         fin: bool,
     ) -> Result<Received, Violation> {
@@ -49,24 +50,24 @@ impl Streams {
         if arrival.is_refused {
             return Ok(Received::Refused);
         }
-        if stream.channel.is_some() && receiving.take_readable() {
+        if stream.tag.is_some() && receiving.take_readable() {
             self.events.push_back(StreamEvent::Readable(StreamId(id)));
         }
         self.book(id, arrival);
         Ok(Received::Accepted)
     }
 
-    fn on_open(&mut self, id: u64, open: Option<ChannelId>) -> Result<(), Violation> {
-        let (Some(channel), Some(stream)) = (open, self.streams.get_mut(&id)) else {
+    fn on_open(&mut self, id: u64, open: Option<Tag>) -> Result<(), Violation> {
+        let (Some(tag), Some(stream)) = (open, self.streams.get_mut(&id)) else {
             return Ok(());
         };
-        match stream.channel {
-            Some(known) if known != channel => return Err(Violation::InconsistentData),
+        match stream.tag {
+            Some(known) if known != tag => return Err(Violation::InconsistentData),
             Some(_) => return Ok(()),
-            None => stream.channel = Some(channel),
+            None => stream.tag = Some(tag),
         }
         let id = StreamId(id);
-        self.events.push_back(StreamEvent::Opened { id, channel });
+        self.events.push_back(StreamEvent::Opened { id, tag });
         // What overtook OPEN is told now.
         if let Some(code) = stream.receiving.reset {
             self.events.push_back(StreamEvent::Reset { id, code });
@@ -113,7 +114,7 @@ impl Streams {
         }
         let was_stopped = receiving.stopped.is_some();
         let arrival = receiving.on_reset(code, final_size_bytes);
-        if stream.channel.is_some() && !was_stopped {
+        if stream.tag.is_some() && !was_stopped {
             self.events.push_back(StreamEvent::Reset { id, code });
         }
         self.control.remove(&Pending::Stop(id.0));
@@ -137,7 +138,7 @@ impl Streams {
         if stream.sending.reset(code) {
             self.sending.release(held);
             self.control.insert(Pending::Reset(id.0));
-            if stream.channel.is_some() {
+            if stream.tag.is_some() {
                 self.events.push_back(StreamEvent::Stopped { id, code });
             } else {
                 stream.sending.stop_early(code);

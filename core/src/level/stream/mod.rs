@@ -28,8 +28,9 @@ use bytes::Bytes;
 use self::half::{Sending, Stream};
 use super::budget::{Budgets, Share};
 use super::window::Window;
-use crate::api::{ApiMisuse, ChannelId, LimitReached, StreamId, StreamRead};
+use crate::api::{ApiMisuse, LimitReached, StreamId, StreamRead};
 use crate::limits;
+use crate::tag::Tag;
 
 /// One STREAM frame to encode.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +43,8 @@ pub(crate) struct StreamPiece {
     pub data: Bytes,
     /// The sending half ends behind these bytes.
     pub fin: bool,
-    /// The channel, where the frame carries OPEN.
-    pub open: Option<ChannelId>,
+    /// What the stream is for, where the frame carries OPEN.
+    pub open: Option<Tag>,
 }
 
 impl StreamPiece {
@@ -125,8 +126,8 @@ pub(crate) enum StreamEvent {
     Opened {
         /// Which.
         id: StreamId,
-        /// Its channel.
-        channel: ChannelId,
+        /// What it is for.
+        tag: Tag,
     },
     /// There are bytes, or the end, to read; told again only after a read gave `Pending`.
     Readable(StreamId),
@@ -235,7 +236,7 @@ impl Streams {
     ///
     /// # Errors
     /// `Limit` where the peer allows no more now.
-    pub(crate) fn open(&mut self, channel: ChannelId) -> Result<StreamId, ApiMisuse> {
+    pub(crate) fn open(&mut self, tag: Tag) -> Result<StreamId, ApiMisuse> {
         if self.local_opened >= self.local_limit {
             return Err(ApiMisuse::Limit(LimitReached {
                 limit: "STREAMS_PER_PEER",
@@ -244,7 +245,7 @@ impl Streams {
         }
         let id = self.local_opened << 1 | self.local_bit;
         self.local_opened += 1;
-        self.streams.insert(id, Box::new(Stream::local(channel)));
+        self.streams.insert(id, Box::new(Stream::local(tag)));
         self.schedule(id);
         Ok(StreamId(id))
     }
@@ -357,11 +358,11 @@ impl Streams {
         self.events.pop_front()
     }
 
-    /// Channel of a stream; `None` where it is unknown or its OPEN has not come yet.
+    /// What a stream is for; `None` where it is unknown or its OPEN has not come yet.
     #[must_use]
     #[cfg(test)]
-    pub(crate) fn channel(&self, id: StreamId) -> Option<ChannelId> {
-        self.streams.get(&id.0)?.channel
+    pub(crate) fn tag(&self, id: StreamId) -> Option<Tag> {
+        self.streams.get(&id.0)?.tag
     }
 
     /// Streams of which something may still be read.

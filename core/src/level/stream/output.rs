@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::half::Sendable;
 use super::{StreamEvent, StreamPiece, StreamSent, Streams};
 use crate::api::StreamId;
-use crate::level::{content_room, varint_len};
+use crate::level::{content_room, tag_len, varint_len};
+use crate::tag::Topic;
 
 /// A fragment shorter than this is not worth its header where more is waiting: the next packet takes it.
 const PIECE_MIN_BYTES: usize = 64;
@@ -13,7 +14,11 @@ const PIECE_MIN_BYTES: usize = 64;
 impl Streams {
     /// The next STREAM frame of at most `room_bytes` in all. Call again while packets have room: a piece may be
     /// shorter than the room where a write ends. `None`: nothing to send, or too little room.
-    pub(crate) fn poll_stream_frame(&mut self, room_bytes: usize) -> Option<StreamPiece> {
+    pub(crate) fn poll_stream_frame(
+        &mut self,
+        room_bytes: usize,
+        ahead_bytes: impl Fn(Topic) -> usize,
+    ) -> Option<StreamPiece> {
         while let Some(id) = self.ready.front().copied() {
             let connection_credit = self.credit_bytes.saturating_sub(self.sent_bytes);
             let state = self
@@ -21,7 +26,7 @@ impl Streams {
                 .get(&id)
                 .map(|s| s.sending.sendable(connection_credit));
             if state == Some(Sendable::Yes) {
-                let piece = self.take_piece(id, room_bytes, connection_credit)?;
+                let piece = self.take_piece(id, room_bytes, &ahead_bytes, connection_credit)?;
                 self.ready.pop_front();
                 self.unqueue(id);
                 self.schedule(id);
@@ -34,9 +39,15 @@ impl Streams {
         None
     }
 
-    fn take_piece(&mut self, id: u64, room_bytes: usize, credit: u64) -> Option<StreamPiece> {
+    fn take_piece(
+        &mut self,
+        id: u64,
+        room_bytes: usize,
+        ahead_bytes: impl Fn(Topic) -> usize,
+        credit: u64,
+    ) -> Option<StreamPiece> {
         let stream = self.streams.get_mut(&id)?;
-        let channel = stream.channel;
+        let tag = stream.tag;
         let sending = &mut stream.sending;
         let fresh = sending.buffer.fresh_offset();
         // What is lost goes without credit; what is fresh needs both credits.
@@ -49,9 +60,9 @@ impl Streams {
             Some(offset) => offset,
             None => sending.buffer.end_offset(),
         };
-        let open = channel.filter(|_| sending.is_opener() && offset == 0);
-        let channel_len = open.map_or(0, |c| varint_len(u64::from(c)));
-        let fixed = 2 + varint_len(id) + varint_len(offset) + channel_len;
+        let open = tag.filter(|_| sending.is_opener() && offset == 0);
+        let open_len = open.map_or(0, |tag| ahead_bytes(tag.topic) + tag_len(tag));
+        let fixed = 2 + varint_len(id) + varint_len(offset) + open_len;
         if room_bytes <= fixed {
             return None;
         }

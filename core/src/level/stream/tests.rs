@@ -65,7 +65,7 @@ const PACE: Pace = Pace {
 
 fn poll(from: &mut Streams, room: usize) -> Option<Frame> {
     let control = from.poll_control(room, PACE).map(Frame::Control);
-    control.or_else(|| from.poll_stream_frame(room).map(Frame::Piece))
+    control.or_else(|| from.poll_stream_frame(room, |_| 0).map(Frame::Piece))
 }
 
 /// The byte that a stream carries at an offset.
@@ -105,7 +105,7 @@ impl World {
         world.pipe.loss_percent = seed % 45;
         for _ in 0..6 {
             let side = world.pipe.rng.below(2) as usize;
-            let id = world.sides[side].open(5).unwrap();
+            let id = world.sides[side].open(5.into()).unwrap();
             let mut courses: [Course; 2] = Default::default();
             for course in &mut courses {
                 course.goal = [0, 1, 3_000, 200_000][world.pipe.rng.below(4) as usize];
@@ -120,7 +120,7 @@ impl World {
             for (side, course) in courses.iter_mut().enumerate() {
                 let rng = &mut self.pipe.rng;
                 let sender = &mut self.sides[side];
-                let is_known = sender.channel(*id).is_some();
+                let is_known = sender.tag(*id).is_some();
                 if is_known && !course.is_finished && !course.is_reset {
                     if rng.below(400) == 0 {
                         sender.reset(*id, 9).unwrap();
@@ -136,7 +136,7 @@ impl World {
                     }
                 }
                 let reader = &mut self.sides[1 - side];
-                if reader.channel(*id).is_none() || course.end.is_some() {
+                if reader.tag(*id).is_none() || course.end.is_some() {
                     continue;
                 }
                 match reader.read(*id, 1 + rng.below(50_000) as usize).unwrap() {
@@ -251,10 +251,10 @@ fn events(streams: &mut Streams) -> Vec<StreamEvent> {
 #[test]
 fn a_life_in_events() {
     let (mut a, mut b) = pair();
-    let id = a.open(7).unwrap();
+    let id = a.open(7.into()).unwrap();
     assert_eq!(id, StreamId(0));
     settle(&mut a, &mut b);
-    assert_eq!(events(&mut b), [StreamEvent::Opened { id, channel: 7 }]);
+    assert_eq!(events(&mut b), [StreamEvent::Opened { id, tag: 7.into() }]);
     assert_eq!(a.write(id, Bytes::from_static(b"ask")), Ok(3));
     a.finish(id).unwrap();
     assert_eq!(a.finish(id), Err(ApiMisuse::StreamFinished));
@@ -273,14 +273,14 @@ fn a_life_in_events() {
     assert!(a.is_empty());
     assert_eq!(a.read(id, 100), Err(ApiMisuse::UnknownStream));
     // A late copy is ignored.
-    let late = b.on_stream(id, 0, Some(7), b"ask", true);
+    let late = b.on_stream(id, 0, Some(7.into()), b"ask", true);
     assert_eq!((late, b.len()), (Ok(Received::Accepted), 0));
 }
 
 #[test]
 fn the_window_holds_the_sender_back_and_reading_lets_it_go_on() {
     let (mut a, mut b) = pair();
-    let id = a.open(1).unwrap();
+    let id = a.open(1.into()).unwrap();
     let window = limits::STREAM_WINDOW_BYTES as usize;
     let data = Bytes::from(vec![5; 3 * window]);
     let buffer = limits::STREAM_SEND_BUFFER_BYTES as usize;
@@ -299,7 +299,7 @@ fn the_window_holds_the_sender_back_and_reading_lets_it_go_on() {
 #[test]
 fn all_streams_together_have_a_window_and_take_turns() {
     let (mut a, mut b) = pair();
-    let ids: Vec<_> = (0..8).map(|_| a.open(1).unwrap()).collect();
+    let ids: Vec<_> = (0..8).map(|_| a.open(1.into()).unwrap()).collect();
     for id in &ids {
         let data = Bytes::from(vec![5; limits::STREAM_WINDOW_BYTES as usize]);
         assert!(a.write(*id, data).is_ok());
@@ -308,7 +308,7 @@ fn all_streams_together_have_a_window_and_take_turns() {
     assert_eq!(a.sent_bytes, limits::STREAMS_WINDOW_BYTES);
     assert!(!a.has_data_to_send());
     // A finish without bytes needs no credit.
-    let last = a.open(1).unwrap();
+    let last = a.open(1.into()).unwrap();
     a.finish(last).unwrap();
     settle(&mut a, &mut b);
     assert_eq!(b.read(last, 1), Ok(StreamRead::Finished));
@@ -329,7 +329,7 @@ fn all_streams_together_have_a_window_and_take_turns() {
 #[test]
 fn a_stop_resets_the_other_side_and_gives_the_credit_back() {
     let (mut a, mut b) = pair();
-    let id = a.open(1).unwrap();
+    let id = a.open(1.into()).unwrap();
     a.write(id, Bytes::from(vec![1; 100_000])).unwrap();
     settle(&mut a, &mut b);
     b.stop(id, 4).unwrap();
@@ -346,8 +346,8 @@ fn a_stop_resets_the_other_side_and_gives_the_credit_back() {
 #[test]
 fn a_reset_that_overtakes_the_opening_is_told_after_it() {
     let (mut a, mut b) = pair();
-    let id = a.open(6).unwrap();
-    let open = a.poll_stream_frame(1_200).unwrap();
+    let id = a.open(6.into()).unwrap();
+    let open = a.poll_stream_frame(1_200, |_| 0).unwrap();
     a.reset(id, 3).unwrap();
     let reset = a.poll_control(1_200, PACE).unwrap();
     assert!(apply(&mut b, &Frame::Control(reset)));
@@ -356,7 +356,7 @@ fn a_reset_that_overtakes_the_opening_is_told_after_it() {
     a.on_delivered(&StreamSent::Control(reset));
     a.on_lost(&open.sent());
     settle(&mut a, &mut b);
-    let opened = StreamEvent::Opened { id, channel: 6 };
+    let opened = StreamEvent::Opened { id, tag: 6.into() };
     assert_eq!(events(&mut b), [opened, StreamEvent::Reset { id, code: 3 }]);
     assert_eq!(b.read(id, 1), Ok(StreamRead::Reset(3)));
 }
@@ -365,9 +365,9 @@ fn a_reset_that_overtakes_the_opening_is_told_after_it() {
 fn the_limit_of_streams_moves_as_they_end() {
     let (mut a, mut b) = pair();
     for _ in 0..limits::STREAMS_PER_PEER {
-        a.open(1).unwrap();
+        a.open(1.into()).unwrap();
     }
-    assert!(matches!(a.open(1), Err(ApiMisuse::Limit(_))));
+    assert!(matches!(a.open(1.into()), Err(ApiMisuse::Limit(_))));
     let first = StreamId(0);
     a.finish(first).unwrap();
     settle(&mut a, &mut b);
@@ -375,8 +375,8 @@ fn the_limit_of_streams_moves_as_they_end() {
     b.finish(first).unwrap();
     settle(&mut a, &mut b);
     assert_eq!(a.read(first, 1), Ok(StreamRead::Finished));
-    assert_eq!(a.open(1), Ok(StreamId(limits::STREAMS_PER_PEER * 2)));
-    assert!(a.open(1).is_err());
+    assert_eq!(a.open(1.into()), Ok(StreamId(limits::STREAMS_PER_PEER * 2)));
+    assert!(a.open(1.into()).is_err());
 }
 
 #[test]
@@ -395,13 +395,17 @@ fn hostile_frames_are_violations() {
     assert_eq!(one(limit + 1, 0, b"x"), Err(Violation::StreamLimit));
     assert_eq!(one(limit - 1, 0, b"x"), Ok(Received::Accepted));
     let mut streams = fresh();
-    assert!(streams.on_stream(id, 0, Some(1), b"abc", true).is_ok());
+    assert!(
+        streams
+            .on_stream(id, 0, Some(1.into()), b"abc", true)
+            .is_ok()
+    );
     let beyond = streams.on_stream(id, 3, None, b"d", false);
     assert_eq!(beyond, Err(Violation::FinalSize));
-    let moved = streams.on_stream(id, 0, Some(1), b"ab", true);
+    let moved = streams.on_stream(id, 0, Some(1.into()), b"ab", true);
     assert_eq!(moved, Err(Violation::FinalSize));
     assert_eq!(streams.on_reset(id, 0, 4), Err(Violation::FinalSize));
-    let other = streams.on_stream(id, 0, Some(2), b"abc", true);
+    let other = streams.on_stream(id, 0, Some(2.into()), b"abc", true);
     assert_eq!(other, Err(Violation::InconsistentData));
     let mut streams = fresh();
     assert_eq!(
@@ -416,7 +420,7 @@ fn hostile_frames_are_violations() {
         assert!(streams.on_reset(id, 0, window).is_ok());
     }
     // What is thrown away is given back, but counts until the credit is told.
-    let over = streams.on_stream(StreamId(9), 0, Some(1), b"x", false);
+    let over = streams.on_stream(StreamId(9), 0, Some(1.into()), b"x", false);
     assert_eq!(over, Err(Violation::FlowControl));
     assert!(streams.poll_control(100, PACE).is_some());
 }
@@ -425,12 +429,12 @@ fn hostile_frames_are_violations() {
 fn an_idle_peer_holds_nothing_and_frames_fill_the_room() {
     let (mut a, mut b) = pair();
     assert!(!a.has_data_to_send() && !a.has_control_to_send());
-    let id = a.open(300).unwrap();
+    let id = a.open(300.into()).unwrap();
     a.write(id, Bytes::from(vec![1; 10_000])).unwrap();
-    let piece = a.poll_stream_frame(1_400).unwrap();
-    // Type, flags, id, offset, channel (2), length (2).
-    assert_eq!(piece.data.len(), 1_400 - 8);
+    let piece = a.poll_stream_frame(1_400, |_| 0).unwrap();
+    // Type, flags, id, offset, topic (2), flags, length (2).
+    assert_eq!(piece.data.len(), 1_400 - 9);
     assert!(apply(&mut b, &Frame::Piece(piece)));
-    assert!(a.poll_stream_frame(20).is_none());
+    assert!(a.poll_stream_frame(20, |_| 0).is_none());
     assert!(a.has_data_to_send());
 }

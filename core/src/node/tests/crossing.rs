@@ -25,7 +25,7 @@ fn send(net: &mut Net, n: u8, peer: NodeId, text: &'static str) {
         n,
         Command::SendMessage {
             peer,
-            channel,
+            label: channel.into(),
             data,
             deadline,
         },

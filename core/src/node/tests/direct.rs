@@ -89,7 +89,7 @@ fn two_calls_by_address_that_cross_make_one_connection() {
         2,
         Command::SendMessage {
             peer: ben,
-            channel: 0,
+            label: 0.into(),
             data: Bytes::from_static(b"hello"),
             deadline: None,
         },

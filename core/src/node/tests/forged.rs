@@ -147,7 +147,7 @@ fn packets_sealed_before_a_rekey_still_arrive_after_it() {
     let mut frame = [0; 64];
     let mut writer = Writer::new(&mut frame);
     let late = Frame::Datagram(DatagramFrame {
-        channel: 1,
+        tag: 1.into(),
         data: b"late",
     });
     late.encode(&mut writer).expect("room");

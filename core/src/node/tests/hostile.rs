@@ -12,7 +12,7 @@ use crate::wire::frame::{
     RequestFrame, StreamFrame, StreamResetFrame, StreamStopFrame, ack,
 };
 
-fn frames(all: &[Frame<'_>]) -> Vec<u8> {
+pub(super) fn frames(all: &[Frame<'_>]) -> Vec<u8> {
     let mut bytes = vec![0; 1_400];
     let mut writer = Writer::new(&mut bytes);
     for frame in all {
@@ -24,7 +24,7 @@ fn frames(all: &[Frame<'_>]) -> Vec<u8> {
 }
 
 /// Ada sends ben a packet with these bytes as its frames, at once.
-fn strike(net: &mut Net, ben: NodeId, payload: &[u8]) {
+pub(super) fn strike(net: &mut Net, ben: NodeId, payload: &[u8]) {
     let (_, mut bytes) = net.forge(2, ben, payload);
     let now = net.now;
     net.node(3).handle_datagram(now, address(2), &mut bytes);
@@ -55,11 +55,11 @@ fn end_of(events: &[Event]) -> Option<DisconnectReason> {
 }
 
 fn stream(id: u64, offset_bytes: u64, data: &[u8], fin: bool) -> Frame<'_> {
-    let channel = (offset_bytes == 0).then_some(0);
+    let tag = (offset_bytes == 0).then_some(0.into());
     Frame::Stream(StreamFrame {
         id,
         offset_bytes,
-        channel,
+        tag,
         fin,
         data,
     })
@@ -68,7 +68,7 @@ fn stream(id: u64, offset_bytes: u64, data: &[u8], fin: bool) -> Frame<'_> {
 fn message(id: u64, total_bytes: u64, offset_bytes: u64, data: &[u8]) -> Frame<'_> {
     Frame::Message(MessageFrame {
         id,
-        channel: 0,
+        tag: 0.into(),
         total_bytes,
         offset_bytes,
         data,
@@ -167,7 +167,7 @@ fn a_flood_of_frames_is_bounded_and_other_peers_are_undisturbed() {
                 json: br#"{"c":"cr3","o":[{"h":"9.9.9.9","p":9999,"k":1}]}"#,
             }),
             3 => Frame::Datagram(DatagramFrame {
-                channel: 0,
+                tag: 0.into(),
                 data: &data,
             }),
             4 => Frame::Request(RequestFrame {

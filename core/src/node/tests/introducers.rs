@@ -238,7 +238,7 @@ fn a_relay_that_swaps_channels_or_repeats_frames_reads_and_breaks_nothing() {
         2,
         Command::SendMessage {
             peer: ben,
-            channel: 0,
+            label: 0.into(),
             data: vec![1; 20_000].into(),
             deadline: None,
         },

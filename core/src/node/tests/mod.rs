@@ -18,6 +18,7 @@ mod repeating;
 mod replay;
 mod rest;
 mod rush;
+mod services;
 mod sharing;
 mod strangers;
 mod time;

@@ -38,7 +38,7 @@ fn is_delivered(relay_bytes_per_s: u64, bytes: usize, span: Duration) -> bool {
         2,
         Command::SendMessage {
             peer: ben,
-            channel: 0,
+            label: 0.into(),
             data,
             deadline: None,
         },

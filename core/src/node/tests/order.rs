@@ -9,7 +9,13 @@ use crate::time::Duration;
 
 /// Opens a stream of ada to ben.
 fn open(net: &mut Net, peer: NodeId) -> StreamId {
-    match net.order(2, Command::OpenStream { peer, channel: 1 }) {
+    match net.order(
+        2,
+        Command::OpenStream {
+            peer,
+            label: 1.into(),
+        },
+    ) {
         Accepted::Stream(stream) => stream,
         other => panic!("not a stream: {other:?}"),
     }
@@ -54,7 +60,7 @@ fn a_datagram_and_a_request_beside_a_saturating_stream_leave_with_the_next_packe
             2,
             Command::SendDatagram {
                 peer: ben,
-                channel,
+                label: channel.into(),
                 data,
                 expiry,
             },

@@ -37,7 +37,7 @@ fn talk(net: &mut Net, ada: NodeId, ben: NodeId) {
         2,
         Command::SendMessage {
             peer,
-            channel,
+            label: channel.into(),
             data,
             deadline: None,
         },
@@ -46,7 +46,7 @@ fn talk(net: &mut Net, ada: NodeId, ben: NodeId) {
         2,
         Command::SendDatagram {
             peer,
-            channel,
+            label: channel.into(),
             data: small,
             expiry: None,
         },

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::rng::Rng;
 use crate::time::Duration;
 
-fn is_at_rest(net: &mut Net, n: u8, peer: &NodeId) -> bool {
+pub(super) fn is_at_rest(net: &mut Net, n: u8, peer: &NodeId) -> bool {
     let table = &net.node(n).peers.table;
     let key = table.key_of(peer).expect("known");
     table.is_at_rest(key)
@@ -132,7 +132,7 @@ fn streams_and_messages_go_on_behind_a_rest() {
             2,
             Command::SendMessage {
                 peer: ben,
-                channel,
+                label: channel.into(),
                 data: data.clone(),
                 deadline,
             },

@@ -45,7 +45,13 @@ fn a_reader_that_sleeps_holds_no_more_than_its_budget_and_gets_all_when_it_wakes
     let budget_bytes = 512 << 10;
     let (mut net, ada, ben) = pair_with(|c| c.receive_budget_bytes = budget_bytes);
     let peer = ben;
-    let Accepted::Stream(stream) = net.order(2, Command::OpenStream { peer, channel: 3 }) else {
+    let Accepted::Stream(stream) = net.order(
+        2,
+        Command::OpenStream {
+            peer,
+            label: 3.into(),
+        },
+    ) else {
         panic!("a stream opens");
     };
     let payload: Vec<u8> = (0..900_000u32).map(|i| (i % 251) as u8).collect();

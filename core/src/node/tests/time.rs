@@ -41,13 +41,13 @@ fn random_order(net: &mut Net, rng: &mut Rng, n: u8, peer: NodeId) {
         0 => Command::Disconnect(peer),
         1..=3 => Command::SendMessage {
             peer,
-            channel,
+            label: channel.into(),
             data,
             deadline: None,
         },
         4 => Command::SendDatagram {
             peer,
-            channel,
+            label: channel.into(),
             data: small,
             expiry: None,
         },
@@ -61,7 +61,10 @@ fn random_order(net: &mut Net, rng: &mut Rng, n: u8, peer: NodeId) {
                 deadline,
             }
         }
-        7 => Command::OpenStream { peer, channel },
+        7 => Command::OpenStream {
+            peer,
+            label: channel.into(),
+        },
         8 => Command::Ping(peer),
         9 => Command::NetworkChanged,
         _ => {
@@ -131,7 +134,7 @@ fn send(net: &mut Net, n: u8, peer: NodeId) {
         n,
         Command::SendMessage {
             peer,
-            channel,
+            label: channel.into(),
             data,
             deadline: None,
         },

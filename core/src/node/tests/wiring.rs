@@ -82,7 +82,7 @@ fn all_four_levels_carry_data() {
         2,
         Command::SendDatagram {
             peer: ben,
-            channel: 7,
+            label: 7.into(),
             data,
             expiry: None,
         },
@@ -105,7 +105,7 @@ fn all_four_levels_carry_data() {
         2,
         Command::SendMessage {
             peer: ben,
-            channel,
+            label: channel.into(),
             data,
             deadline: None,
         },
@@ -114,9 +114,9 @@ fn all_four_levels_carry_data() {
     let mut seen = (false, false, false);
     for event in net.events_of(ben) {
         match event {
-            Event::DatagramReceived {
-                data, channel: 7, ..
-            } => seen.0 = &data[..] == b"tick",
+            Event::DatagramReceived { data, label, .. } if label == 7.into() => {
+                seen.0 = &data[..] == b"tick"
+            }
             Event::RequestReceived { request, body, .. } => {
                 assert_eq!(&body[..], b"1+1");
                 let answer = Answer {
@@ -179,7 +179,7 @@ fn a_stream_arrives_whole_and_in_order() {
         2,
         Command::OpenStream {
             peer: ben,
-            channel: 3,
+            label: 3.into(),
         },
     ) else {
         panic!("a stream opens");
@@ -233,7 +233,7 @@ fn an_idle_pair_stays_connected_and_changes_its_keys() {
         2,
         Command::SendMessage {
             peer: ben,
-            channel: 0,
+            label: 0.into(),
             data,
             deadline: None,
         },
@@ -244,7 +244,7 @@ fn an_idle_pair_stays_connected_and_changes_its_keys() {
         3,
         Command::SendMessage {
             peer: ada,
-            channel: 0,
+            label: 0.into(),
             data,
             deadline: None,
         },

@@ -4,8 +4,9 @@
 
 use crate::error::DecodeError;
 use crate::limits;
+use crate::tag::Tag;
 use crate::wire::writer::sized_len;
-use crate::wire::{NoRoom, Reader, Writer, varint_len};
+use crate::wire::{NoRoom, Reader, Writer, put_tag, read_tag, tag_len};
 
 /// Type byte of DATAGRAM.
 pub(crate) const TYPE: u8 = 0x08;
@@ -13,8 +14,8 @@ pub(crate) const TYPE: u8 = 0x08;
 /// One datagram of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DatagramFrame<'a> {
-    /// Purpose within the level.
-    pub channel: u32,
+    /// What it is for.
+    pub tag: Tag,
     /// At most [`limits::DATAGRAM_BODY_BYTES`] bytes.
     pub data: &'a [u8],
 }
@@ -23,7 +24,7 @@ impl<'a> DatagramFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
     pub(crate) const fn encoded_len(&self) -> usize {
-        1 + varint_len(self.channel as u64) + sized_len(self.data.len())
+        1 + tag_len(self.tag) + sized_len(self.data.len())
     }
 
     /// Writes the whole frame or nothing.
@@ -33,7 +34,7 @@ impl<'a> DatagramFrame<'a> {
     pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
-        w.put_varint(u64::from(self.channel))?;
+        put_tag(w, self.tag)?;
         w.put_sized(self.data)
     }
 
@@ -43,7 +44,7 @@ impl<'a> DatagramFrame<'a> {
     /// The first field that does not decode.
     pub(crate) fn decode(r: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
-            channel: r.varint_u32("DATAGRAM channel")?,
+            tag: read_tag(r, "DATAGRAM tag")?,
             data: r.bytes(limits::DATAGRAM_BODY_BYTES, "DATAGRAM length")?,
         })
     }

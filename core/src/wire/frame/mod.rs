@@ -23,6 +23,7 @@ pub(crate) mod path_response;
 pub(crate) mod ping;
 pub(crate) mod relay;
 pub(crate) mod request;
+pub(crate) mod service_name;
 pub(crate) mod stream;
 pub(crate) mod stream_credit;
 pub(crate) mod stream_reset;
@@ -48,6 +49,7 @@ pub(crate) use path_challenge::PathChallengeFrame;
 pub(crate) use path_response::PathResponseFrame;
 pub(crate) use relay::RelayFrame;
 pub(crate) use request::RequestFrame;
+pub(crate) use service_name::ServiceNameFrame;
 pub(crate) use stream::StreamFrame;
 pub(crate) use stream_credit::StreamCreditFrame;
 pub(crate) use stream_reset::StreamResetFrame;
@@ -85,6 +87,8 @@ pub(crate) enum Frame<'a> {
     Request(RequestFrame<'a>),
     /// Level 1, answer.
     Answer(AnswerFrame<'a>),
+    /// A number for the name of a service.
+    ServiceName(ServiceNameFrame<'a>),
     /// Level 2, fragment.
     Message(MessageFrame<'a>),
     /// Level 2, giving up.
@@ -142,6 +146,7 @@ impl<'a> Frame<'a> {
             Self::Latest(f) => f.encoded_len(),
             Self::Request(f) => f.encoded_len(),
             Self::Answer(f) => f.encoded_len(),
+            Self::ServiceName(f) => f.encoded_len(),
             Self::Message(f) => f.encoded_len(),
             Self::MessageAbandon(f) => f.encoded_len(),
             Self::MessageCredit(f) => f.encoded_len(),
@@ -174,6 +179,7 @@ impl<'a> Frame<'a> {
             Self::Latest(f) => f.encode(w),
             Self::Request(f) => f.encode(w),
             Self::Answer(f) => f.encode(w),
+            Self::ServiceName(f) => f.encode(w),
             Self::Message(f) => f.encode(w),
             Self::MessageAbandon(f) => f.encode(w),
             Self::MessageCredit(f) => f.encode(w),
@@ -207,6 +213,7 @@ impl<'a> Frame<'a> {
             latest::TYPE => Self::Latest(LatestFrame::decode(r)?),
             request::TYPE => Self::Request(RequestFrame::decode(r)?),
             answer::TYPE => Self::Answer(AnswerFrame::decode(r)?),
+            service_name::TYPE => Self::ServiceName(ServiceNameFrame::decode(r)?),
             message::TYPE => Self::Message(MessageFrame::decode(r)?),
             message_abandon::TYPE => Self::MessageAbandon(MessageAbandonFrame::decode(r)?),
             message_credit::TYPE => Self::MessageCredit(MessageCreditFrame::decode(r)?),

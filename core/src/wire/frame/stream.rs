@@ -1,11 +1,12 @@
 //! STREAM (protocol §5, §8.3; RFC 9000 §19.8): level 3, bytes of a stream.
 //!
-//! The channel travels with the bytes at offset 0 of the side that opened the stream (flag OPEN),
+//! The tag travels with the bytes at offset 0 of the side that opened the stream (flag OPEN),
 //! so that no frame has to come first. FIN marks the last byte, and may come without any.
 
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::tag::Tag;
 use crate::wire::writer::sized_len;
-use crate::wire::{NoRoom, Reader, VARINT_MAX, Writer, varint_len};
+use crate::wire::{NoRoom, Reader, VARINT_MAX, Writer, put_tag, read_tag, tag_len, varint_len};
 
 const FLAG_OPEN: u8 = 1;
 const FLAG_FIN: u8 = 2;
@@ -20,9 +21,9 @@ pub(crate) struct StreamFrame<'a> {
     pub id: u64,
     /// Where in the stream the bytes begin.
     pub offset_bytes: u64,
-    /// Purpose within the level: present (flag OPEN) only at offset 0, from the side that opened
+    /// What it is for: present (flag OPEN) only at offset 0, from the side that opened
     /// the stream.
-    pub channel: Option<u32>,
+    pub tag: Option<Tag>,
     /// Whether the stream ends after `data`.
     pub fin: bool,
     /// The bytes.
@@ -33,7 +34,7 @@ impl<'a> StreamFrame<'a> {
     /// Bytes of the whole frame.
     #[must_use]
     pub(crate) const fn encoded_len(&self) -> usize {
-        header_len(self.id, self.offset_bytes, self.channel) + sized_len(self.data.len())
+        header_len(self.id, self.offset_bytes, self.tag) + sized_len(self.data.len())
     }
 
     /// Writes the whole frame or nothing.
@@ -43,12 +44,12 @@ impl<'a> StreamFrame<'a> {
     pub(crate) fn encode(&self, w: &mut Writer<'_>) -> Result<(), NoRoom> {
         w.ensure(self.encoded_len())?;
         w.put_u8(TYPE)?;
-        let open = if self.channel.is_some() { FLAG_OPEN } else { 0 };
+        let open = if self.tag.is_some() { FLAG_OPEN } else { 0 };
         w.put_u8(open | if self.fin { FLAG_FIN } else { 0 })?;
         w.put_varint(self.id)?;
         w.put_varint(self.offset_bytes)?;
-        if let Some(channel) = self.channel {
-            w.put_varint(u64::from(channel))?;
+        if let Some(tag) = self.tag {
+            put_tag(w, tag)?;
         }
         w.put_sized(self.data)
     }
@@ -65,10 +66,10 @@ impl<'a> StreamFrame<'a> {
         }
         let id = r.varint("STREAM id")?;
         let offset_bytes = r.varint("STREAM offset")?;
-        let channel = if flags & FLAG_OPEN == 0 {
+        let tag = if flags & FLAG_OPEN == 0 {
             None
         } else if offset_bytes == 0 {
-            Some(r.varint_u32("STREAM channel")?)
+            Some(read_tag(r, "STREAM tag")?)
         } else {
             return Err(out_of_range("STREAM flags"));
         };
@@ -79,7 +80,7 @@ impl<'a> StreamFrame<'a> {
         Ok(Self {
             id,
             offset_bytes,
-            channel,
+            tag,
             fin: flags & FLAG_FIN != 0,
             data,
         })
@@ -88,10 +89,10 @@ impl<'a> StreamFrame<'a> {
 
 /// Bytes before the length field, the type byte among them.
 #[must_use]
-pub(crate) const fn header_len(id: u64, offset_bytes: u64, channel: Option<u32>) -> usize {
-    let channel_len = match channel {
-        Some(channel) => varint_len(channel as u64),
+pub(crate) const fn header_len(id: u64, offset_bytes: u64, tag: Option<Tag>) -> usize {
+    let tag_bytes = match tag {
+        Some(tag) => tag_len(tag),
         None => 0,
     };
-    2 + varint_len(id) + varint_len(offset_bytes) + channel_len
+    2 + varint_len(id) + varint_len(offset_bytes) + tag_bytes
 }

@@ -8,6 +8,7 @@ use quickcheck::{Arbitrary, Gen, quickcheck};
 use super::*;
 use crate::ecn::EcnCounts;
 use crate::limits;
+use crate::tag::{Tag, Topic};
 use crate::wire::{VARINT_MAX, packet};
 
 /// Any frame as its bytes, made by encoding typed fields.
@@ -58,6 +59,23 @@ fn write(frame: Frame<'_>) -> AnyFrame {
     AnyFrame(w.written().to_vec())
 }
 
+/// The service with the number 3, and the first flag.
+const SERVICE_3: Tag = Tag {
+    topic: Topic::Service(3),
+    flags: 1,
+};
+
+fn any_tag(g: &mut Gen) -> Tag {
+    let number = u32::arbitrary(g) >> (u8::arbitrary(g) % 32);
+    let topic = if bool::arbitrary(g) {
+        Topic::Service(number)
+    } else {
+        Topic::Channel(number)
+    };
+    let flags = u32::arbitrary(g) >> (u8::arbitrary(g) % 32);
+    Tag { topic, flags }
+}
+
 fn any_small(g: &mut Gen) -> AnyFrame {
     let (id, code) = (varint(g), varint(g));
     let (total_bytes, total_messages) = (varint(g), varint(g));
@@ -92,15 +110,19 @@ fn any_small(g: &mut Gen) -> AnyFrame {
 }
 
 fn any_level_0_or_1(g: &mut Gen) -> AnyFrame {
-    let (channel, reference) = (u32::arbitrary(g), u64::arbitrary(g));
-    match u8::arbitrary(g) % 4 {
+    let reference = u64::arbitrary(g);
+    match u8::arbitrary(g) % 5 {
+        4 => write(Frame::ServiceName(ServiceNameFrame {
+            number: u32::arbitrary(g),
+            name: &format!("s{}", text(g, limits::SERVICE_NAME_BYTES - 1)),
+        })),
         3 => write(Frame::Latest(LatestFrame {
             version: varint(g),
             key: &format!("k{}", text(g, limits::LATEST_KEY_BYTES - 1)),
             value: &bytes(g, limits::LATEST_VALUE_BYTES),
         })),
         0 => write(Frame::Datagram(DatagramFrame {
-            channel,
+            tag: any_tag(g),
             data: &bytes(g, limits::DATAGRAM_BODY_BYTES),
         })),
         1 => write(Frame::Request(RequestFrame {
@@ -122,7 +144,7 @@ fn any_message(g: &mut Gen) -> AnyFrame {
     let offset_bytes = varint(g) / 4;
     write(Frame::Message(MessageFrame {
         id: varint(g),
-        channel: u32::arbitrary(g),
+        tag: any_tag(g),
         total_bytes: offset_bytes + data.len() as u64 + varint(g) / 4,
         offset_bytes,
         data: &data,
@@ -130,11 +152,11 @@ fn any_message(g: &mut Gen) -> AnyFrame {
 }
 
 fn any_stream(g: &mut Gen) -> AnyFrame {
-    let channel: Option<u32> = Option::arbitrary(g);
+    let tag = bool::arbitrary(g).then(|| any_tag(g));
     write(Frame::Stream(StreamFrame {
         id: varint(g),
-        offset_bytes: if channel.is_some() { 0 } else { varint(g) / 2 },
-        channel,
+        offset_bytes: if tag.is_some() { 0 } else { varint(g) / 2 },
+        tag,
         fin: bool::arbitrary(g),
         data: &bytes(g, 1_200),
     }))
@@ -212,10 +234,10 @@ quickcheck! {
     }
 
     fn what_is_accepted_has_one_spelling(bytes: Vec<u8>) -> bool {
-        // Types below 0x18 only, so that frames and not just their refusal are tested.
+        // Types below 0x20 only, so that frames and not just their refusal are tested.
         let mut bytes = bytes;
         if let Some(first) = bytes.first_mut() {
-            *first %= 0x18;
+            *first %= 0x20;
         }
         refused_or_canonical(&bytes)
     }
@@ -253,21 +275,21 @@ fn frames_have_the_spelling_of_the_protocol() {
         (&[0x01], Frame::Ping),
         (b"\x04\x0a{\"c\":\"ka\"}", Frame::KeepAlive),
         (
-            b"\x0b\x01\x02\x40\x64\x40\x62\x02hi",
+            b"\x0b\x01\x04\x00\x40\x64\x40\x62\x02hi",
             Frame::Message(MessageFrame {
                 id: 1,
-                channel: 2,
+                tag: 2.into(),
                 total_bytes: 100,
                 offset_bytes: 98,
                 data: b"hi",
             }),
         ),
         (
-            b"\x10\x03\x04\x00\x07\x03end",
+            b"\x10\x03\x04\x00\x07\x01\x03end",
             Frame::Stream(StreamFrame {
                 id: 4,
                 offset_bytes: 0,
-                channel: Some(7),
+                tag: Some(SERVICE_3),
                 fin: true,
                 data: b"end",
             }),
@@ -288,17 +310,25 @@ fn frames_have_the_spelling_of_the_protocol() {
 
 #[test]
 fn values_out_of_bounds_are_refused() {
-    let refused: [(&[u8], DecodeErrorKind); 8] = [
+    let refused: [(&[u8], DecodeErrorKind); 10] = [
         (&[0x17], DecodeErrorKind::UnknownType),
         (&[0x00, 2, 0, 1], DecodeErrorKind::NotCanonical),
         (b"\x04\x0a{\"c\":\"kb\"}", DecodeErrorKind::NotCanonical),
         (
-            b"\x08\xc0\x00\x00\x01\x00\x00\x00\x00\x00",
+            b"\x08\xc0\x00\x00\x02\x00\x00\x00\x00\x00\x00",
             DecodeErrorKind::OutOfRange,
         ),
-        (b"\x0b\x01\x02\x01\x00\x02hi", DecodeErrorKind::OutOfRange),
+        (
+            b"\x08\x00\xc0\x00\x00\x01\x00\x00\x00\x00\x00",
+            DecodeErrorKind::OutOfRange,
+        ),
+        (b"\x19\x00\x00", DecodeErrorKind::OutOfRange),
+        (
+            b"\x0b\x01\x04\x00\x01\x00\x02hi",
+            DecodeErrorKind::OutOfRange,
+        ),
         (b"\x10\x04\x00\x00\x00", DecodeErrorKind::OutOfRange),
-        (b"\x10\x01\x00\x01\x00\x00", DecodeErrorKind::OutOfRange),
+        (b"\x10\x01\x00\x01\x00\x00\x00", DecodeErrorKind::OutOfRange),
         (b"\x07\x00\x02\xff\xff", DecodeErrorKind::NotUtf8),
     ];
     for (bytes, kind) in refused {

@@ -11,19 +11,22 @@ fn a_datagram_may_come_once_for_each_time_it_was_sent() {
     let mut l = Ledger::default();
     l.datagram_sent(PAIR, 1, bytes("a"));
     assert!(
-        l.datagram_received(PAIR, 2, &bytes("a")).is_err(),
+        l.datagram_received(PAIR, &2.into(), &bytes("a")).is_err(),
         "channel"
     );
     assert!(
-        l.datagram_received(PAIR, 1, &bytes("b")).is_err(),
+        l.datagram_received(PAIR, &1.into(), &bytes("b")).is_err(),
         "content"
     );
     assert!(
-        l.datagram_received((1, 0), 1, &bytes("a")).is_err(),
+        l.datagram_received((1, 0), &1.into(), &bytes("a")).is_err(),
         "sender"
     );
-    assert!(l.datagram_received(PAIR, 1, &bytes("a")).is_ok());
-    assert!(l.datagram_received(PAIR, 1, &bytes("a")).is_err(), "twice");
+    assert!(l.datagram_received(PAIR, &1.into(), &bytes("a")).is_ok());
+    assert!(
+        l.datagram_received(PAIR, &1.into(), &bytes("a")).is_err(),
+        "twice"
+    );
 }
 
 #[test]
@@ -46,8 +49,8 @@ fn a_message_reported_delivered_must_have_come() {
         .expect("new");
     l.message_sent(PAIR, MessageId(1), 1, bytes("n"))
         .expect("new");
-    assert!(l.message_received(PAIR, 1, &bytes("m")).is_ok());
-    assert!(l.message_received(PAIR, 1, &bytes("m")).is_err());
+    assert!(l.message_received(PAIR, &1.into(), &bytes("m")).is_ok());
+    assert!(l.message_received(PAIR, &1.into(), &bytes("m")).is_err());
     assert!(l.message_ended(PAIR, MessageId(0), Ok(())).is_ok());
     assert!(l.message_ended(PAIR, MessageId(1), Ok(())).is_err());
     assert!(l.message_ended(PAIR, MessageId(0), Ok(())).is_err());

@@ -92,7 +92,7 @@ impl Engine for Parrot {
             let data = Bytes::copy_from_slice(data);
             self.events.push_back(Event::DatagramReceived {
                 peer,
-                channel: 1,
+                label: crate::world::label_for(&data),
                 data,
             });
         }

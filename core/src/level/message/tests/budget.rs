@@ -5,7 +5,7 @@ use super::*;
 const MIB: u64 = 1 << 20;
 
 fn put(to: &mut Messages, id: u64, total: u64, offset: u64, data: &[u8]) -> Received {
-    let piece = (MessageId(id), 3);
+    let piece = (MessageId(id), 3.into());
     to.on_fragment(piece, total, offset, data, Instant::EPOCH)
         .unwrap()
 }
@@ -56,15 +56,19 @@ fn a_full_send_budget_refuses_all_but_small_messages() {
     let budgets = Budgets::new(MIB, MIB);
     let mut messages = Messages::new(&budgets);
     let half = Bytes::from(vec![1; MIB as usize / 2]);
-    let first = messages.send(1, half.clone(), None);
+    let first = messages.send(1.into(), half.clone(), None);
     assert!(first.is_ok());
-    let refused = messages.send(1, half, None);
+    let refused = messages.send(1.into(), half, None);
     assert!(
         matches!(refused, Err(ApiMisuse::Limit(l)) if l.limit == "SEND_BUDGET_BYTES"),
         "{refused:?}"
     );
     let mut other = Messages::new(&budgets);
-    assert!(other.send(1, Bytes::from_static(b"small"), None).is_ok());
+    assert!(
+        other
+            .send(1.into(), Bytes::from_static(b"small"), None)
+            .is_ok()
+    );
 }
 
 /// Sends one MiB after the other for a time in which each takes `took`; the credit told last, ahead of what was taken.
@@ -74,7 +78,7 @@ fn window_after(took: Duration) -> u64 {
     let (rtt, mut credit) = (Duration::from_millis(200), WINDOW_BYTES);
     for id in 0..64 {
         let data = vec![7; MIB as usize];
-        let got = to.on_fragment((MessageId(id), 3), MIB, 0, &data, now);
+        let got = to.on_fragment((MessageId(id), 3.into()), MIB, 0, &data, now);
         assert_eq!(got, Ok(Received::Accepted));
         assert!(to.take(MessageId(id)).is_some());
         now += took;

@@ -18,7 +18,7 @@ fn capacity(streams: &Streams) -> usize {
 fn flood(to: &mut Streams) {
     for piece in 0..4_000 {
         let (id, offset) = (StreamId(1 + piece % 8 * 2), piece / 8 * 1_000);
-        let open = (offset == 0).then_some(1);
+        let open = (offset == 0).then_some(1.into());
         match to.on_stream(id, offset, open, &[7; 1_000], false) {
             Ok(Received::Accepted) => {}
             Ok(Received::Refused) | Err(Violation::FlowControl) => return,
@@ -58,7 +58,7 @@ fn a_hole_is_filled_even_where_the_budget_is_used_up() {
     others.charge(MIB);
     let more = streams.on_stream(id, 200_000, None, &piece, false);
     assert_eq!(more, Ok(Received::Refused));
-    let hole = streams.on_stream(id, 0, Some(1), &piece, false);
+    let hole = streams.on_stream(id, 0, Some(1.into()), &piece, false);
     assert_eq!(hole, Ok(Received::Accepted));
     let mut read = 0;
     while let Ok(StreamRead::Data(data)) = streams.read(id, usize::MAX) {
@@ -76,7 +76,7 @@ fn a_reset_and_a_stop_give_everything_back() {
     let mut streams = Streams::new(true, &budgets);
     for (id, code) in [(1, None), (3, Some(9))] {
         let id = StreamId(id);
-        let got = streams.on_stream(id, 0, Some(1), &[7; 50_000], false);
+        let got = streams.on_stream(id, 0, Some(1.into()), &[7; 50_000], false);
         assert_eq!(got, Ok(Received::Accepted));
         match code {
             Some(code) => streams.stop(id, code).unwrap(),
@@ -90,7 +90,7 @@ fn a_reset_and_a_stop_give_everything_back() {
 fn writers_hold_no_more_than_the_budget_and_all_go_on() {
     let budgets = budgets(MIB, 4 * MIB);
     let (mut a, mut b) = (Streams::new(true, &budgets), streams(false));
-    let ids: Vec<_> = (0..20).map(|_| a.open(1).unwrap()).collect();
+    let ids: Vec<_> = (0..20).map(|_| a.open(1.into()).unwrap()).collect();
     let data = Bytes::from(vec![5; MIB as usize]);
     let mut written = Vec::new();
     for id in &ids {
@@ -117,7 +117,7 @@ fn writers_hold_no_more_than_the_budget_and_all_go_on() {
 #[test]
 fn the_send_buffer_holds_twice_what_is_under_way() {
     let (mut a, mut b) = pair();
-    let id = a.open(1).unwrap();
+    let id = a.open(1.into()).unwrap();
     let data = Bytes::from(vec![5; 64 << 20]);
     assert_eq!(a.write(id, data.clone()), Ok(2 << 20));
     // The reader reads at once, over a path of 50 ms that takes no time: its windows double.
@@ -127,7 +127,7 @@ fn the_send_buffer_holds_twice_what_is_under_way() {
         a.write(id, data.clone()).unwrap();
     }
     let mut sent = 0;
-    while let Some(piece) = a.poll_stream_frame(1_400) {
+    while let Some(piece) = a.poll_stream_frame(1_400, |_| 0) {
         sent += piece.data.len();
         if a.writable_bytes(id) != Ok(0) {
             a.write(id, data.clone()).unwrap();

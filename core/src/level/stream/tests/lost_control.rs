@@ -14,10 +14,10 @@ fn lose(from: &mut Streams, control: StreamControl) {
 /// A reader that has read as much as makes it tell credit for its stream.
 fn reader_with_credit_to_tell() -> (Streams, StreamId) {
     let (mut a, mut b) = pair();
-    let id = a.open(1).unwrap();
+    let id = a.open(1.into()).unwrap();
     let quarter = limits::STREAM_WINDOW_BYTES as usize / 4;
     a.write(id, Bytes::from(vec![5; quarter])).unwrap();
-    while let Some(piece) = a.poll_stream_frame(1_400) {
+    while let Some(piece) = a.poll_stream_frame(1_400, |_| 0) {
         assert!(apply(&mut b, &Frame::Piece(piece)));
         assert!(!b.has_control_to_send(), "not before a quarter was read");
     }
@@ -57,12 +57,12 @@ fn lost_credit_of_all_streams_is_told_again() {
 #[test]
 fn a_lost_limit_of_streams_is_told_again() {
     let (mut a, mut b) = pair();
-    let id = a.open(1).unwrap();
+    let id = a.open(1.into()).unwrap();
     a.finish(id).unwrap();
     settle(&mut a, &mut b);
     assert_eq!(b.read(id, 1), Ok(StreamRead::Finished));
     b.finish(id).unwrap();
-    let end = b.poll_stream_frame(1_200).unwrap();
+    let end = b.poll_stream_frame(1_200, |_| 0).unwrap();
     b.on_delivered(&end.sent());
     let told = control(&mut b);
     let streams = limits::STREAMS_PER_PEER + 1;
@@ -75,7 +75,7 @@ fn a_lost_limit_of_streams_is_told_again() {
 #[test]
 fn a_lost_stop_is_told_again_until_the_end_is_known() {
     let (mut a, mut b) = pair();
-    let id = a.open(1).unwrap();
+    let id = a.open(1.into()).unwrap();
     a.write(id, Bytes::from_static(b"abc")).unwrap();
     settle(&mut a, &mut b);
     b.stop(id, 4).unwrap();

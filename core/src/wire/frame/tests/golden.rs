@@ -3,6 +3,12 @@
 
 use super::*;
 
+/// A service, and flags of two bytes.
+const WEB: Tag = Tag {
+    topic: Topic::Service(70),
+    flags: 65,
+};
+
 const NAMES: [&str; 3] = ["sum", "no more", "{\"c\":\"q\"}"];
 
 /// One frame of each kind, with numbers of one, two and four bytes among its fields.
@@ -17,7 +23,10 @@ fn every_frame() -> Vec<Frame<'static>> {
         Frame::PathChallenge(PathChallengeFrame { data: [7; 8] }),
         Frame::PathResponse(PathResponseFrame { data: [8; 8] }),
         Frame::Close(CloseFrame { code: 5, reason }),
-        Frame::Datagram(DatagramFrame { channel: 9, data }),
+        Frame::Datagram(DatagramFrame {
+            tag: 9.into(),
+            data,
+        }),
         Frame::Request(RequestFrame {
             reference: 0x1_0000,
             budget: 1,
@@ -31,7 +40,7 @@ fn every_frame() -> Vec<Frame<'static>> {
         }),
         Frame::Message(MessageFrame {
             id: 70,
-            channel: 1,
+            tag: WEB,
             total_bytes: 20_000,
             offset_bytes: 16_000,
             data,
@@ -44,14 +53,14 @@ fn every_frame() -> Vec<Frame<'static>> {
         Frame::Stream(StreamFrame {
             id: 4,
             offset_bytes: 0,
-            channel: Some(2),
+            tag: Some(2.into()),
             fin: false,
             data,
         }),
         Frame::Stream(StreamFrame {
             id: 4,
             offset_bytes: 100_000,
-            channel: None,
+            tag: None,
             fin: true,
             data,
         }),
@@ -81,6 +90,10 @@ fn every_frame() -> Vec<Frame<'static>> {
         Frame::Relay(RelayFrame {
             channel: 0x0102_0304,
             datagram: data,
+        }),
+        Frame::ServiceName(ServiceNameFrame {
+            number: 70,
+            name: service,
         }),
     ]
 }
