@@ -57,14 +57,17 @@ impl LocalAddresses {
             return news;
         }
         let now = Self::with(self.bound.clone(), interfaces);
-        for (link, (was, is)) in self
-            .links()
-            .into_iter()
-            .zip(self.served.iter().zip(&now.served))
-        {
-            match (was, is) {
-                (true, false) => news.push(Command::LinkDown(link.id)),
-                (false, true) => news.push(Command::LinkUp(link)),
+        for (at, link) in self.links().into_iter().enumerate() {
+            let bound = self.bound.get(at);
+            match (self.served.get(at), now.served.get(at)) {
+                (Some(true), Some(false)) => {
+                    log::info!("the socket on {bound:?} has no address any more");
+                    news.push(Command::LinkDown(link.id));
+                }
+                (Some(false), Some(true)) => {
+                    log::info!("the socket on {bound:?} has an address again");
+                    news.push(Command::LinkUp(link));
+                }
                 _ => {}
             }
         }

@@ -71,7 +71,7 @@ impl Node {
         arguments: &[&str],
     ) -> Result<Self, String> {
         Self::start_program(
-            (Program::P2p, UDP_PORT),
+            (Program::P2p, &format!("0.0.0.0:{UDP_PORT}")),
             namespace,
             folder,
             label,
@@ -79,12 +79,12 @@ impl Node {
         )
     }
 
-    /// The same with either program, and a UDP port.
+    /// The same with either program, and a UDP address to listen on.
     ///
     /// # Errors
     /// What did not happen.
     pub fn start_program(
-        (program, port): (Program, u16),
+        (program, listen): (Program, &str),
         namespace: &Namespace,
         folder: &Path,
         label: &str,
@@ -103,11 +103,10 @@ impl Node {
             Program::Mini => namespace.command(p2p_mini()),
         };
         if program == Program::P2p {
-            command.arg("up");
+            command.args(["up", "--verbose"]);
         }
-        command
-            .args(["--http", HTTP, "--listen"])
-            .arg(format!("0.0.0.0:{port}"));
+        command.env("RUST_LOG", "info");
+        command.args(["--http", HTTP, "--listen"]).arg(listen);
         command.args(arguments);
         Self::launch(
             command,
@@ -218,6 +217,12 @@ impl Node {
         let answer = self.ask("POST", "/v1/auth/tickets", b"");
         let ticket = answer["ticket"].as_str().expect("a ticket");
         format!("http://{}/#t={ticket}", self.host())
+    }
+
+    /// Whether its log has these words.
+    #[must_use]
+    pub fn has_said(&self, words: &str) -> bool {
+        fs::read_to_string(&self.log).is_ok_and(|said| said.contains(words))
     }
 
     /// The addresses to hand out that it printed, in order.
