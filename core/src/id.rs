@@ -215,6 +215,7 @@ mod tests {
         }
     }
 
+    /// Protocol §2.1.
     #[test]
     fn a_node_id_survives_its_text_form() {
         let id = NodeId::from_bytes(core::array::from_fn(|i| i as u8 * 7));

@@ -5,6 +5,7 @@ fn identity(n: u8) -> Identity {
     Identity::from_seeds(&[n; 32], &[n ^ 0xff; 32], 7).unwrap()
 }
 
+/// Protocol §2.2.
 #[test]
 fn a_key_record_survives_its_bytes_and_no_other() {
     let identity = identity(1);
@@ -33,6 +34,7 @@ fn a_record_signed_by_another_key_is_refused() {
     );
 }
 
+/// Protocol §2.3.
 #[test]
 fn a_name_record_survives_its_bytes_and_no_other() {
     let record = identity(3).sign_name("Zoë", 4, 60).unwrap();
@@ -71,6 +73,7 @@ fn names_are_checked() {
     }
 }
 
+/// Protocol §2.
 #[test]
 fn the_same_seeds_make_the_same_identity() {
     let (a, b) = (identity(9), identity(9));

@@ -121,6 +121,7 @@ mod tests {
         }
     }
 
+    /// Protocol §8.4.
     #[test]
     fn the_oldest_goes_first_when_one_too_many_comes() {
         let mut queue = Datagrams::default();

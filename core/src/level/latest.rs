@@ -3,12 +3,16 @@
 //! receiver passes on a value only where it is newer than all of its key before.
 //!
 //! Versions count up over all keys of one sender in one association, so that a receiver needs one number per key.
+//!
+//! Both sides remember the keys with the newest values, [`limits::LATEST_KEYS`] of them. A sender gives the place of
+//! the key with the oldest value to a new one, once that value has arrived. So a value that is still under way is among
+//! the newest of its sender, and newer than whatever a full receiver forgets for another key; what is not newer than
+//! something forgotten can only be a late copy.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::Violation;
 use crate::api::{ApiMisuse, LimitReached};
 use crate::limits;
 
@@ -43,6 +47,8 @@ pub(crate) struct Latest {
     next_version: u64,
     /// Newest version that came of each key of the peer.
     received: BTreeMap<Box<str>, u64>,
+    /// Newest version among the keys that were forgotten.
+    forgotten: Option<u64>,
 }
 
 impl Latest {
@@ -50,7 +56,8 @@ impl Latest {
     ///
     /// # Errors
     /// `InvalidArgument` for a key that is empty or longer than [`limits::LATEST_KEY_BYTES`], `TooLarge` above
-    /// [`limits::LATEST_VALUE_BYTES`], `Limit` with [`limits::LATEST_KEYS`] other keys in use.
+    /// [`limits::LATEST_VALUE_BYTES`], `Limit` where [`limits::LATEST_KEYS`] other keys are in use and the oldest
+    /// value among them has not arrived.
     pub(crate) fn set(&mut self, key: &str, data: Bytes) -> Result<(), ApiMisuse> {
         if key.is_empty() || key.len() > limits::LATEST_KEY_BYTES {
             return Err(ApiMisuse::InvalidArgument {
@@ -78,22 +85,37 @@ impl Latest {
         if let Some(place) = self.places.get(key) {
             return Ok(*place);
         }
-        let place = self.values.len() as u32;
-        if self.values.len() >= limits::LATEST_KEYS {
-            return Err(ApiMisuse::Limit(LimitReached {
-                limit: "LATEST_KEYS",
-                value: limits::LATEST_KEYS as u64,
-            }));
-        }
-        self.places.insert(key.into(), place);
-        self.values.push(Value {
+        let value = Value {
             key: key.into(),
             data: Bytes::new(),
             version: 0,
             has_arrived: true,
             queued: false,
-        });
+        };
+        let place = if self.values.len() < limits::LATEST_KEYS {
+            self.values.push(value);
+            self.values.len() as u32 - 1
+        } else {
+            self.give_back(value)?
+        };
+        self.places.insert(key.into(), place);
         Ok(place)
+    }
+
+    /// Puts a new key in the place of the one with the oldest value, once that has arrived.
+    fn give_back(&mut self, new: Value) -> Result<u32, ApiMisuse> {
+        let values = self.values.iter_mut().enumerate();
+        let oldest = values.min_by_key(|(_, value)| value.version);
+        let free = oldest.filter(|(_, value)| value.has_arrived && !value.queued);
+        let Some((place, value)) = free else {
+            return Err(ApiMisuse::Limit(LimitReached {
+                limit: "LATEST_KEYS",
+                value: limits::LATEST_KEYS as u64,
+            }));
+        };
+        let old = core::mem::replace(value, new);
+        self.places.remove(&old.key);
+        Ok(place as u32)
     }
 
     fn value_mut(&mut self, place: u32) -> Option<&mut Value> {
@@ -164,20 +186,28 @@ impl Latest {
     }
 
     /// A value came in; whether it is newer than all of its key before and so goes to the application.
-    ///
-    /// # Errors
-    /// The peer uses more keys than it may.
-    pub(crate) fn on_value(&mut self, key: &str, version: u64) -> Result<bool, Violation> {
+    pub(crate) fn on_value(&mut self, key: &str, version: u64) -> bool {
         if let Some(newest) = self.received.get_mut(key) {
             let is_newer = version > *newest;
             *newest = version.max(*newest);
-            return Ok(is_newer);
+            return is_newer;
         }
-        if self.received.len() >= limits::LATEST_KEYS {
-            return Err(Violation::MessageLimit);
+        if self.forgotten.is_some_and(|newest| version <= newest) {
+            return false;
         }
         self.received.insert(key.into(), version);
-        Ok(true)
+        if self.received.len() > limits::LATEST_KEYS {
+            self.forget_oldest();
+        }
+        true
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.received.iter().min_by_key(|(_, version)| **version);
+        if let Some((key, version)) = oldest.map(|(key, version)| (key.clone(), *version)) {
+            self.received.remove(&key);
+            self.forgotten = self.forgotten.max(Some(version));
+        }
     }
 }
 
@@ -224,7 +254,7 @@ mod tests {
                     Arrival::Packet { number, frames, .. } => {
                         pipe.settle(number, true);
                         for (note, key, data) in frames {
-                            if to.on_value(&key, note.version).unwrap() {
+                            if to.on_value(&key, note.version) {
                                 let n = u32::from_be_bytes(data[..].try_into().unwrap());
                                 got[(key.as_bytes()[0] - b'a') as usize].push(n);
                             }
@@ -287,29 +317,104 @@ mod tests {
         assert!(send(&mut latest).is_none(), "it has arrived");
     }
 
+    /// Protocol §8.7.
     #[test]
     fn an_older_value_or_a_copy_is_not_passed_on() {
         let mut latest = Latest::default();
-        assert_eq!(latest.on_value("x", 5), Ok(true));
-        assert_eq!(latest.on_value("x", 5), Ok(false));
-        assert_eq!(latest.on_value("x", 4), Ok(false));
-        assert_eq!(latest.on_value("y", 4), Ok(true));
-        assert_eq!(latest.on_value("x", 6), Ok(true));
+        assert!(latest.on_value("x", 5));
+        assert!(!latest.on_value("x", 5));
+        assert!(!latest.on_value("x", 4));
+        assert!(latest.on_value("y", 4));
+        assert!(latest.on_value("x", 6));
     }
 
     #[test]
-    fn keys_are_bounded_on_both_sides() {
+    fn keys_are_bounded_on_both_sides_and_given_back() {
         let mut latest = Latest::default();
         for n in 0..limits::LATEST_KEYS {
-            let key = n.to_string();
-            assert!(latest.set(&key, Bytes::new()).is_ok());
-            assert_eq!(latest.on_value(&key, 0), Ok(true));
+            latest.set(&n.to_string(), Bytes::new()).unwrap();
         }
-        assert!(latest.set("one more", Bytes::new()).is_err());
-        assert!(latest.set("0", Bytes::new()).is_ok());
-        assert_eq!(latest.on_value("one more", 1), Err(Violation::MessageLimit));
-        assert_eq!(latest.on_value("0", 1), Ok(true));
+        assert!(latest.set("more", Bytes::new()).is_err(), "none arrived");
+        let sent: Vec<_> = std::iter::from_fn(|| send(&mut latest)).collect();
+        latest.on_delivered(sent[1].0);
+        assert!(latest.set("more", Bytes::new()).is_err(), "not the oldest");
+        latest.on_delivered(sent[0].0);
+        set(&mut latest, "more", b"1");
+        assert_eq!(latest.values.len(), limits::LATEST_KEYS);
+        assert_eq!(latest.places.len(), limits::LATEST_KEYS);
+        // What is heard of the key before concerns nobody.
+        latest.on_lost(sent[0].0);
+        latest.on_delivered(sent[0].0);
+        assert_eq!(&send(&mut latest).unwrap().1[..], b"1");
         let large = Bytes::from(vec![0; limits::LATEST_VALUE_BYTES + 1]);
-        assert!(latest.set("0", large).is_err() && latest.set("", Bytes::new()).is_err());
+        assert!(latest.set("1", large).is_err() && latest.set("", Bytes::new()).is_err());
+    }
+
+    /// Protocol §8.7: a receiver that forgets takes no late copy for news.
+    #[test]
+    fn a_receiver_forgets_the_oldest_and_takes_no_copy_of_it() {
+        let mut latest = Latest::default();
+        let keys = limits::LATEST_KEYS as u64;
+        for n in 0..10 * keys {
+            assert!(latest.on_value(&n.to_string(), n));
+        }
+        assert_eq!(latest.received.len() as u64, keys);
+        for n in 0..10 * keys {
+            assert!(!latest.on_value(&n.to_string(), n), "a copy of {n}");
+        }
+        assert!(latest.on_value("0", 10 * keys), "set again");
+    }
+
+    /// Five times as many keys as are remembered, over a bad line. Each value says which of its key it is.
+    fn many_keys(seed: u64) -> bool {
+        let mut pipe = Pipe::new(seed);
+        pipe.loss_percent = 10 + seed % 40;
+        let (mut from, mut to) = (Latest::default(), Latest::default());
+        let mut set = BTreeMap::<String, u32>::new();
+        let mut got = BTreeMap::<String, u32>::new();
+        for tick in 0..1_000_u32 {
+            for _ in 0..if tick < 700 { 4 } else { 0 } {
+                let key = pipe.rng.below(5 * limits::LATEST_KEYS as u64).to_string();
+                if from
+                    .set(&key, Bytes::copy_from_slice(&tick.to_be_bytes()))
+                    .is_ok()
+                {
+                    set.insert(key, tick);
+                }
+            }
+            pipe.loss_percent = if tick == 800 { 0 } else { pipe.loss_percent };
+            flush(&mut from, &mut pipe);
+            let until = pipe.now + Duration::from_millis(20);
+            while let Some(arrival) = pipe.next_arrival(until) {
+                match arrival {
+                    Arrival::Packet { number, frames, .. } => {
+                        pipe.settle(number, true);
+                        for (note, key, data) in frames {
+                            if to.on_value(&key, note.version) {
+                                let n = u32::from_be_bytes(data[..].try_into().unwrap());
+                                let before = got.insert(key.into(), n);
+                                assert!(before.is_none_or(|before| before <= n));
+                            }
+                        }
+                    }
+                    Arrival::Acked { frames, .. } => {
+                        frames
+                            .into_iter()
+                            .for_each(|(note, ..)| from.on_delivered(note));
+                    }
+                    Arrival::Lost { frames, .. } => {
+                        frames.into_iter().for_each(|(note, ..)| from.on_lost(note));
+                    }
+                }
+            }
+        }
+        assert!(set.len() > 2 * limits::LATEST_KEYS, "{}", set.len());
+        got == set
+    }
+
+    quickcheck! {
+        fn of_more_keys_than_are_remembered_each_ends_with_its_newest(seed: u8) -> bool {
+            many_keys(u64::from(seed))
+        }
     }
 }

@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(window.bytes, 4 * MIB);
     }
 
+    /// Protocol §8.5.
     #[test]
     fn a_slow_reader_gets_no_more_and_gives_back() {
         let mut window = Window::new(MIB, 32 * MIB);

@@ -83,6 +83,7 @@ mod tests {
         assert_eq!(choose(None, &[]), None);
     }
 
+    /// Protocol §9.4.
     #[test]
     fn a_change_needs_5_ms_and_10_percent() {
         let at = |old, new| choose(Some(PathKey(1)), &[path(1, true, old), path(2, true, new)]);

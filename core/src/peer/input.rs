@@ -195,7 +195,7 @@ impl Peer {
                 let label = self.label(f.tag)?;
                 self.event(Event::DatagramReceived { peer, label, data });
             }
-            Frame::Latest(f) => self.on_latest(&f)?,
+            Frame::Latest(f) => self.on_latest(&f),
             Frame::Request(request) => self.on_request(now, pn, &request),
             Frame::Answer(f) => {
                 let body = Bytes::copy_from_slice(f.body);
@@ -293,8 +293,8 @@ impl Peer {
         result.map_err(|_| Halt::Misbehaved(PeerMisbehaved::AckOfUnsentPacket))
     }
 
-    fn on_latest(&mut self, frame: &LatestFrame<'_>) -> Result<(), Halt> {
-        if self.flows().latest.on_value(frame.key, frame.version)? {
+    fn on_latest(&mut self, frame: &LatestFrame<'_>) {
+        if self.flows().latest.on_value(frame.key, frame.version) {
             let event = Event::LatestReceived {
                 peer: self.id,
                 key: frame.key.to_owned(),
@@ -302,7 +302,6 @@ impl Peer {
             };
             self.event(event);
         }
-        Ok(())
     }
 
     fn on_close(&mut self, code: u64) {

@@ -230,6 +230,7 @@ mod tests {
         );
     }
 
+    /// Protocol §8.6.
     #[test]
     fn no_row_starves_under_floods_of_those_above() {
         let mut schedule = Schedule::default();

@@ -65,6 +65,7 @@ fn assert_consistent(d: &Directory) {
     assert_eq!(names, alive + d.graces.len());
 }
 
+/// Protocol §10.1.
 #[test]
 fn a_registration_lives_60_s_and_each_packet_renews_it() {
     let mut d = directory();
@@ -86,6 +87,7 @@ fn a_registration_lives_60_s_and_each_packet_renews_it() {
     assert_consistent(&d);
 }
 
+/// Protocol §2.3, §10.1.
 #[test]
 fn a_name_stays_its_owners_for_300_s_and_is_free_then() {
     let mut d = directory();
@@ -367,6 +369,7 @@ fn searches_are_throttled_by_identity_and_by_source() {
     assert!((98..=100).contains(&passed), "10 a minute: {passed}");
 }
 
+/// Protocol §6.2.
 #[test]
 fn connect_orders_name_both_sides_and_no_address() {
     let mut d = directory();

@@ -289,6 +289,7 @@ fn what_is_not_taken_holds_the_sender_back() {
     assert_eq!(b.incoming.held(), 10);
 }
 
+/// Protocol §8.2.
 #[test]
 fn a_message_given_up_by_its_receiver_is_never_reported_delivered() {
     let (mut a, mut b) = (messages(), messages());
@@ -328,6 +329,7 @@ fn half_arrived(a: &mut Messages, b: &mut Messages) -> (MessageId, MessagePiece,
     (id, second, deadline)
 }
 
+/// Protocol §8.2.
 #[test]
 fn both_sides_drop_a_message_at_its_deadline_and_its_credit_comes_back() {
     let (mut a, mut b) = (messages(), messages());

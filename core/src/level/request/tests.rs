@@ -148,6 +148,7 @@ quickcheck! {
     }
 }
 
+/// Protocol §6.1, §8.1.
 #[test]
 fn repeats_follow_the_clock() {
     let mut requests = Requests::default();

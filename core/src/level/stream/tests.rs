@@ -343,6 +343,7 @@ fn a_stop_resets_the_other_side_and_gives_the_credit_back() {
     assert_eq!(b.consumed_bytes, 100_000);
 }
 
+/// Protocol §8.3.
 #[test]
 fn a_reset_that_overtakes_the_opening_is_told_after_it() {
     let (mut a, mut b) = pair();

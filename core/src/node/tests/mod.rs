@@ -14,6 +14,7 @@ mod introducers;
 mod latest;
 mod operator;
 mod order;
+mod relaying;
 mod repeating;
 mod replay;
 mod rest;

@@ -108,6 +108,7 @@ fn assert_once(net: &mut Net, ada: NodeId, ben: NodeId) {
     assert_eq!(count(&net.events_of(ada), done), 1);
 }
 
+/// Protocol §8.1.
 #[test]
 fn a_lost_request_comes_again_after_about_one_round_trip() {
     let (mut net, ada, ben) = measured();

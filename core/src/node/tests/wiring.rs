@@ -41,6 +41,7 @@ fn both_register_and_find_each_other_by_name() {
     assert_eq!(found[0].id, ben);
 }
 
+/// Protocol §9, §9.1.
 #[test]
 fn a_connection_starts_relayed_and_becomes_direct() {
     let (mut net, ada, ben) = connected();
@@ -217,6 +218,7 @@ fn a_stream_arrives_whole_and_in_order() {
     assert_eq!(got, payload);
 }
 
+/// Protocol §9.5.
 #[test]
 fn an_idle_pair_stays_connected_and_changes_its_keys() {
     let (mut net, ada, ben) = connected();

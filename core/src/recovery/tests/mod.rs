@@ -134,6 +134,7 @@ fn nine_eighths_of_a_round_trip_make_a_packet_lost() {
     assert!(bench.recovery.is_idle());
 }
 
+/// Protocol §7, §7.1.
 #[test]
 fn other_paths_do_not_make_a_packet_lost() {
     let mut bench = Bench::new();

@@ -87,6 +87,7 @@ fn the_quota_cuts_exactly_and_each_direction_has_its_own() {
     assert_eq!(relay.forward(end, B, far, 10_000), to(A, 7));
 }
 
+/// Protocol §10.2.
 #[test]
 fn a_channel_lives_while_it_is_used_and_120_s_longer() {
     let mut relay = relay(RelayConfig::default());

@@ -80,6 +80,7 @@ fn carry_both_ways(a: &mut Session, b: &mut Session) {
     }
 }
 
+/// Protocol §3.2, §3.3.
 #[test]
 fn ik_agrees_keys_and_facts() {
     let (anna, bob) = (identity(1), identity(2));
@@ -122,6 +123,7 @@ fn ik_agrees_keys_and_facts() {
     );
 }
 
+/// Protocol §3.2, §3.3.
 #[test]
 fn xx_agrees_keys_and_facts() {
     let (anna, bob) = (identity(1), identity(2));

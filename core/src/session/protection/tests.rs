@@ -37,6 +37,7 @@ fn opened(to: &mut Session, mut packet: Vec<u8>) -> Result<(u64, Vec<u8>), OpenE
     Ok((opened.pn, packet[opened.payload].to_vec()))
 }
 
+/// Protocol §4.
 #[test]
 fn packets_of_each_size_survive_under_both_suites() {
     for suite in SUITES {

@@ -251,6 +251,7 @@ fn keep_alives_and_registrations_have_the_spelling_of_the_protocol() {
     );
 }
 
+/// Protocol §6.3, §6.5.
 #[test]
 fn searches_and_refusals_have_the_spelling_of_the_protocol() {
     golden(
@@ -360,6 +361,7 @@ fn first_cells<'a>(specification: &'a str, heading: &str) -> Vec<&'a str> {
 }
 
 /// Protocol §6: the specification has every word of the code and no other.
+/// Protocol §6.4, §6.5.
 #[test]
 fn the_specification_lists_the_words_of_the_code() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");

@@ -4,6 +4,7 @@
 
 use super::*;
 
+/// Protocol §3.1.
 #[test]
 fn every_handshake_datagram_has_its_recorded_bytes() {
     let (anna, bob) = (identity(1), identity(2));

@@ -31,6 +31,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Protocol §4.2, §4.3.
 #[test]
 fn packets_are_protected_as_the_protocol_says_in_every_key_phase() {
     for (suite, expected) in GOLDEN {
