@@ -78,6 +78,7 @@ impl core::error::Error for DecodeError {}
 /// A rule that an authenticated peer broke; the connection ends with [`PeerMisbehaved::code`] in
 /// CLOSE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum PeerMisbehaved {
     /// An ACK covers a packet number that was never sent.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{
     EffectId, IntroducerState, Label, MessageId, OperationId, PathStatus, RequestId, StreamId,
 };
+use crate::error::PeerMisbehaved;
 use crate::id::NodeId;
 
 /// What a peer answered to a request.
@@ -81,8 +82,10 @@ pub enum DisconnectReason {
     TimedOut,
     /// The peer lost its state (it restarted).
     PeerRestarted,
-    /// The peer broke the protocol.
-    Misbehaved(&'static str),
+    /// The peer broke this rule of the protocol.
+    Misbehaved(PeerMisbehaved),
+    /// The peer says that this node broke the protocol, with a code ([`PeerMisbehaved::code`]).
+    Accused(u64),
 }
 
 /// Why data now takes another path.

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod label;
 mod operator;
+mod reason;
 mod status;
 mod transmit;
 
@@ -26,6 +27,7 @@ pub use event::{
 };
 pub use label::{Channel, Label, ServiceName};
 pub use operator::OperatorLimits;
+pub use reason::{CandidateRefusal, RegistrationRefusal};
 pub use status::{
     CandidateAttempt, CandidateKind, Counters, IntroducerState, IntroducerStatus, NodeStatus,
     PathKind, PathStatus, PeerState, PeerStatus, Verdict, Why,

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::Roles;
+use super::{CandidateRefusal, RegistrationRefusal, Roles};
 use crate::id::NodeId;
 
 /// State of the link to an introducer.
@@ -23,8 +23,8 @@ pub enum IntroducerState {
     Unreachable,
     /// Its name has no address now, or nobody looked it up in time; tried again by itself.
     Unresolved,
-    /// It refused the registration (name taken, full).
-    Refused(&'static str),
+    /// It refused the registration.
+    Refused(RegistrationRefusal),
 }
 
 /// One introducer as seen from here.
@@ -144,7 +144,7 @@ pub struct CandidateAttempt {
     /// Whether an answer proved both directions.
     pub proven: bool,
     /// Why it was not even tried, where that is so.
-    pub skipped: Option<&'static str>,
+    pub skipped: Option<CandidateRefusal>,
 }
 
 /// Stable code for why a path is what it is; the documentation uses the same words.

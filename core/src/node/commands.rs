@@ -2,7 +2,7 @@
 
 use super::peers::Peers;
 use crate::api::{Accepted, ApiMisuse, Command};
-use crate::peer::Peer;
+use crate::peer::{Farewell, Peer};
 use crate::time::Instant;
 
 /// Carries out a command that concerns one peer; the node's own are carried out above.
@@ -90,7 +90,7 @@ fn disconnect(peer: &mut Peer) -> Result<Accepted, ApiMisuse> {
         return Err(ApiMisuse::NotConnected);
     }
     peer.drop_call();
-    peer.close(0, "goodbye");
+    peer.close(Farewell::Goodbye);
     Ok(Accepted::Done)
 }
 

@@ -12,7 +12,7 @@ use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
 use crate::limits;
 use crate::path::Route;
-use crate::peer::{Peer, PeerOutcome};
+use crate::peer::{Farewell, Peer, PeerOutcome};
 use crate::relay::client::RelayRoutes;
 use crate::time::Instant;
 use crate::wire::control::ControlMessage;
@@ -210,7 +210,7 @@ impl Peers {
     pub(super) fn leave(&mut self, key: PeerKey) {
         if let Some(entry) = self.change(key) {
             entry.peer.drop_call();
-            entry.peer.close(0, "goodbye");
+            entry.peer.close(Farewell::Goodbye);
         }
     }
 

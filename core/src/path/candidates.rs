@@ -6,7 +6,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::api::CandidateKind;
+use crate::api::{CandidateKind, CandidateRefusal};
 
 /// Lowest port that is tried: below it live services that answer to strangers.
 const LOWEST_PORT: u16 = 1_024;
@@ -35,27 +35,27 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
 /// interfaces.
 ///
 /// # Errors
-/// The reason why not, in words for the status.
+/// The reason why not.
 pub(crate) fn may_probe(
     candidate: SocketAddr,
     kind: CandidateKind,
     remote_reflexive: &[SocketAddr],
     local_reflexive: &[SocketAddr],
     local_host: &[SocketAddr],
-) -> Result<(), &'static str> {
+) -> Result<(), CandidateRefusal> {
     let candidate = canonical(candidate);
     let ip = candidate.ip();
     let scope = scope(ip)?;
     if candidate.port() < LOWEST_PORT {
-        return Err("port below 1024");
+        return Err(CandidateRefusal::LowPort);
     }
     let is_own = |own: &SocketAddr| canonical(*own) == candidate;
     if local_host.iter().any(is_own) || local_reflexive.iter().any(is_own) {
-        return Err("own address");
+        return Err(CandidateRefusal::Own);
     }
     let shares_subnet = shares_subnet(ip, local_host);
     if shares_subnet && matches!(ip, IpAddr::V4(v4) if v4.octets().ends_with(&[255])) {
-        return Err("broadcast address");
+        return Err(CandidateRefusal::Broadcast);
     }
     // Its packets reach us from there, so that it is on a link or route of ours.
     if kind == CandidateKind::PeerReflexive {
@@ -64,12 +64,12 @@ pub(crate) fn may_probe(
     match scope {
         Scope::Public => Ok(()),
         Scope::Loopback if any_in(local_reflexive, Scope::Loopback) => Ok(()),
-        Scope::Loopback => Err("loopback address of another host"),
+        Scope::Loopback => Err(CandidateRefusal::ForeignLoopback),
         Scope::LinkLocal if shares_subnet => Ok(()),
-        Scope::LinkLocal => Err("link-local address of another link"),
+        Scope::LinkLocal => Err(CandidateRefusal::ForeignLink),
         Scope::Private if shares_subnet => Ok(()),
         Scope::Private if same_side(remote_reflexive, local_reflexive) => Ok(()),
-        Scope::Private => Err("private address of another network"),
+        Scope::Private => Err(CandidateRefusal::ForeignNetwork),
     }
 }
 
@@ -102,19 +102,19 @@ fn shares_subnet(candidate: IpAddr, local_host: &[SocketAddr]) -> bool {
         })
 }
 
-fn scope(ip: IpAddr) -> Result<Scope, &'static str> {
+fn scope(ip: IpAddr) -> Result<Scope, CandidateRefusal> {
     match ip {
         IpAddr::V4(v4) => scope_v4(v4),
         IpAddr::V6(v6) => scope_v6(v6),
     }
 }
 
-fn scope_v4(ip: Ipv4Addr) -> Result<Scope, &'static str> {
+fn scope_v4(ip: Ipv4Addr) -> Result<Scope, CandidateRefusal> {
     let [first, second, ..] = ip.octets();
     match first {
-        0 => Err("unspecified address"),
-        224..=239 => Err("multicast address"),
-        240..=255 => Err("broadcast or reserved address"),
+        0 => Err(CandidateRefusal::Unspecified),
+        224..=239 => Err(CandidateRefusal::Multicast),
+        240..=255 => Err(CandidateRefusal::Reserved),
         127 => Ok(Scope::Loopback),
         169 if second == 254 => Ok(Scope::LinkLocal),
         100 if (64..128).contains(&second) => Ok(Scope::Private),
@@ -123,13 +123,13 @@ fn scope_v4(ip: Ipv4Addr) -> Result<Scope, &'static str> {
     }
 }
 
-fn scope_v6(ip: Ipv6Addr) -> Result<Scope, &'static str> {
+fn scope_v6(ip: Ipv6Addr) -> Result<Scope, CandidateRefusal> {
     let [first, ..] = ip.segments();
     if ip.is_unspecified() {
-        return Err("unspecified address");
+        return Err(CandidateRefusal::Unspecified);
     }
     if ip.is_multicast() {
-        return Err("multicast address");
+        return Err(CandidateRefusal::Multicast);
     }
     if ip.is_loopback() {
         return Ok(Scope::Loopback);
@@ -137,7 +137,7 @@ fn scope_v6(ip: Ipv6Addr) -> Result<Scope, &'static str> {
     // Deprecated spellings that embed an IPv4 address (RFC 4291 §2.5.5.1) could smuggle any of the
     // above.
     if ip.to_bits() >> 32 == 0 {
-        return Err("reserved address");
+        return Err(CandidateRefusal::Reserved);
     }
     match first {
         0xfe80..=0xfebf => Ok(Scope::LinkLocal),

@@ -41,7 +41,7 @@ pub(crate) use types::{
     Pair, PathEvent, PathKey, Probe, Received, ResponseOutcome, Route, RouteStatus,
 };
 
-use crate::api::{CandidateKind, PathChangeReason};
+use crate::api::{CandidateKind, CandidateRefusal, PathChangeReason};
 use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::rng::Rng;
@@ -75,7 +75,7 @@ pub(crate) struct Paths {
     /// Named and learnt addresses, and relayed paths; never more than
     /// `CANDIDATES + LEARNT + RELAYED`, so that a scan is cheap.
     paths: Vec<PathState>,
-    refused: Vec<(SocketAddr, CandidateKind, &'static str)>,
+    refused: Vec<(SocketAddr, CandidateKind, CandidateRefusal)>,
     next_key: u32,
     active: Option<PathKey>,
     active_since: Instant,

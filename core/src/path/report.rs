@@ -37,7 +37,7 @@ impl Paths {
                 probes_sent: 0,
                 probes_received: 0,
                 proven: false,
-                skipped: Some(reason),
+                skipped: Some(*reason),
             });
         tried.chain(refused).collect()
     }

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use super::types::{PacketOutcome, PathEvent, PathKey, Received, ResponseOutcome, Route};
 use super::validation::Purpose;
 use super::{LEARNT, PathState, Paths, RESPONSES, canonical, may_probe};
-use crate::api::{CandidateKind, LinkId};
+use crate::api::{CandidateKind, CandidateRefusal, LinkId};
 use crate::limits;
 use crate::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ impl Paths {
         self.refused.clear();
         if !self.direct_paths {
             self.refused
-                .extend(named().map(|(a, k)| (a, k, "direct paths are switched off")));
+                .extend(named().map(|(a, k)| (a, k, CandidateRefusal::SwitchedOff)));
             return;
         }
         for (address, kind) in named() {
@@ -99,7 +99,8 @@ impl Paths {
             } else if let Some(known) = self.by_route_mut(Route::to(address)) {
                 known.kind = known.kind.min(kind);
             } else if !self.names.take(now, 1) {
-                self.refused.push((address, kind, "too many new addresses"));
+                self.refused
+                    .push((address, kind, CandidateRefusal::TooMany));
             } else {
                 self.insert(now, Route::to(address), kind);
             }
@@ -125,7 +126,7 @@ impl Paths {
             return PacketOutcome::Ignored(reason);
         }
         let Some(path) = self.by_route_mut(route) else {
-            return PacketOutcome::Ignored("no room");
+            return PacketOutcome::Ignored(CandidateRefusal::NoRoom);
         };
         let key = path.key;
         path.route.learn_local(&route);
@@ -336,11 +337,11 @@ impl Paths {
     }
 
     /// Takes the source of an authentic packet as a candidate.
-    fn learn(&mut self, now: Instant, route: Route) -> Result<(), &'static str> {
+    fn learn(&mut self, now: Instant, route: Route) -> Result<(), CandidateRefusal> {
         let kind = CandidateKind::PeerReflexive;
         match route {
-            Route::Relay { .. } => return Err("unknown relay channel"),
-            Route::Direct(_) if !self.direct_paths => return Err("direct paths are switched off"),
+            Route::Relay { .. } => return Err(CandidateRefusal::UnknownChannel),
+            Route::Direct(_) if !self.direct_paths => return Err(CandidateRefusal::SwitchedOff),
             Route::Direct(pair) => self.may_try(pair.remote, kind)?,
         }
         let is_learnt = |p: &&PathState| p.kind == kind && p.route.is_direct() && !p.is_proven();
@@ -354,10 +355,12 @@ impl Paths {
                 self.remove(key);
             }
         }
-        self.insert(now, route, kind).map(|_| ()).ok_or("no room")
+        self.insert(now, route, kind)
+            .map(|_| ())
+            .ok_or(CandidateRefusal::NoRoom)
     }
 
-    fn may_try(&self, address: SocketAddr, kind: CandidateKind) -> Result<(), &'static str> {
+    fn may_try(&self, address: SocketAddr, kind: CandidateKind) -> Result<(), CandidateRefusal> {
         let (remote, local) = (&self.remote_reflexive, &self.local_reflexive);
         may_probe(address, kind, remote, local, &self.local_host)
     }

@@ -4,7 +4,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::api::{LinkId, PathChangeReason};
+use crate::api::{CandidateRefusal, LinkId, PathChangeReason};
 use crate::time::Duration;
 
 /// How a datagram reaches the peer.
@@ -124,7 +124,7 @@ pub(crate) enum PacketOutcome {
     /// Its source was unknown and is a candidate now.
     Learnt(PathKey),
     /// Its source was unknown and may not be tried, for this reason.
-    Ignored(&'static str),
+    Ignored(CandidateRefusal),
 }
 
 /// What a PATH_RESPONSE means.

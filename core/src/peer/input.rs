@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::kept::Epoch;
-use super::outcome::PeerOutcome;
+use super::outcome::{Farewell, PeerOutcome};
 use super::{Asker, Peer};
 use crate::api::{
     Answer, CandidateKind, DisconnectReason, Event, Label, RequestId, RequestOutcome,
@@ -307,7 +307,7 @@ impl Peer {
     fn on_close(&mut self, code: u64) {
         let reason = match code {
             0 => DisconnectReason::Remote,
-            _ => DisconnectReason::Misbehaved("the peer says that this node broke the protocol"),
+            _ => DisconnectReason::Accused(code),
         };
         self.end_association(reason);
     }
@@ -315,7 +315,7 @@ impl Peer {
     /// Ends the connection with a peer that broke a rule, and tells it which.
     pub(super) fn on_misbehaved(&mut self, fault: PeerMisbehaved) {
         log::debug!("a peer broke a rule: {}", fault.rule());
-        self.close(fault.code(), fault.rule());
+        self.close(Farewell::Fault(fault));
     }
 
     fn on_request(&mut self, now: Instant, pn: u64, request: &RequestFrame<'_>) {

@@ -22,7 +22,7 @@ mod test_hooks;
 mod timeout;
 
 pub(crate) use input::{PacketFate, Via};
-pub(crate) use outcome::{Asker, PeerOutcome};
+pub(crate) use outcome::{Asker, Farewell, PeerOutcome};
 pub(crate) use output::PeerTransmit;
 pub(crate) use rest::Resident;
 pub(crate) use timeout::Renewal;
@@ -94,7 +94,7 @@ pub(crate) struct Peer {
     paced_until: Option<Instant>,
     stash: Option<(Route, Vec<u8>)>,
     control_budget: TokenBucket,
-    closing: Option<(u64, &'static str)>,
+    closing: Option<Farewell>,
     outcomes: VecDeque<PeerOutcome>,
     rng: Rng,
     traffic: Traffic,
@@ -383,9 +383,9 @@ impl Peer {
     }
 
     /// Says goodbye with the next packet, then ends the association.
-    pub(crate) fn close(&mut self, code: u64, reason: &'static str) {
+    pub(crate) fn close(&mut self, farewell: Farewell) {
         if self.sessions.is_up() && self.closing.is_none() {
-            self.closing = Some((code, reason));
+            self.closing = Some(farewell);
         }
     }
 

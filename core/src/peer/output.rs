@@ -2,7 +2,7 @@
 //! is relayed to the peer, and batches of data packets on the active path (protocol §7, §9).
 
 use super::packets::PacketKind;
-use super::{Peer, PeerOutcome};
+use super::{Farewell, Peer, PeerOutcome};
 use crate::api::DisconnectReason;
 use crate::ecn::EcnCodepoint;
 use crate::limits;
@@ -135,14 +135,16 @@ impl Peer {
     }
 
     fn poll_close(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        let (code, reason) = self.closing.take()?;
+        let (code, reason, why) = match self.closing.take()? {
+            Farewell::Goodbye => (0, "goodbye", DisconnectReason::Local),
+            Farewell::Fault(fault) => {
+                let why = DisconnectReason::Misbehaved(fault);
+                (fault.code(), fault.rule(), why)
+            }
+        };
         let frame = Frame::Close(CloseFrame { code, reason });
         let active = self.paths.active();
         let transmit = active.and_then(|(_, route)| self.poll_lone(now, buffer, route, frame));
-        let why = match code {
-            0 => DisconnectReason::Local,
-            _ => DisconnectReason::Misbehaved(reason),
-        };
         self.end_association(why);
         transmit
     }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Move, Rendezvous};
+use crate::api::RegistrationRefusal;
 use crate::directory::attempts::AnswerOutcome;
 use crate::id::{AttemptId, NodeId};
 use crate::identity::KeyRecord;
@@ -91,7 +92,7 @@ impl Rendezvous {
                 ..
             } => {
                 let wait = retry_after_s.map(|s| Duration::from_secs(u64::from(s)));
-                introducer.link.on_refused(now, explain(code), wait);
+                introducer.link.on_refused(now, refusal(code), wait);
             }
             _ => introducer.link.on_request_timed_out(now),
         }
@@ -146,14 +147,14 @@ impl Rendezvous {
     }
 }
 
-/// A refused registration in words for the user.
-const fn explain(code: RefusalCode) -> &'static str {
+/// What a refused registration is told as.
+const fn refusal(code: RefusalCode) -> RegistrationRefusal {
     match code {
-        RefusalCode::Taken => "the name belongs to another key",
-        RefusalCode::Full => "the introducer is full",
-        RefusalCode::Throttled => "too many attempts",
-        RefusalCode::Role => "the node is no introducer",
-        RefusalCode::Malformed => "the introducer does not understand the registration",
-        RefusalCode::Unknown | RefusalCode::Refused => "the introducer refused",
+        RefusalCode::Taken => RegistrationRefusal::NameTaken,
+        RefusalCode::Full => RegistrationRefusal::Full,
+        RefusalCode::Throttled => RegistrationRefusal::Throttled,
+        RefusalCode::Role => RegistrationRefusal::NoIntroducer,
+        RefusalCode::Malformed => RegistrationRefusal::Malformed,
+        RefusalCode::Unknown | RefusalCode::Refused => RegistrationRefusal::Unspecified,
     }
 }

@@ -77,6 +77,7 @@ const fn farewell(reason: DisconnectReason) -> &'static str {
         DisconnectReason::Remote => "remote",
         DisconnectReason::TimedOut => "timed_out",
         DisconnectReason::PeerRestarted => "peer_restarted",
+        DisconnectReason::Accused(_) => "accused",
         _ => "misbehaved",
     }
 }

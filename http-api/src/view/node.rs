@@ -172,7 +172,7 @@ pub(crate) const fn introducer_state(
         IntroducerState::Registering => ("registering", None),
         IntroducerState::Registered => ("registered", None),
         IntroducerState::Unresolved => ("unresolved", None),
-        IntroducerState::Refused(why) => ("refused", Some(why)),
+        IntroducerState::Refused(why) => ("refused", Some(why.text())),
         _ => ("unreachable", None),
     }
 }

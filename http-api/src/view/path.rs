@@ -70,7 +70,7 @@ impl From<&CandidateAttempt> for Attempt {
             probes_sent: attempt.probes_sent,
             probes_received: attempt.probes_received,
             proven: attempt.proven,
-            skipped: attempt.skipped,
+            skipped: attempt.skipped.map(p2p_core::api::CandidateRefusal::text),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use core::net::SocketAddr;
 
-use crate::api::IntroducerState;
+use crate::api::{IntroducerState, RegistrationRefusal};
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant, TimerKind};
 
@@ -51,7 +51,7 @@ enum State {
     Unreachable,
     /// No address is known to try.
     Unresolved,
-    Refused(&'static str),
+    Refused(RegistrationRefusal),
 }
 
 /// The state machine of one introducer.
@@ -161,11 +161,11 @@ impl IntroducerLink {
         self.timer = Some(now + pause);
     }
 
-    /// The registration was refused with `code` (protocol §6.3); `retry_after` as the introducer says.
+    /// The registration was refused (protocol §6.3); `retry_after` as the introducer says.
     pub(crate) fn on_refused(
         &mut self,
         now: Instant,
-        code: &'static str,
+        why: RegistrationRefusal,
         retry_after: Option<Duration>,
     ) {
         if !self.asking {
@@ -175,7 +175,7 @@ impl IntroducerLink {
         if core::mem::take(&mut self.changed) {
             return self.ask();
         }
-        self.state = State::Refused(code);
+        self.state = State::Refused(why);
         let pause = backoff(REFUSED_BACKOFF, REFUSED_BACKOFF_MAX, self.failures);
         let pause = pause.max(retry_after.unwrap_or_default().min(REFUSED_BACKOFF_MAX));
         self.failures = self.failures.saturating_add(1);
@@ -249,7 +249,7 @@ impl IntroducerLink {
             State::Registered => IntroducerState::Registered,
             State::Unreachable => IntroducerState::Unreachable,
             State::Unresolved => IntroducerState::Unresolved,
-            State::Refused(code) => IntroducerState::Refused(code),
+            State::Refused(why) => IntroducerState::Refused(why),
         }
     }
 

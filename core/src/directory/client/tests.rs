@@ -122,8 +122,11 @@ fn a_refusal_is_retried_slowly_and_a_silent_introducer_is_given_up() {
     link.on_session_up();
     link.poll_action(at(0));
     for expected_ms in [30_000, 60_000, 120_000, 240_000, 300_000, 300_000] {
-        link.on_refused(at(0), "taken", None);
-        assert_eq!(link.state(), IntroducerState::Refused("taken"));
+        link.on_refused(at(0), RegistrationRefusal::NameTaken, None);
+        assert_eq!(
+            link.state(),
+            IntroducerState::Refused(RegistrationRefusal::NameTaken)
+        );
         let (pause_ms, action) = next(&mut link, at(0));
         assert!((expected_ms * 8 / 10..=expected_ms * 12 / 10).contains(&pause_ms));
         assert_eq!(action, Some(LinkAction::Register));
@@ -138,7 +141,7 @@ fn a_refusal_is_retried_slowly_and_a_silent_introducer_is_given_up() {
 fn answers_that_nobody_asked_for_change_nothing() {
     let mut link = link();
     link.on_registered(at(0), address(9), Duration::from_secs(60));
-    link.on_refused(at(0), "full", None);
+    link.on_refused(at(0), RegistrationRefusal::Full, None);
     link.on_request_timed_out(at(0));
     assert_eq!(
         (link.state(), link.observed()),

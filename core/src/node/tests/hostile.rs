@@ -3,6 +3,7 @@
 
 use super::{Net, address, call, connected, count, is_disconnected_event, pair};
 use crate::api::{Command, DisconnectReason, Engine, Event};
+use crate::error::PeerMisbehaved;
 use crate::id::NodeId;
 use crate::limits;
 use crate::time::Duration;
@@ -99,6 +100,16 @@ fn every_broken_rule_ends_that_connection_alone() {
         frames(&[message(1 << 45, 10, 0, b"x")]),
         frames(&[message(0, 10, 0, b"x"), message(0, 11, 1, b"y")]),
     ];
+    let faults = [
+        PeerMisbehaved::AckOfUnsentPacket,
+        PeerMisbehaved::FlowControl,
+        PeerMisbehaved::FlowControl,
+        PeerMisbehaved::StreamLimit,
+        PeerMisbehaved::FinalSize,
+        PeerMisbehaved::MessageLimit,
+        PeerMisbehaved::MessageLimit,
+        PeerMisbehaved::MalformedFrame,
+    ];
     for (case, payload) in broken.iter().enumerate() {
         let (mut net, ada, ben) = pair();
         call(&mut net, 2, 3);
@@ -107,13 +118,13 @@ fn every_broken_rule_ends_that_connection_alone() {
         strike(&mut net, ben, payload);
         net.run(Duration::from_secs(1));
         let end = end_of(&net.events_of(ben));
-        let is_fault = matches!(end, Some(DisconnectReason::Misbehaved(_)));
-        assert!(is_fault, "case {case}: {end:?}");
+        let Some(DisconnectReason::Misbehaved(fault)) = end else {
+            panic!("case {case}: {end:?}");
+        };
+        assert_eq!(fault, faults[case], "case {case}");
         let theirs = end_of(&net.events_of(ada));
-        assert!(
-            matches!(theirs, Some(DisconnectReason::Misbehaved(_))),
-            "case {case}"
-        );
+        let accused = Some(DisconnectReason::Accused(fault.code()));
+        assert_eq!(theirs, accused, "case {case}");
         // The next connection owes nothing to this one.
         call(&mut net, 2, 3);
         net.run(Duration::from_secs(1));

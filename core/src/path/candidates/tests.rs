@@ -27,7 +27,7 @@ impl Situation {
         }
     }
 
-    fn asks(&self, candidate: &str, kind: CandidateKind) -> Result<(), &'static str> {
+    fn asks(&self, candidate: &str, kind: CandidateKind) -> Result<(), CandidateRefusal> {
         may_probe(a(candidate), kind, &self.remote, &self.local, &self.host)
     }
 
@@ -171,7 +171,7 @@ fn loopback_is_tried_only_where_the_introducer_is_on_this_host() {
             assert!(here.allows(candidate), "{candidate}");
             assert_eq!(
                 here.asks("127.0.0.1:7000", CandidateKind::Host),
-                Err("own address")
+                Err(CandidateRefusal::Own)
             );
         }
     }
