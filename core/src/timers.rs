@@ -1,6 +1,6 @@
 //! Deadlines of many things that are numbered from zero without large gaps: the earliest is found at once, any can be
 //! moved. A heap with four children to a node (as in `std`, only wider) and the place of each number in it: about
-//! 24 bytes for each, without the room that an ordered tree leaves unused.
+//! 16 bytes for each, without the room that an ordered tree leaves unused.
 //!
 //! Told: a number and its deadline. Returns: the earliest; of equal ones that of the smallest number.
 
@@ -10,10 +10,32 @@ const CHILDREN: usize = 4;
 /// No place in the heap.
 const NOWHERE: u32 = u32::MAX;
 
+/// A deadline in twelve bytes; ordered by its time, then its number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    at: [u32; 2],
+    number: u32,
+}
+
+impl Entry {
+    const fn new(at: Instant, number: u32) -> Self {
+        let nanos = at.as_nanos();
+        Self {
+            at: [(nanos >> 32) as u32, nanos as u32],
+            number,
+        }
+    }
+
+    fn at(self) -> Instant {
+        let [high, low] = self.at.map(u64::from);
+        Instant::from_nanos(high << 32 | low)
+    }
+}
+
 /// Deadlines by number.
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: Vec<(Instant, u32)>,
+    heap: Vec<Entry>,
     /// Where in the heap each number is.
     places: Vec<u32>,
 }
@@ -24,7 +46,7 @@ impl Timers {
         match (self.place_of(number), at) {
             (Some(place), Some(at)) => {
                 if let Some(entry) = self.heap.get_mut(place) {
-                    entry.0 = at;
+                    *entry = Entry::new(at, number);
                 }
                 self.settle(place);
             }
@@ -33,7 +55,7 @@ impl Timers {
                 if index >= self.places.len() {
                     self.places.resize(index + 1, NOWHERE);
                 }
-                self.heap.push((at, number));
+                self.heap.push(Entry::new(at, number));
                 self.settle(self.heap.len() - 1);
             }
             (Some(place), None) => {
@@ -47,13 +69,15 @@ impl Timers {
 
     /// The earliest deadline, and whose it is.
     pub(crate) fn first(&self) -> Option<(Instant, u32)> {
-        self.heap.first().copied()
+        self.heap.first().map(|entry| (entry.at(), entry.number))
     }
 
     /// The deadline of `number`.
     #[cfg(test)]
     pub(crate) fn get(&self, number: u32) -> Option<Instant> {
-        self.heap.get(self.place_of(number)?).map(|entry| entry.0)
+        self.heap
+            .get(self.place_of(number)?)
+            .map(|entry| entry.at())
     }
 
     fn place_of(&self, number: u32) -> Option<usize> {
@@ -97,11 +121,11 @@ impl Timers {
         self.write(place, entry);
     }
 
-    fn write(&mut self, place: usize, entry: (Instant, u32)) {
+    fn write(&mut self, place: usize, entry: Entry) {
         if let Some(slot) = self.heap.get_mut(place) {
             *slot = entry;
         }
-        self.put(entry.1, u32::try_from(place).unwrap_or(NOWHERE));
+        self.put(entry.number, u32::try_from(place).unwrap_or(NOWHERE));
     }
 }
 

@@ -37,8 +37,8 @@ pub(crate) struct Resident {
     recovery: RecoveryAtRest,
     sent_bytes: u64,
     received_bytes: u64,
-    sent_packets: u64,
-    lost_packets: u64,
+    sent_packets: u32,
+    lost_packets: u32,
     epoch: EpochAtRest,
     busy_at: Offset,
     last_received: Offset,
@@ -86,9 +86,11 @@ impl Peer {
             .rest(PathKey(path.0), &self.received, opened)?;
         let epoch = self.epoch.rest()?;
         let record = Arc::clone(self.record.as_ref()?);
+        let (traffic, sums) = (self.traffic, self.recovery.sums());
+        let sent_packets = u32::try_from(traffic.sent_packets + sums.sent_packets).ok()?;
+        let lost_packets = u32::try_from(traffic.lost_packets + sums.lost_packets).ok()?;
         // Nothing may refuse any more: from here on things are taken out.
-        let (base, sums) = (sessions.since(), self.recovery.sums());
-        let traffic = self.traffic;
+        let base = sessions.since();
         let extras = Extras {
             name: self.name.take(),
             levels: self.levels.take().filter(|_| keeps_levels),
@@ -101,8 +103,8 @@ impl Peer {
             recovery,
             sent_bytes: traffic.sent_bytes,
             received_bytes: traffic.received_bytes,
-            sent_packets: traffic.sent_packets + sums.sent_packets,
-            lost_packets: traffic.lost_packets + sums.lost_packets,
+            sent_packets,
+            lost_packets,
             epoch,
             busy_at: Offset::of(base, Some(self.busy_at)),
             last_received: Offset::of(base, traffic.last_received),
@@ -223,8 +225,8 @@ impl Resident {
         peer.traffic = Traffic {
             sent_bytes: self.sent_bytes,
             received_bytes: self.received_bytes,
-            sent_packets: self.sent_packets,
-            lost_packets: self.lost_packets,
+            sent_packets: u64::from(self.sent_packets),
+            lost_packets: u64::from(self.lost_packets),
             last_received: self.last_received.get(base),
         };
         peer
@@ -254,6 +256,6 @@ mod tests {
     /// were flows.
     #[test]
     fn a_peer_at_rest_is_small() {
-        assert!(size_of::<Resident>() <= 456, "{}", size_of::<Resident>());
+        assert!(size_of::<Resident>() <= 448, "{}", size_of::<Resident>());
     }
 }

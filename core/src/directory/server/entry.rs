@@ -56,28 +56,23 @@ pub(super) struct Hold {
     pub(super) grace_ends: Option<Instant>,
 }
 
-/// IPv4 address or IPv6 /64: what one household has.
+/// IPv4 address or IPv6 /64: what one household has. An IPv4 address stands behind 32 bits that no IPv6
+/// address of a single host begins with (ff00::/8 are groups).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum SourceKey {
-    V4(u32),
-    V6([u32; 2]),
-}
+pub(super) struct SourceKey(u64);
 
 impl SourceKey {
     pub(super) fn of(source: SocketAddr) -> Self {
-        match source.ip().to_canonical() {
-            IpAddr::V4(ip) => Self::V4(ip.to_bits()),
-            IpAddr::V6(ip) => {
-                let bits = ip.to_bits();
-                Self::V6([(bits >> 96) as u32, (bits >> 64) as u32])
-            }
-        }
+        Self(match source.ip().to_canonical() {
+            IpAddr::V4(ip) => u64::from(u32::MAX) << 32 | u64::from(ip.to_bits()),
+            IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
+        })
     }
 }
 
 /// The part of an id by which it is indexed.
-pub(super) fn id_index(id: &NodeId) -> u64 {
+pub(super) fn id_index(id: &NodeId) -> u32 {
     id.as_bytes()
         .first_chunk()
-        .map_or(0, |first| u64::from_be_bytes(*first))
+        .map_or(0, |first| u32::from_be_bytes(*first))
 }

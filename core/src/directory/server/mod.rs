@@ -4,7 +4,8 @@
 //!
 //! An *entry* is an identity that is registered or still owns a name in its grace time. Entries lie in a
 //! slab; everything else refers to them by slot, so that an id is stored once. Ids are found by their first
-//! eight bytes: they are public keys, so nobody makes many that agree in those. A name is in one of two ordered
+//! four bytes: they are public keys, so one that agrees with another in those costs four billion keys.
+//! A name is in one of two ordered
 //! maps: `listed` (alive and to be shown) or `unlisted` (everything else that is owned), so that a search
 //! walks over nothing but what it shows.
 //!
@@ -181,7 +182,7 @@ pub(crate) struct DirectoryCounters {
 pub(crate) struct Directory {
     config: DirectoryConfig,
     entries: Slab<Entry>,
-    by_id: BTreeSet<(u64, u32)>,
+    by_id: BTreeSet<(u32, u32)>,
     /// Slots by session, which are numbered without large gaps.
     by_session: Vec<u32>,
     registered: usize,

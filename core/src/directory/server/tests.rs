@@ -474,8 +474,8 @@ fn approximate_bytes(d: &Directory) -> usize {
         + keys.map(name).sum::<usize>()
         + map::<SmolStr, u32>(d.listed.len())
         + map::<SmolStr, Hold>(d.unlisted.len())
-        + map::<(u64, u32), ()>(d.by_id.len())
+        + map::<(u32, u32), ()>(d.by_id.len())
         + size_of::<u32>() * d.by_session.capacity()
         + map::<SourceKey, u32>(d.sources.len())
-        + 20 * d.len()
+        + 16 * d.len()
 }

@@ -1,8 +1,12 @@
 //! Peers at rest: they take little room, lose nothing, and wake for whatever concerns them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{Fate, Net, address, call, config, count, is_disconnected_event, pair, three};
+use super::{
+    Fate, Net, address, call, config, count, introducer_config, is_disconnected_event, pair, three,
+};
 use crate::api::{Answer, Command, DisconnectReason, Engine, Event, RequestOutcome};
 use crate::id::NodeId;
 use crate::limits;
@@ -85,6 +89,34 @@ fn a_registered_peer_rests_and_stays_registered() {
     net.connect(2, ben);
     net.run(Duration::from_secs(2));
     assert!(net.is_connected(2, &ben) && net.is_connected(3, &ada));
+}
+
+#[test]
+fn a_peer_that_only_registered_rests_sooner_than_one_that_was_asked_something() {
+    let (mut net, ada, ben) = pair();
+    net.add(1, introducer_config());
+    call(&mut net, 2, 1);
+    call(&mut net, 2, 3);
+    net.run(Duration::from_secs(1));
+    request(&mut net, ben, "hello");
+    net.run(Duration::from_millis(100));
+    assert_eq!(answer_all(&mut net, ben), 1);
+    net.run(limits::CONTROL_REST_AFTER + Duration::from_secs(2));
+    assert!(is_at_rest(&mut net, 1, &ada) && !is_at_rest(&mut net, 3, &ada));
+    net.run(limits::REST_AFTER);
+    assert!(is_at_rest(&mut net, 3, &ada));
+}
+
+#[test]
+fn a_registered_peer_at_rest_has_one_key_record_with_the_directory() {
+    let (mut net, ada, _) = three();
+    net.run(Duration::from_secs(10));
+    assert!(is_at_rest(&mut net, 1, &ada));
+    let peers = &net.node(1).peers;
+    let key = peers.table.key_of(&ada).expect("known");
+    let record = peers.table.get(key).expect("known").peer.record.clone();
+    // The peer, the directory, and this one.
+    assert_eq!(record.map(|record| Arc::strong_count(&record)), Some(3));
 }
 
 #[test]
