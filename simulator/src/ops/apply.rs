@@ -17,7 +17,7 @@ use crate::oracle::{MARKER, Violation};
 use crate::pulse::Pulse;
 use crate::trace::TraceHash;
 use crate::units::{ms, secs};
-use crate::verdict::{Asked, availability, liveness};
+use crate::verdict::{Asked, availability, directness, endurance, liveness};
 use crate::world::{Who, World, label_for};
 
 /// What came of a plot that kept all promises.
@@ -109,6 +109,7 @@ pub fn check_watched(
         if is_calm {
             availability(&play.world, &play.asked(ops), report.settled_after)?;
         }
+        directness(&mut play.world)?;
         play.talk()
     };
     end(&mut play).map_err(|v| failure(ops.len(), v))?;
@@ -328,15 +329,8 @@ impl Play {
         asked
     }
 
-    /// Unique content of `len` bytes, the marker and a number at least.
     fn payload(&mut self, len: usize) -> Vec<u8> {
-        self.unique += 1;
-        let mut data = MARKER.to_vec();
-        data.extend_from_slice(&self.unique.to_be_bytes());
-        let head = data.len();
-        data.resize(len.max(head), 0);
-        self.rng.fill(&mut data[head..]);
-        data
+        payload(&mut self.rng, &mut self.unique, len)
     }
 
     fn garbage(&mut self, to: Who, count: u8) {
@@ -370,6 +364,7 @@ impl Play {
 
     /// After everything was healed and came to rest, anybody reaches anybody.
     fn talk(&mut self) -> Result<(), Violation> {
+        let mut pairs = Vec::new();
         for _ in 0..3 {
             let (a, b) = (self.rng.below(250) as u8, self.rng.below(250) as u8);
             let Some((a, b)) = self.cast.pair(a, b) else {
@@ -397,6 +392,12 @@ impl Play {
                 Some(RequestOutcome::Answered(_)) => {}
                 other => return Err(format!("{names}: no answer at peace, {other:?}")),
             }
+            pairs.push((a, b));
+        }
+        if let Some(pair) = pairs.pop() {
+            let (rng, unique) = (&mut self.rng, &mut self.unique);
+            let mut payload = |len| payload(rng, unique, len);
+            endurance(&mut self.world, pair, &mut payload)?;
         }
         self.safety()
     }
@@ -424,6 +425,17 @@ impl Play {
             fired: world.fired(),
         }
     }
+}
+
+/// Unique content of `len` bytes, the marker and a number at least.
+fn payload(rng: &mut Rng, unique: &mut u64, len: usize) -> Vec<u8> {
+    *unique += 1;
+    let mut data = MARKER.to_vec();
+    data.extend_from_slice(&unique.to_be_bytes());
+    let head = data.len();
+    data.resize(len.max(head), 0);
+    rng.fill(&mut data[head..]);
+    data
 }
 
 const BURST: Burst = Burst {

@@ -37,7 +37,7 @@ struct Latest {
 
 /// A stream's number on the wire. Each end's engine puts the count of its connections above it, so
 /// that a number of an earlier connection is never taken for one of the present.
-fn on_wire(id: StreamId) -> StreamId {
+pub(crate) fn on_wire(id: StreamId) -> StreamId {
     StreamId(id.0 & ((1 << 40) - 1))
 }
 

@@ -3,6 +3,7 @@
 
 mod ledger;
 
+pub(crate) use ledger::on_wire;
 pub use ledger::{Ledger, Unsettled};
 
 /// A broken promise, in words.

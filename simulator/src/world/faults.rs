@@ -135,6 +135,13 @@ impl World {
         self.topology.chain(self.hosts[who.0].lan)
     }
 
+    /// Whether two hosts are behind one box, or in one network.
+    #[must_use]
+    pub fn shares_box(&self, a: Who, b: Who) -> bool {
+        let [a, b] = [a, b].map(|who| self.topology.boxes_before(self.hosts[who.0].lan));
+        a.iter().any(|one| b.contains(one))
+    }
+
     /// Moves a host into another network; its driver notices where `noticed` is set.
     pub fn move_to(&mut self, who: Who, lan: LanId, noticed: bool) {
         self.fired.note(Fault::Roam);

@@ -286,12 +286,37 @@ impl World {
         label: impl Into<Label>,
         data: impl Into<Bytes>,
     ) -> Result<MessageId, ApiMisuse> {
-        let (label, data) = (label.into(), data.into());
+        self.hand_message_in(from, to, label.into(), data.into(), None)
+    }
+
+    /// Sends a message that is of no use after so long.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn send_message_within(
+        &mut self,
+        from: Who,
+        to: Who,
+        label: impl Into<Label>,
+        data: impl Into<Bytes>,
+        life: Duration,
+    ) -> Result<MessageId, ApiMisuse> {
+        self.hand_message_in(from, to, label.into(), data.into(), Some(life))
+    }
+
+    fn hand_message_in(
+        &mut self,
+        from: Who,
+        to: Who,
+        label: Label,
+        data: Bytes,
+        deadline: Option<Duration>,
+    ) -> Result<MessageId, ApiMisuse> {
         let command = Command::SendMessage {
             peer: self.id(to),
             label: label.clone(),
             data: data.clone(),
-            deadline: None,
+            deadline,
         };
         let Accepted::Message(id) = self.hand_in(from, command)? else {
             return Err(unexpected());

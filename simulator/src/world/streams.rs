@@ -104,6 +104,21 @@ impl World {
         self.drive(who.0);
     }
 
+    /// Asks the other end to write no more; both directions are owed no longer.
+    pub fn stop_stream(&mut self, who: Who, stream: StreamHandle, code: u64) {
+        let other = stream.across(who);
+        let command = Command::StopStream {
+            peer: self.id(other),
+            stream: stream.id,
+            code,
+        };
+        if self.hand_in(who, command).is_ok() {
+            self.ledger.stream_voided((other.0, who.0), stream.id);
+            self.ledger.stream_voided((who.0, other.0), stream.id);
+        }
+        self.drive(who.0);
+    }
+
     /// Takes what has come in on a stream since the last call.
     pub fn read(&mut self, who: Who, stream: StreamHandle) -> Vec<u8> {
         let key = (self.id(stream.across(who)), stream.id);

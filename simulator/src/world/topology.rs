@@ -142,10 +142,16 @@ impl Topology {
 
     /// The chain of boxes between a network and the internet, inner first.
     pub(crate) fn chain(&self, lan: LanId) -> Vec<Nat> {
+        let boxes = self.boxes_before(lan).into_iter();
+        boxes.map(|index| self.boxes[index].nat.nat).collect()
+    }
+
+    /// The same, by number.
+    pub(crate) fn boxes_before(&self, lan: LanId) -> Vec<usize> {
         let mut chain = Vec::new();
         let mut at = lan;
         while let Some(index) = self.networks[at.0].gateway {
-            chain.push(self.boxes[index].nat.nat);
+            chain.push(index);
             at = self.boxes[index].outer;
         }
         chain
