@@ -232,7 +232,7 @@ pub enum Event {
         /// How it ended.
         outcome: RequestOutcome,
     },
-    /// A whole message is there; fetch it with [`crate::Node::take_message`]. Until then it counts against the
+    /// A whole message is there; fetch it with [`super::Engine::take_message`]. Until then it counts against the
     /// peer's credit.
     MessageReady {
         /// The peer.

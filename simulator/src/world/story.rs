@@ -193,7 +193,7 @@ impl World {
         states.filter(|s| **s == Registered).count() >= wanted
     }
 
-    /// Sends a datagram, with the label that [`label_for`] gives it.
+    /// Sends a datagram, with the label that `label_for` gives it.
     ///
     /// # Errors
     /// What the engine says.
