@@ -9,7 +9,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use async_io::Async;
 use futures_lite::future;
-use p2p_core::api::{Arrival, EcnCodepoint, LinkId, Transmit};
+use p2p_core::api::{Arrival, LinkId, Transmit};
 use p2p_core::limits;
 use p2p_host::{NodeError, bind_udp, is_passing, without_timestamps};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
@@ -116,7 +116,7 @@ impl Sockets {
                                 link: LinkId(id),
                                 from: meta.addr,
                                 to: meta.dst_ip,
-                                ecn: meta.ecn.map(mark_received),
+                                ecn: meta.ecn.map(p2p_host::mark_received),
                                 segment_size: meta.stride,
                                 bytes,
                             });
@@ -221,7 +221,7 @@ impl Sockets {
 fn send_once(port: &Port, batch: &Transmit, contents: &[u8], segment: usize) -> io::Result<()> {
     let transmit = quinn_udp::Transmit {
         destination: batch.to,
-        ecn: batch.ecn.map(mark_to_send),
+        ecn: batch.ecn.map(p2p_host::mark_to_send),
         contents,
         segment_size: (contents.len() > segment).then_some(segment),
         src_ip: batch.from,
@@ -234,25 +234,10 @@ fn send_once(port: &Port, batch: &Transmit, contents: &[u8], segment: usize) -> 
     }
 }
 
-const fn mark_received(mark: quinn_udp::EcnCodepoint) -> EcnCodepoint {
-    match mark {
-        quinn_udp::EcnCodepoint::Ect0 => EcnCodepoint::Ect0,
-        quinn_udp::EcnCodepoint::Ect1 => EcnCodepoint::Ect1,
-        quinn_udp::EcnCodepoint::Ce => EcnCodepoint::Ce,
-    }
-}
-
-const fn mark_to_send(mark: EcnCodepoint) -> quinn_udp::EcnCodepoint {
-    match mark {
-        EcnCodepoint::Ect0 => quinn_udp::EcnCodepoint::Ect0,
-        EcnCodepoint::Ect1 => quinn_udp::EcnCodepoint::Ect1,
-        EcnCodepoint::Ce => quinn_udp::EcnCodepoint::Ce,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use p2p_core::api::EcnCodepoint;
 
     fn loopback() -> Sockets {
         Sockets::bind(Some("127.0.0.1:0".parse().expect("an address"))).expect("binds")

@@ -70,7 +70,7 @@ impl Port {
             link: self.link,
             from: meta.addr,
             to: meta.dst_ip,
-            ecn: meta.ecn.map(mark_received),
+            ecn: meta.ecn.map(p2p_host::mark_received),
             segment_size: meta.stride,
             bytes: bytes.to_vec(),
         }))
@@ -100,7 +100,7 @@ impl Port {
     fn send_once(&self, batch: &Transmit, contents: &[u8]) -> io::Result<()> {
         let transmit = quinn_udp::Transmit {
             destination: batch.to,
-            ecn: batch.ecn.map(mark_to_send),
+            ecn: batch.ecn.map(p2p_host::mark_to_send),
             contents,
             segment_size: None,
             src_ip: batch.from,
@@ -159,22 +159,6 @@ impl Sockets {
             }
         }
         true
-    }
-}
-
-const fn mark_received(mark: quinn_udp::EcnCodepoint) -> EcnCodepoint {
-    match mark {
-        quinn_udp::EcnCodepoint::Ect0 => EcnCodepoint::Ect0,
-        quinn_udp::EcnCodepoint::Ect1 => EcnCodepoint::Ect1,
-        quinn_udp::EcnCodepoint::Ce => EcnCodepoint::Ce,
-    }
-}
-
-const fn mark_to_send(mark: EcnCodepoint) -> quinn_udp::EcnCodepoint {
-    match mark {
-        EcnCodepoint::Ect0 => quinn_udp::EcnCodepoint::Ect0,
-        EcnCodepoint::Ect1 => quinn_udp::EcnCodepoint::Ect1,
-        EcnCodepoint::Ce => quinn_udp::EcnCodepoint::Ce,
     }
 }
 

@@ -50,5 +50,7 @@ pub use options::NodeOptions;
 pub use peers::PeerKeeper;
 pub use place::{Place, Ready};
 pub use recording::engine;
-pub use sockets::{bind_http, bind_udp, is_passing, without_timestamps};
+pub use sockets::{
+    bind_http, bind_udp, is_passing, mark_received, mark_to_send, without_timestamps,
+};
 pub use ticket::{page_url, ticket_request};

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
+use p2p_core::api::EcnCodepoint;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::error::NodeError;
@@ -33,6 +34,26 @@ pub fn bind_udp(
     }
     let one = open(listen, buffer_bytes).map_err(|error| refusal("listen", listen, error))?;
     Ok(vec![one])
+}
+
+/// A mark as the socket gives it.
+#[must_use]
+pub const fn mark_received(mark: quinn_udp::EcnCodepoint) -> EcnCodepoint {
+    match mark {
+        quinn_udp::EcnCodepoint::Ect0 => EcnCodepoint::Ect0,
+        quinn_udp::EcnCodepoint::Ect1 => EcnCodepoint::Ect1,
+        quinn_udp::EcnCodepoint::Ce => EcnCodepoint::Ce,
+    }
+}
+
+/// A mark as the socket takes it.
+#[must_use]
+pub const fn mark_to_send(mark: EcnCodepoint) -> quinn_udp::EcnCodepoint {
+    match mark {
+        EcnCodepoint::Ect0 => quinn_udp::EcnCodepoint::Ect0,
+        EcnCodepoint::Ect1 => quinn_udp::EcnCodepoint::Ect1,
+        EcnCodepoint::Ce => quinn_udp::EcnCodepoint::Ce,
+    }
 }
 
 /// Opens the listeners of the HTTP surface on `address`, by default port 8080, which must be loopback; for `127.0.0.1`
