@@ -33,7 +33,7 @@ fn the_demo_keeps_all_that_it_promises() {
         line["facts"].clone()
     };
     assert_eq!(facts("direct")["path"]["kind"], "direct");
-    assert_eq!(facts("direct")["path"]["proven"], true);
+    assert_eq!(facts("direct")["path"]["validated"], true);
     assert_eq!(facts("stream")["bytes"], 8 << 20);
     let times: Vec<u64> = lines.iter().filter_map(|l| l["at_ms"].as_u64()).collect();
     assert!(times.is_sorted(), "{times:?}");

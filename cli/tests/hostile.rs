@@ -32,7 +32,7 @@ fn answers() -> Vec<(&'static str, u16, String)> {
     let why = format!(
         r#"{{"peer":"{id}","verdict":{name},"text":{name},"action":{name},"path":{path},
             "local_observed":[{name}],"attempts":[{{"remote":{name},"kind":{name},"probes_sent":1,
-            "probes_received":0,"proven":false,"skipped":{name}}}]}}"#
+            "probes_received":0,"validated":false,"skipped":{name}}}]}}"#
     );
     let problem = format!(
         r#"{{"title":{name},"status":404,"detail":{name},"code":{name},"hint":{name},

@@ -1,6 +1,6 @@
 //! Our own addresses (protocol §9.2; RFC 8445 §5.1.1): what the host says of its interfaces, and what introducers see.
 //!
-//! Told: the interfaces' addresses, and each address under which an introducer saw us, with every answer that names
+//! Takes: the interfaces' addresses, and each address under which an introducer saw us, with every answer that names
 //! one. Answers: the candidates to tell a peer. An introducer speaks for itself only: its newest word replaces its
 //! last, and is forgotten with it.
 

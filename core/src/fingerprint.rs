@@ -1,4 +1,4 @@
-//! Fingerprints of node ids: eight words that two people compare by voice (protocol §2.1). Told a
+//! Fingerprints of node ids: eight words that two people compare by voice (protocol §2.1). Takes a
 //! node id; returns words. 64 bits suffice because an attacker must find a second key for one given
 //! fingerprint, not any two that collide.
 

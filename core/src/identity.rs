@@ -1,7 +1,7 @@
 //! Who a node is (protocol §2): an Ed25519 identity key, an X25519 static key for handshakes, and
 //! the signed records that bind the static key and names to the identity.
 //!
-//! Told seeds and network bytes; returns keys and records that are verified by construction: a
+//! Takes seeds and network bytes; returns keys and records that are verified by construction: a
 //! [`KeyRecord`] or [`NameRecord`] exists only after its signature was checked or made. Secrets are
 //! wiped on drop and never printed.
 

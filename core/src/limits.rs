@@ -183,9 +183,9 @@ pub const LINKS: usize = 16;
 pub const CANDIDATES: usize = 8;
 /// Probes to one candidate in one round.
 pub const PROBES_PER_CANDIDATE: u32 = 10;
-/// Probes a minute to unproven addresses, over all peers of a node.
+/// Probes a minute to unvalidated addresses, over all peers of a node.
 pub const PROBES_PER_MINUTE: u32 = 4_096;
-/// Bytes sent to an unproven address for each byte from it (RFC 9000 §8).
+/// Bytes sent to an unvalidated address for each byte from it (RFC 9000 §8).
 pub const AMPLIFICATION: u64 = 3;
 /// Quiet time before a keep-alive.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -240,7 +240,7 @@ pub const RELAY_QUEUE_BYTES: usize = 256 << 10;
 /// Round-trip measurements waiting to be sent to one peer.
 pub const PINGS_QUEUED: u32 = 16;
 /// How long a call (handshake of ours) is repeated before the peer counts as unreachable.
-pub const CALL_LIFE: Duration = Duration::from_secs(12);
+pub const HANDSHAKE_LIFE: Duration = Duration::from_secs(12);
 /// How long a control request is repeated before it counts as failed.
 pub const CONTROL_LIFE: Duration = Duration::from_secs(10);
 /// Life that we ask for a name, seconds.

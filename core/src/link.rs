@@ -1,6 +1,6 @@
 //! The links of a node: its sockets, as the driver names them. Which one a datagram leaves by, and which are down.
 //!
-//! Told: what the driver opened, and news of what went down or came up. Answers: the link for a destination.
+//! Takes: what the driver opened, and news of what went down or came up. Answers: the link for a destination.
 
 use core::net::SocketAddr;
 

@@ -2,7 +2,7 @@
 //! moved. A heap with four children to a node (as in `std`, only wider) and the place of each number in it: about
 //! 16 bytes for each, without the room that an ordered tree leaves unused.
 //!
-//! Told: a number and its deadline. Returns: the earliest; of equal ones that of the smallest number.
+//! Takes: a number and its deadline. Returns: the earliest; of equal ones that of the smallest number.
 
 use crate::time::Instant;
 
@@ -12,12 +12,12 @@ const NOWHERE: u32 = u32::MAX;
 
 /// A deadline in twelve bytes; ordered by its time, then its number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+struct Slot {
     at: [u32; 2],
     number: u32,
 }
 
-impl Entry {
+impl Slot {
     const fn new(at: Instant, number: u32) -> Self {
         let nanos = at.as_nanos();
         Self {
@@ -35,7 +35,7 @@ impl Entry {
 /// Deadlines by number.
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: Vec<Entry>,
+    heap: Vec<Slot>,
     /// Where in the heap each number is.
     places: Vec<u32>,
 }
@@ -46,7 +46,7 @@ impl Timers {
         match (self.place_of(number), at) {
             (Some(place), Some(at)) => {
                 if let Some(entry) = self.heap.get_mut(place) {
-                    *entry = Entry::new(at, number);
+                    *entry = Slot::new(at, number);
                 }
                 self.settle(place);
             }
@@ -55,7 +55,7 @@ impl Timers {
                 if index >= self.places.len() {
                     self.places.resize(index + 1, NOWHERE);
                 }
-                self.heap.push(Entry::new(at, number));
+                self.heap.push(Slot::new(at, number));
                 self.settle(self.heap.len() - 1);
             }
             (Some(place), None) => {
@@ -121,7 +121,7 @@ impl Timers {
         self.write(place, entry);
     }
 
-    fn write(&mut self, place: usize, entry: Entry) {
+    fn write(&mut self, place: usize, entry: Slot) {
         if let Some(slot) = self.heap.get_mut(place) {
             *slot = entry;
         }

@@ -133,6 +133,6 @@ function attempts(list) {
     h("td", {}, ATTEMPT_KINDS[a.kind] ?? a.kind),
     h("td", {}, String(a.probes_sent)),
     h("td", {}, String(a.probes_received)),
-    h("td", {}, a.proven ? "works" : a.skipped ? `not tried: ${a.skipped}` : "no answer")));
+    h("td", {}, a.validated ? "works" : a.skipped ? `not tried: ${a.skipped}` : "no answer")));
   return h("div", { class: "table-scroll" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)));
 }

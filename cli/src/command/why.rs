@@ -58,7 +58,7 @@ fn attempt_line(output: &Output, attempt: &Value) -> String {
     }
     let count = |name: &str| attempt[name].as_u64().unwrap_or(0);
     let (sent, received) = (count("probes_sent"), count("probes_received"));
-    let end = match (attempt["proven"].as_bool(), received) {
+    let end = match (attempt["validated"].as_bool(), received) {
         (Some(true), _) => output.paint(Tone::Good, "works both ways"),
         (_, 0) => output.paint(Tone::Bad, "nothing came back"),
         _ => output.paint(Tone::Fair, "one way only"),
@@ -79,9 +79,9 @@ mod tests {
             "local_observed": ["198.51.100.7:6660"],
             "attempts": [
                 {"remote": "192.0.2.1:6660", "kind": "server_reflexive", "probes_sent": 7,
-                 "probes_received": 0, "proven": false, "skipped": null},
+                 "probes_received": 0, "validated": false, "skipped": null},
                 {"remote": "10.0.0.1:6660", "kind": "host", "probes_sent": 0, "probes_received": 0,
-                 "proven": false, "skipped": "private\u{7}"},
+                 "validated": false, "skipped": "private\u{7}"},
             ],
         });
         let lines = lines(&Output::new(false, true), "ben\u{1b}", &why);

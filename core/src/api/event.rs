@@ -94,7 +94,7 @@ pub enum DisconnectReason {
 pub enum PathChangeReason {
     /// The connection has just come up.
     Established,
-    /// A better path was proven both ways.
+    /// A better path was validated both ways.
     Upgraded,
     /// The path used before stopped answering.
     Failed,

@@ -67,7 +67,7 @@ pub struct PathStatus {
     /// The peer's address (direct), or the relay's.
     pub remote: SocketAddr,
     /// Whether an answer proved both directions.
-    pub proven: bool,
+    pub validated: bool,
     /// Smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
     /// Largest datagram known to pass, bytes of UDP payload.
@@ -101,7 +101,7 @@ pub struct PeerStatus {
     pub capabilities: u32,
     /// The path that carries data now.
     pub path: Option<PathStatus>,
-    /// Other proven paths.
+    /// Other validated paths.
     pub alternatives: Vec<PathStatus>,
     /// Bytes of UDP payload sent.
     pub sent_bytes: u64,
@@ -142,7 +142,7 @@ pub struct CandidateAttempt {
     /// Probes that came from it.
     pub probes_received: u32,
     /// Whether an answer proved both directions.
-    pub proven: bool,
+    pub validated: bool,
     /// Why it was not even tried, where that is so.
     pub skipped: Option<CandidateRefusal>,
 }

@@ -1,4 +1,4 @@
-//! Names: which texts may be registered and when two of them are the same (protocol §2.3). Told: text.
+//! Names: which texts may be registered and when two of them are the same (protocol §2.3). Takes: text.
 //! Returns: the folded form under which the directory orders, compares and searches names.
 
 use crate::id::NodeId;

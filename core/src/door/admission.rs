@@ -33,11 +33,11 @@ pub(crate) struct Facts {
     /// The association in force; 0 for none.
     pub(crate) association: u64,
     /// Whether a handshake of ours with it is under way.
-    pub(crate) is_calling: bool,
+    pub(crate) is_handshaking: bool,
     /// Whether a handshake of ours was answered so recently that its own must have left before.
-    pub(crate) is_unheard_call: bool,
+    pub(crate) is_unconfirmed_handshake: bool,
     /// When the session came up that this side initiated, if it did.
-    pub(crate) called_since: Option<Instant>,
+    pub(crate) initiated_since: Option<Instant>,
 }
 
 /// What becomes of a caller.
@@ -72,10 +72,10 @@ pub(crate) fn decide(
     if *local_static >= caller.static_key {
         return Decision::Admit;
     }
-    if facts.is_calling {
+    if facts.is_handshaking {
         return Decision::OursFirst;
     }
-    if facts.is_unheard_call {
+    if facts.is_unconfirmed_handshake {
         return Decision::Refuse;
     }
     Decision::Admit

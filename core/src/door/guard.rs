@@ -31,7 +31,7 @@ pub(crate) struct Guard {
     /// What sources may ask for that proved nothing, and those that showed a cookie: whoever forges an address
     /// uses up the first only.
     sources: SourceMeter,
-    proven: SourceMeter,
+    validated: SourceMeter,
     channels: SourceMeter,
     relayed: TokenBucket,
     computed: TokenBucket,
@@ -53,12 +53,12 @@ impl Guard {
             );
             SourceMeter::new(&mut rng, rate, burst)
         };
-        let (sources, proven, channels) = (meter(), meter(), meter());
+        let (sources, validated, channels) = (meter(), meter(), meter());
         Self {
             mac: MacKey::of(&id),
             cookies: CookieJar::new(id, rng.fork("cookies")),
             sources,
-            proven,
+            validated,
             channels,
             relayed: per_s(limits::HANDSHAKES_RELAYED_PER_S),
             computed: per_s(limits::HANDSHAKES_BEFORE_COOKIES_PER_S),
@@ -94,7 +94,7 @@ impl Guard {
         };
         self.cookies.on_time(now);
         if self.cookies.check_mac2(datagram, source) {
-            return if self.proven.take(now, source.ip()) {
+            return if self.validated.take(now, source.ip()) {
                 Admission::Compute
             } else {
                 Admission::Throttled

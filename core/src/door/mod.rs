@@ -1,7 +1,7 @@
 //! The door: handshakes of both directions, and everything that an unauthenticated datagram may ask of a node (protocol
 //! §3, §4.6).
 //!
-//! Told: handshake datagrams and, where a caller has shown who it is, the [`Facts`] that the node holds of it. Returns
+//! Takes: handshake datagrams and, where a caller has shown who it is, the [`Facts`] that the node holds of it. Returns
 //! a [`Knock`]: what leaves in answer, or a session that came up. [`guard`] says what may be computed for whom,
 //! [`half_open`] keeps what was answered until the other side confirms it, [`admission`] decides who is let in; none
 //! of them knows a peer, and the door needs no node to be tested.
@@ -392,7 +392,7 @@ impl Door {
             return First::Dropped(Dropped::Unauthentic);
         };
         // A later call of ours was answered: the two crossed, and the other side goes on with ours.
-        if facts.called_since > since {
+        if facts.initiated_since > since {
             return First::Dropped(Dropped::Unknown);
         }
         if half_open.resumes && facts.association != half_open.association {

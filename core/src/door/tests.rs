@@ -84,12 +84,12 @@ fn callers_are_let_in_by_what_is_known_of_them() {
         newest_sequence: 5,
         ..stranger
     };
-    let calling = Facts {
-        is_calling: true,
+    let handshake = Facts {
+        is_handshaking: true,
         ..known
     };
     let unheard = Facts {
-        is_unheard_call: true,
+        is_unconfirmed_handshake: true,
         ..known
     };
     let rolled_back = Facts {
@@ -111,8 +111,8 @@ fn callers_are_let_in_by_what_is_known_of_them() {
         assert_eq!(on(&OPEN, caller, &rolled_back), Decision::Refuse);
     }
     // Where both call, the larger static key answers and the smaller one's handshake goes on.
-    assert_eq!(on(&OPEN, &larger, &calling), Decision::OursFirst);
-    assert_eq!(on(&OPEN, &smaller, &calling), Decision::Admit);
+    assert_eq!(on(&OPEN, &larger, &handshake), Decision::OursFirst);
+    assert_eq!(on(&OPEN, &smaller, &handshake), Decision::Admit);
     assert_eq!(on(&OPEN, &larger, &unheard), Decision::Refuse);
     assert_eq!(on(&OPEN, &smaller, &unheard), Decision::Admit);
 }
@@ -184,12 +184,12 @@ fn a_packet_that_does_not_open_confirms_nothing() {
     let mut packet = [0xC0; 64];
     let first = ben.on_first_packet(NOW, 77, &mut packet, &Facts::default());
     assert!(matches!(first, First::Dropped(Dropped::Unauthentic)));
-    let later_call = Facts {
+    let later_handshake = Facts {
         is_known: true,
-        called_since: Some(NOW + Duration::from_millis(1)),
+        initiated_since: Some(NOW + Duration::from_millis(1)),
         ..Facts::default()
     };
-    let first = ben.on_first_packet(NOW, 77, &mut packet, &later_call);
+    let first = ben.on_first_packet(NOW, 77, &mut packet, &later_handshake);
     assert!(matches!(first, First::Dropped(Dropped::Unknown)));
     assert_eq!(ben.half_open(), 1, "the genuine packet may still come");
 }

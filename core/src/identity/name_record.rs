@@ -1,6 +1,6 @@
 //! Names and the records that bind them to an identity at introducers (protocol §2.3).
 //!
-//! Told text or network bytes; returns a verdict on a name, or a record whose signature has been
+//! Takes text or network bytes; returns a verdict on a name, or a record whose signature has been
 //! verified. Which of two claims to a name wins is the directory's decision.
 
 use core::fmt;

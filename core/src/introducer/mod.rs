@@ -1,6 +1,6 @@
 //! The introducer's side of the protocol: registrations, searches, introductions and the relay (protocol §6, §10).
 //!
-//! Told: requests of peers, with who asks and records that are verified; authentic packets and ends of sessions;
+//! Takes: requests of peers, with who asks and records that are verified; authentic packets and ends of sessions;
 //! how long a datagram on a channel is. Returns: the answer to each request, for an introduction also what its
 //! target is asked, and where a relayed datagram goes. It is the parent of two rooms that do not know each other,
 //! the directory and the relay, and needs no node to be tested.

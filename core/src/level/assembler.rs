@@ -1,6 +1,6 @@
 //! Reassembly: pieces in any order become ordered bytes. Decides what is kept and what is refused.
 //!
-//! Told pieces; returns what became readable. In order, a piece is copied once, to the end of a growing buffer.
+//! Takes pieces; returns what became readable. In order, a piece is copied once, to the end of a growing buffer.
 //! Out of order, pieces are gathered into compact buffers, so that single-byte pieces cost no more than their
 //! bytes; gaps are bounded, and a piece that would open one more is refused, which the peer mends by sending it
 //! again. The caller bounds offsets by its flow control.

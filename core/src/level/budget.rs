@@ -1,6 +1,6 @@
 //! Bytes that all peers of a node together may hold, one budget for each direction.
 //!
-//! Told bytes that a level takes in or gives back; answers how many more it may take. A share may take at most what
+//! Takes bytes that a level takes in or gives back; answers how many more it may take. A share may take at most what
 //! it leaves to others: with n greedy shares each ends at 1/(n+1) of the budget and as much stays free, so that a
 //! newcomer always finds room (the dynamic threshold of Choudhury and Hahne, IEEE/ACM ToN 6(2), 1998). What a
 //! level guarantees without asking, it charges all the same: the bound is the budget and these guarantees.

@@ -1,5 +1,5 @@
 //! Level 0 (protocol §8.4): datagrams waiting to be sent. Decides which go and which are dropped: the oldest when
-//! one too many comes, and those whose time has passed. Told what the application sends; returns what fits.
+//! one too many comes, and those whose time has passed. Takes what the application sends; returns what fits.
 //! Receiving has no state: the packet level already drops duplicates.
 
 use std::collections::VecDeque;

@@ -1,6 +1,6 @@
 //! What was written and is not yet acknowledged: decides which bytes to send next, lost ones first.
 //!
-//! Told what is written, acknowledged and lost; returns slices by reference count, never copies what came in
+//! Takes what is written, acknowledged and lost; returns slices by reference count, never copies what came in
 //! large. Small writes are gathered, so that a byte written alone does not cost a chunk of its own. Offsets count
 //! from the beginning of the stream or message (RFC 9000 §2.2).
 

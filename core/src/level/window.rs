@@ -4,7 +4,8 @@
 //! A window doubles while a quarter of it is read within a round trip, so it ends between four and eight products of
 //! bandwidth and delay: one round trip for the bytes under way, a quarter for the news of credit, and the rest for
 //! holes of lost packets, which take more than a round trip each to fill, and for a sender that doubles its rate. A
-//! quarter that takes long, because the reader is slow or nothing comes, halves it again. Credit once told stands.
+//! quarter that takes long, because the reader is slow or nothing comes, halves it again. Credit once
+//! advertised stands.
 
 use crate::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ const SLOW: Duration = Duration::from_secs(2);
 /// Round trips after which a quarter counts as slow.
 const SLOW_ROUND_TRIPS: u32 = 16;
 
-/// When credit is told, and over which path.
+/// When credit is advertised, and over which path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     /// The time.
@@ -50,11 +51,11 @@ impl Window {
     }
 
     /// Whether a quarter of the window could be told anew.
-    pub(super) const fn wants_telling(&self, read: u64, told: u64) -> bool {
+    pub(super) const fn wants_update(&self, read: u64, told: u64) -> bool {
         self.grantable(read).saturating_sub(told) >= self.bytes / 4
     }
 
-    /// Judges the pace of the reader, before credit is told; a window never grows beyond `available_bytes`.
+    /// Judges the pace of the reader, before credit is advertised; a window never grows beyond `available_bytes`.
     pub(super) fn judge(&mut self, read: u64, pace: Pace, available_bytes: u64) {
         let moved = read.saturating_sub(self.judged_read);
         let quarter = self.bytes / 4;
@@ -89,7 +90,7 @@ mod tests {
         let (mut read, mut told, mut changes) = (0, window.bytes, Vec::new());
         for ms in 0..seconds * 1_000 {
             read += bytes_per_s / 1_000;
-            if window.wants_telling(read, told) {
+            if window.wants_update(read, told) {
                 let before = window.bytes;
                 let now = Instant::from_millis(ms);
                 window.judge(read, Pace { now, rtt: RTT }, free);

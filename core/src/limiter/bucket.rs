@@ -1,7 +1,7 @@
 //! A token bucket in integers, kept as the time at which it will be full again (the generic cell
 //! rate algorithm, ITU-T I.371): one addition per question, nothing to refill, 24 bytes.
 //!
-//! Told: the time and the number of tokens wanted. Returns: whether they were there, or how long
+//! Takes: the time and the number of tokens wanted. Returns: whether they were there, or how long
 //! to wait.
 
 use crate::time::{Duration, Instant};

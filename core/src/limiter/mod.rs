@@ -2,7 +2,7 @@
 //! meters unauthenticated source addresses in a table of fixed size, so that a flood from a
 //! million forged addresses costs as much memory as one.
 //!
-//! Told: the time and how much is wanted. Returns: whether it may be done (docs/protocol.md §3.5,
+//! Takes: the time and how much is wanted. Returns: whether it may be done (docs/protocol.md §3.5,
 //! §6.3).
 
 mod bucket;

@@ -2,7 +2,7 @@
 //! or IPv6 /64, in a table that starts small, doubles where busy sources crowd, and never exceeds
 //! [`limits::SOURCE_SLOTS`] however many sources there are.
 //!
-//! Told: the time and a source address. Returns: whether its budget allows one more. The place in
+//! Takes: the time and a source address. Returns: whether its budget allows one more. The place in
 //! the table comes from a keyed hash, so that nobody can choose whose budget to share. Where four
 //! busy sources meet in one set of a table of full size, the least busy is forgotten: a flood may
 //! gain fresh budgets for itself, never take those of others (docs/protocol.md §3.5: beyond the

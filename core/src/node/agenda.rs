@@ -1,5 +1,5 @@
 //! Which peers are due, and which may have output. One ordered entry per peer; nothing scans all peers.
-//! Told: that a peer was touched, and the deadline it has after its output was drained.
+//! Takes: that a peer was touched, and the deadline it has after its output was drained.
 //! Decides: whom to poll next, whom to wake, and when.
 
 use std::collections::{BTreeSet, VecDeque};

@@ -86,10 +86,10 @@ pub(super) fn carry_out(
 
 /// Says goodbye to a peer, or gives a handshake with it up.
 fn disconnect(peer: &mut Peer) -> Result<Accepted, ApiMisuse> {
-    if !peer.is_connected() && !peer.is_calling() {
+    if !peer.is_connected() && !peer.is_handshaking() {
         return Err(ApiMisuse::NotConnected);
     }
-    peer.drop_call();
+    peer.drop_handshake();
     peer.close(Farewell::Goodbye);
     Ok(Accepted::Done)
 }

@@ -1,4 +1,4 @@
-//! What the outside was asked to do and has not answered. Told: what to ask, answers, the time. Decides: which
+//! What the outside was asked to do and has not answered. Takes: what to ask, answers, the time. Decides: which
 //! answers fit, and when none will come any more. Returns: effects to hand out, and what became of each.
 
 use std::collections::{BTreeMap, VecDeque};

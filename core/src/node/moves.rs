@@ -33,7 +33,7 @@ impl Node {
                 host,
                 port,
             } => self.errands.resolve(now, introducer, host, port),
-            Move::CallIntroducer {
+            Move::HandshakeWithIntroducer {
                 introducer,
                 address,
             } => {
@@ -42,7 +42,7 @@ impl Node {
                     entry.peer.end_association(DisconnectReason::Local);
                 }
                 self.endpoint
-                    .call(now, &mut self.peers, key, Route::to(address));
+                    .initiate(now, &mut self.peers, key, Route::to(address));
             }
             Move::Leave { introducer } => {
                 self.errands.forget(introducer);
@@ -71,8 +71,8 @@ impl Node {
                 channel,
                 calls,
             } => self.meet(now, *record, name, (introducer, channel), calls),
-            Move::CallAt { peer, address } => self.call_at(now, peer, address),
-            Move::CallThrough {
+            Move::HandshakeAt { peer, address } => self.handshake_at(now, peer, address),
+            Move::HandshakeThrough {
                 peer,
                 introducer,
                 channel,
@@ -80,23 +80,27 @@ impl Node {
                 let table = &self.peers.table;
                 let keys = (table.key_of(&peer), table.key_of(&introducer));
                 if let (Some(key), Some(PeerKey(relay))) = keys {
-                    self.endpoint
-                        .call(now, &mut self.peers, key, Route::Relay { relay, channel });
+                    self.endpoint.initiate(
+                        now,
+                        &mut self.peers,
+                        key,
+                        Route::Relay { relay, channel },
+                    );
                 }
             }
-            Move::TellConnected { peer, operation } => self.tell_connected(peer, operation),
-            Move::Tell(event) => self.news.tell(event),
+            Move::TellConnected { peer, operation } => self.announce_connected(peer, operation),
+            Move::Tell(event) => self.news.push(event),
         }
     }
 
-    fn tell_connected(&mut self, peer: NodeId, operation: Option<OperationId>) {
+    fn announce_connected(&mut self, peer: NodeId, operation: Option<OperationId>) {
         let Some(key) = self.peers.table.key_of(&peer) else {
             return;
         };
         let entry = self.peers.table.get(key);
         let name = entry.and_then(|entry| entry.peer.name.clone());
         if let Some(path) = self.peers.pictures().active_path(key) {
-            self.news.tell(Event::Connected {
+            self.news.push(Event::Connected {
                 operation,
                 peer,
                 name,
@@ -156,18 +160,19 @@ impl Node {
         } else if calls {
             let relay = relay.0;
             self.endpoint
-                .call(now, &mut self.peers, key, Route::Relay { relay, channel });
+                .initiate(now, &mut self.peers, key, Route::Relay { relay, channel });
         }
     }
 
     /// Calls a peer at an address that the application gave (protocol §3.9).
-    fn call_at(&mut self, now: Instant, peer: NodeId, address: SocketAddr) {
+    fn handshake_at(&mut self, now: Instant, peer: NodeId, address: SocketAddr) {
         let key = self.peers.table.ensure(now, peer);
         if let Some(entry) = self.peers.table.get_mut(key) {
             (entry.is_known, entry.asked) = (true, true);
         }
         let route = Route::to(address);
-        self.endpoint.call_also(now, &mut self.peers, key, route);
+        self.endpoint
+            .initiate_also(now, &mut self.peers, key, route);
         self.peers.note_idle_unless_connected(key);
     }
 

@@ -17,13 +17,13 @@ impl News {
         self.waiting.pop_front()
     }
 
-    /// Tells what must be heard.
-    pub(super) fn tell(&mut self, event: Event) {
+    /// Queues what must be heard.
+    pub(super) fn push(&mut self, event: Event) {
         self.waiting.push_back(event);
     }
 
-    /// Tells what may be lost; says whether there was room.
-    pub(super) fn tell_if_room(&mut self, event: Event) -> bool {
+    /// Queues what may be lost; says whether there was room.
+    pub(super) fn push_if_room(&mut self, event: Event) -> bool {
         let has_room = self.waiting.len() < limits::EVENTS_WAITING;
         if has_room {
             self.waiting.push_back(event);
@@ -33,7 +33,7 @@ impl News {
 
     /// Without room a value takes the place of the older one of its key: so they are bounded by the keys, and the
     /// newest is never lost.
-    pub(super) fn tell_latest(&mut self, event: Event) {
+    pub(super) fn push_latest(&mut self, event: Event) {
         let is_older = |waiting: &&mut Event| match (&**waiting, &event) {
             (
                 Event::LatestReceived {

@@ -53,11 +53,11 @@ impl Node {
 
     fn act_on(&mut self, now: Instant, key: PeerKey, outcome: PeerOutcome) {
         match outcome {
-            PeerOutcome::Event(event @ Event::DatagramReceived { .. }) => self.tell_if_room(event),
+            PeerOutcome::Event(event @ Event::DatagramReceived { .. }) => self.push_if_room(event),
             PeerOutcome::Event(event @ Event::LatestReceived { .. }) => {
-                self.news.tell_latest(event);
+                self.news.push_latest(event);
             }
-            PeerOutcome::Event(event) => self.news.tell(event),
+            PeerOutcome::Event(event) => self.news.push(event),
             PeerOutcome::Control(message) => self.answer_control(now, key, message),
             PeerOutcome::ControlAnswered { purpose, answer } => {
                 if let Some(introducer) = self.peers.id_of(key) {
@@ -76,12 +76,12 @@ impl Node {
             }
             PeerOutcome::IndexRetired(index) => self.peers.table.retire_index(index),
             PeerOutcome::Established { is_new } => self.on_established(now, key, is_new),
-            PeerOutcome::CallFailed => self.on_call_failed(now, key),
+            PeerOutcome::HandshakeFailed => self.on_handshake_failed(now, key),
             PeerOutcome::PathChanged { reason } => self.on_path_changed(now, key, reason),
             PeerOutcome::Pong { rtt } => {
                 let peer = self.peers.id_of(key);
                 if let (Some(peer), Some(path)) = (peer, self.peers.pictures().active_path(key)) {
-                    self.tell_if_room(Event::Pong { peer, rtt, path });
+                    self.push_if_room(Event::Pong { peer, rtt, path });
                 }
             }
             PeerOutcome::Ended(reason) => self.on_ended(now, key, reason),
@@ -91,8 +91,8 @@ impl Node {
     }
 
     /// News that may be lost are, where the application does not fetch them.
-    fn tell_if_room(&mut self, event: Event) {
-        let is_lost = !self.news.tell_if_room(event);
+    fn push_if_room(&mut self, event: Event) {
+        let is_lost = !self.news.push_if_room(event);
         self.counters.dropped_throttled += u64::from(is_lost);
     }
 
@@ -199,14 +199,14 @@ impl Node {
             self.errands.persist(now, id, record, name);
         }
         self.peers.table.set_idle(key, false);
-        self.peers.tell_addresses(key, &self.addresses);
+        self.peers.send_addresses(key, &self.addresses);
         self.rendezvous.on_peer_connected(id);
         // The application hears of the connection before it hears what came over it.
         self.carry_out_moves(now);
     }
 
     /// Nobody answered our handshake.
-    fn on_call_failed(&mut self, now: Instant, key: PeerKey) {
+    fn on_handshake_failed(&mut self, now: Instant, key: PeerKey) {
         let Some(id) = self.peers.id_of(key) else {
             return;
         };
@@ -232,7 +232,7 @@ impl Node {
             && reason != PathChangeReason::Established
             && let Some(path) = self.peers.pictures().active_path(key)
         {
-            self.tell_if_room(Event::PathChanged { peer, path, reason });
+            self.push_if_room(Event::PathChanged { peer, path, reason });
         }
     }
 
@@ -245,7 +245,7 @@ impl Node {
         };
         let (peer, is_known) = (entry.peer.id(), entry.is_known);
         let is_replaced = entry.peer.is_connected();
-        let is_handshaking = entry.peer.is_calling();
+        let is_handshaking = entry.peer.is_handshaking();
         if self.rendezvous.on_session_lost(now, peer, is_handshaking) {
             return;
         }
@@ -254,7 +254,7 @@ impl Node {
             self.peers.table.learn_tokens(key);
         }
         if is_known {
-            self.news.tell(Event::Disconnected { peer, reason });
+            self.news.push(Event::Disconnected { peer, reason });
         }
         match (is_known, is_replaced) {
             (_, true) => {}

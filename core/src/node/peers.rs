@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::agenda::Agenda;
 use super::status::Pictures;
-use super::table::{Entry, Table, View};
+use super::table::{PeerEntry, Table, View};
 use crate::addresses::OwnAddresses;
 use crate::api::{Accepted, ApiMisuse};
 use crate::id::{NodeId, PeerKey};
@@ -41,14 +41,14 @@ impl Peers {
     }
 
     /// A peer to change.
-    pub(super) fn change(&mut self, key: PeerKey) -> Option<&mut Entry> {
+    pub(super) fn change(&mut self, key: PeerKey) -> Option<&mut PeerEntry> {
         let entry = self.table.get_mut(key)?;
         self.agenda.on_touched(key);
         Some(entry)
     }
 
     /// A peer to change, by its identity.
-    pub(super) fn change_by_id(&mut self, id: &NodeId) -> Option<&mut Entry> {
+    pub(super) fn change_by_id(&mut self, id: &NodeId) -> Option<&mut PeerEntry> {
         let key = self.table.key_of(id)?;
         self.change(key)
     }
@@ -160,7 +160,7 @@ impl Peers {
     /// Connected peers that want a path through this relay and have none: those that we asked for, and any that has
     /// no path at all, for whoever registers last finds the other there.
     pub(super) fn without_route_through(&self, relay: PeerKey) -> Vec<NodeId> {
-        let is_wanted = |e: &Entry| {
+        let is_wanted = |e: &PeerEntry| {
             let is_lost = e.is_known && e.peer.active_route().is_none();
             e.peer.is_connected() && (e.asked || is_lost)
         };
@@ -173,7 +173,7 @@ impl Peers {
     }
 
     /// Tells a peer our addresses, inside the session.
-    pub(super) fn tell_addresses(&mut self, key: PeerKey, own: &OwnAddresses) {
+    pub(super) fn send_addresses(&mut self, key: PeerKey, own: &OwnAddresses) {
         let direct_paths = self.table.common().direct_paths;
         let Some(entry) = self.change(key) else {
             return;
@@ -189,11 +189,14 @@ impl Peers {
 
     /// Our addresses changed: every connected peer of the application hears of it.
     pub(super) fn announce(&mut self, own: &OwnAddresses) {
-        let is_told = |entry: &Entry| entry.is_known && entry.peer.is_connected();
-        let told = self.table.iter().filter(|(_, entry)| is_told(entry));
+        let is_advertised_to = |entry: &PeerEntry| entry.is_known && entry.peer.is_connected();
+        let told = self
+            .table
+            .iter()
+            .filter(|(_, entry)| is_advertised_to(entry));
         let told: Vec<_> = told.map(|(key, _)| key).collect();
         for key in told {
-            self.tell_addresses(key, own);
+            self.send_addresses(key, own);
         }
     }
 
@@ -209,7 +212,7 @@ impl Peers {
     /// Says goodbye to a peer and gives up a handshake with it.
     pub(super) fn leave(&mut self, key: PeerKey) {
         if let Some(entry) = self.change(key) {
-            entry.peer.drop_call();
+            entry.peer.drop_handshake();
             entry.peer.close(Farewell::Goodbye);
         }
     }
@@ -232,7 +235,7 @@ impl Peers {
     /// Removes a peer and everything that names its key.
     pub(super) fn forget(&mut self, key: PeerKey) {
         if let Some(entry) = self.table.get_mut(key) {
-            entry.peer.drop_call();
+            entry.peer.drop_handshake();
         }
         while let Some(outcome) = self
             .table

@@ -44,11 +44,11 @@ impl Pictures<'_> {
                 (PathKind::Relay { via }, address.unwrap_or(unknown))
             }
         };
-        let (proven, rtt, mtu_bytes) = (status.proven, status.rtt, status.mtu_bytes);
+        let (validated, rtt, mtu_bytes) = (status.validated, status.rtt, status.mtu_bytes);
         PathStatus {
             kind,
             remote,
-            proven,
+            validated,
             rtt,
             mtu_bytes,
         }
@@ -79,7 +79,7 @@ impl Pictures<'_> {
     /// One peer.
     pub(super) fn peer(&self, now: Instant, key: PeerKey) -> Option<PeerStatus> {
         let peer = &self.peers.table.get(key)?.peer;
-        let state = match (peer.is_connected(), peer.is_calling()) {
+        let state = match (peer.is_connected(), peer.is_handshaking()) {
             (true, _) => PeerState::Connected,
             (false, true) => PeerState::Connecting,
             (false, false) => PeerState::Disconnected,

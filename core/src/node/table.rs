@@ -19,7 +19,7 @@ pub(super) enum Owner {
     /// A session of this peer.
     Peer(PeerKey),
     /// A handshake of ours with this peer.
-    Calling(PeerKey),
+    Handshaking(PeerKey),
     /// A half-open handshake that we answered.
     HalfOpen,
 }
@@ -36,7 +36,7 @@ impl PackedOwner {
     const fn of(owner: Owner) -> Self {
         Self(match owner {
             Owner::Peer(key) => key.0,
-            Owner::Calling(key) => key.0 | Self::CALLING,
+            Owner::Handshaking(key) => key.0 | Self::CALLING,
             Owner::HalfOpen => Self::HALF_OPEN,
         })
     }
@@ -44,7 +44,7 @@ impl PackedOwner {
     const fn owner(self) -> Owner {
         match self.0 {
             Self::HALF_OPEN => Owner::HalfOpen,
-            key if key & Self::CALLING != 0 => Owner::Calling(PeerKey(key & !Self::CALLING)),
+            key if key & Self::CALLING != 0 => Owner::Handshaking(PeerKey(key & !Self::CALLING)),
             key => Owner::Peer(PeerKey(key)),
         }
     }
@@ -65,7 +65,7 @@ fn token_index(token: &[u8; 16]) -> u32 {
 }
 
 /// A peer, and what the node remembers about it.
-pub(super) struct Entry {
+pub(super) struct PeerEntry {
     pub(super) peer: Peer,
     /// Whether the application knows it: it asked for it, or the peer was introduced to us.
     pub(super) is_known: bool,
@@ -84,14 +84,14 @@ struct EntryAtRest {
 
 impl EntryAtRest {
     /// The entry as it was; nothing is left here.
-    fn wake(&mut self, common: &Arc<Common>, rng: Rng) -> Entry {
+    fn wake(&mut self, common: &Arc<Common>, rng: Rng) -> PeerEntry {
         let peer = self.resident.wake(common, rng);
         self.entry(peer)
     }
 
     /// The entry as it was, for its peer as it was or a picture of it.
-    fn entry(&self, peer: Peer) -> Entry {
-        Entry {
+    fn entry(&self, peer: Peer) -> PeerEntry {
+        PeerEntry {
             peer,
             is_known: self.is_known,
             asked: self.asked,
@@ -103,20 +103,20 @@ impl EntryAtRest {
 
 /// A place in the table. Boxed, so that a table that grows moves pointers and leaves no room of whole peers unused.
 enum Slot {
-    Awake(Box<Entry>),
+    Awake(Box<PeerEntry>),
     AtRest(Box<EntryAtRest>),
 }
 
 /// A peer to be looked at; of one at rest a picture, without its levels.
 pub(super) enum View<'a> {
-    Awake(&'a Entry),
-    Picture(Box<Entry>),
+    Awake(&'a PeerEntry),
+    Picture(Box<PeerEntry>),
 }
 
 impl Deref for View<'_> {
-    type Target = Entry;
+    type Target = PeerEntry;
 
-    fn deref(&self) -> &Entry {
+    fn deref(&self) -> &PeerEntry {
         match self {
             Self::Awake(entry) => entry,
             Self::Picture(entry) => entry,
@@ -196,7 +196,7 @@ impl Table {
     }
 
     /// A peer to change; it is awake from now on.
-    pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut PeerEntry> {
         let slot = self.entries.get_mut(key.0 as usize)?;
         if let Slot::AtRest(at_rest) = slot {
             let rng = self.rng.fork_next();
@@ -209,7 +209,7 @@ impl Table {
     }
 
     /// A peer that is awake: one at rest has nothing to say.
-    pub(super) fn awake_mut(&mut self, key: PeerKey) -> Option<&mut Entry> {
+    pub(super) fn awake_mut(&mut self, key: PeerKey) -> Option<&mut PeerEntry> {
         match self.entries.get_mut(key.0 as usize)? {
             Slot::Awake(entry) => Some(entry),
             Slot::AtRest(_) => None,
@@ -256,7 +256,7 @@ impl Table {
         let rng = self.rng.fork_next();
         let common = Arc::clone(&self.common);
         let peer = Peer::new(now, id, self.local_id < id, common, rng);
-        let entry = Box::new(Entry {
+        let entry = Box::new(PeerEntry {
             peer,
             is_known: false,
             asked: false,

@@ -2,11 +2,11 @@
 //! byte that came from it (RFC 9000 §8). A forged source address can thus not turn us into an
 //! amplifier.
 //!
-//! Told: bytes received and sent. Returns: whether so many more may leave (docs/protocol.md §9.2).
+//! Takes: bytes received and sent. Returns: whether so many more may leave (docs/protocol.md §9.2).
 
 use crate::limits;
 
-/// Bytes exchanged with an address that has not proven itself.
+/// Bytes exchanged with an address that has not validated itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Amplification {
     received_bytes: u64,

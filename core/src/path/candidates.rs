@@ -1,7 +1,7 @@
 //! Which addresses may be tried at all. A peer names its candidates itself, so that without this
 //! rule anyone who may talk to us could aim our packets at a printer, a router or a stranger.
 //!
-//! Told: the candidate, what both sides look like from outside, and our interfaces. Returns: yes,
+//! Takes: the candidate, what both sides look like from outside, and our interfaces. Returns: yes,
 //! or the reason why not in stable words. A pure function (docs/protocol.md §9.3).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -2,7 +2,7 @@
 //! ones are dropped, a peer silent everywhere is lost, and a path in use that does not answer
 //! after the peer moved is left.
 //!
-//! Told: the time. Returns: when it wants to be told again, and why (docs/protocol.md §9.2, §9.5,
+//! Takes: the time. Returns: when it wants to be told again, and why (docs/protocol.md §9.2, §9.5,
 //! RFC 7675).
 
 use super::Paths;
@@ -106,8 +106,8 @@ impl Paths {
         }
         self.begin_due_round(now);
         let silence = now.saturating_since(self.last_received);
-        if silence >= limits::PEER_TIMEOUT && self.was_established && !self.told_lost {
-            self.told_lost = true;
+        if silence >= limits::PEER_TIMEOUT && self.was_established && !self.lost_announced {
+            self.lost_announced = true;
             self.events.push_back(PathEvent::AllPathsLost);
         }
     }
@@ -151,7 +151,7 @@ impl Paths {
             add(Some(sent + limits::KEEP_ALIVE), TimerKind::KeepAlive);
             add(active.mtu.next_timeout(), TimerKind::PathProbe);
         }
-        if self.was_established && !self.told_lost {
+        if self.was_established && !self.lost_announced {
             add(
                 Some(self.last_received + limits::PEER_TIMEOUT),
                 TimerKind::Idle,
@@ -174,7 +174,7 @@ impl Paths {
             for path in self
                 .paths
                 .iter_mut()
-                .filter(|p| p.route.is_direct() && (!p.is_proven() || p.doubted))
+                .filter(|p| p.route.is_direct() && (!p.is_validated() || p.doubted))
             {
                 path.probe(now);
             }
@@ -220,12 +220,12 @@ impl Paths {
     }
 }
 
-/// After how much silence a proven path is asked for consent, doubted, and dropped.
+/// After how much silence a validated path is asked for consent, doubted, and dropped.
 fn silence_bounds(
     path: &PathState,
     active: Option<PathKey>,
 ) -> Option<(Duration, Duration, Duration)> {
-    if !path.is_proven() {
+    if !path.is_validated() {
         return None;
     }
     if path.route.is_direct() {

@@ -6,25 +6,25 @@
 //! source of every authentic packet (`on_packet_received`): the second kind is what makes a NAT
 //! work that gives each destination another port. Each candidate that may be tried (`candidates`)
 //! gets a round of challenges (`validation`); both sides do so at the same time, which opens their
-//! NATs. An echo of our eight bytes proves both directions. Among proven paths `selection` takes
+//! NATs. An echo of our eight bytes proves both directions. Among validated paths `selection` takes
 //! the best. A path is left when recovery reports probe timeouts, when the peer turns up elsewhere
 //! and the old address does not answer, or when it stays silent (`liveness`).
 //!
-//! What an attacker can do is bounded three ways: `candidates` refuses addresses, each unproven
+//! What an attacker can do is bounded three ways: `candidates` refuses addresses, each unvalidated
 //! address has a budget of probes and so has the peer (and, through the parent, the node), and an
 //! address that nobody named gets at most three bytes for each byte from it (`amplification`).
 //!
-//! Told facts by `on_*`; asked with `poll_*` after each of them, and at [`Paths::next_timeout`].
+//! Takes facts by `on_*`; asked with `poll_*` after each of them, and at [`Paths::next_timeout`].
 
 mod amplification;
 mod candidates;
+mod inputs;
 mod liveness;
 mod mtu;
 mod report;
 mod rest;
 mod selection;
 mod state;
-mod told;
 mod types;
 mod validation;
 
@@ -56,7 +56,7 @@ const LEARNT: usize = 8;
 const RELAYED: usize = 4;
 /// Answers waiting to be sent; a challenge beyond them is not answered.
 const RESPONSES: usize = 16;
-/// Probes to unproven addresses for one peer at once.
+/// Probes to unvalidated addresses for one peer at once.
 const PEER_PROBES: u64 = (limits::CANDIDATES as u64) * (limits::PROBES_PER_CANDIDATE as u64);
 /// The peer earns another such probe each so long.
 const PEER_PROBE_INTERVAL: Duration = Duration::from_secs(3);
@@ -89,7 +89,7 @@ pub(crate) struct Paths {
     names: TokenBucket,
     roaming: RoamingCheck,
     last_received: Instant,
-    told_lost: bool,
+    lost_announced: bool,
     responses: VecDeque<(Route, [u8; 8])>,
     events: VecDeque<PathEvent>,
 }
@@ -117,7 +117,7 @@ impl Paths {
             names: TokenBucket::with_interval(NAME_INTERVAL, NAMES, now),
             roaming: RoamingCheck::default(),
             last_received: now,
-            told_lost: false,
+            lost_announced: false,
             responses: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -150,19 +150,23 @@ impl Paths {
             .map_or(MtuDiscovery::relayed().current(), |path| path.mtu.current())
     }
 
-    /// The next challenge to send. Where the node's budget for unproven addresses is used up
-    /// (`may_probe_unproven` false), those wait; the caller counts probes with `proven` false.
-    pub(crate) fn poll_probe(&mut self, now: Instant, may_probe_unproven: bool) -> Option<Probe> {
+    /// The next challenge to send. Where the node's budget for unvalidated addresses is used up
+    /// (`may_probe_unvalidated` false), those wait; the caller counts probes with `validated` false.
+    pub(crate) fn poll_probe(
+        &mut self,
+        now: Instant,
+        may_probe_unvalidated: bool,
+    ) -> Option<Probe> {
         loop {
-            let rank = |p: &&mut PathState| (p.schedule.due(), !p.is_proven(), p.kind, p.key);
+            let rank = |p: &&mut PathState| (p.schedule.due(), !p.is_validated(), p.kind, p.key);
             let due = |p: &&mut PathState| p.schedule.due().is_some_and(|due| due <= now);
             let path = self.paths.iter_mut().filter(due).min_by_key(rank)?;
-            let proven = path.is_proven();
-            if !proven && !may_probe_unproven {
+            let validated = path.is_validated();
+            if !validated && !may_probe_unvalidated {
                 path.schedule.defer(now + DEFER);
                 continue;
             }
-            let is_allowed = proven
+            let is_allowed = validated
                 || (self.peer_probes.retry_after(now, 1).is_zero()
                     && path.take_probe(now)
                     && self.peer_probes.take(now, 1));
@@ -177,7 +181,7 @@ impl Paths {
                 path: path.key,
                 route: path.route,
                 challenge,
-                proven,
+                validated,
             });
         }
     }
@@ -201,7 +205,7 @@ impl Paths {
         Some((path.key, path.route, size))
     }
 
-    /// Adds a path for a route. Where there is no room the least worthy unproven address goes, or
+    /// Adds a path for a route. Where there is no room the least worthy unvalidated address goes, or
     /// the relayed path not heard of for longest.
     fn insert(
         &mut self,
@@ -222,7 +226,9 @@ impl Paths {
         };
         if alike().count() >= room {
             let worst = if is_direct {
-                alike().filter(|p| !p.is_proven()).min_by_key(|p| p.worth())
+                alike()
+                    .filter(|p| !p.is_validated())
+                    .min_by_key(|p| p.worth())
             } else {
                 let active = self.active;
                 alike()
@@ -240,9 +246,9 @@ impl Paths {
     }
 
     fn remove(&mut self, key: PathKey) {
-        let was_proven = self.by_key(key).is_some_and(PathState::is_proven);
+        let was_validated = self.by_key(key).is_some_and(PathState::is_validated);
         self.paths.retain(|path| path.key != key);
-        if was_proven {
+        if was_validated {
             self.events.push_back(PathEvent::PathDropped(key));
         }
         if self.active == Some(key) {
@@ -305,7 +311,7 @@ impl Paths {
     fn probe_all(&mut self, now: Instant) {
         let direct_paths = self.direct_paths;
         for path in &mut self.paths {
-            if path.is_proven() || (direct_paths && path.route.is_direct()) {
+            if path.is_validated() || (direct_paths && path.route.is_direct()) {
                 path.probe(now);
             }
         }

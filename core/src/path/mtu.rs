@@ -2,7 +2,7 @@
 //! path must carry, tries the maximum first because most paths have it, then halves the rest until
 //! 20 bytes are left; again every ten minutes. Relayed paths have one fixed size.
 //!
-//! Told: which probes and which ordinary datagrams arrived or were lost. Returns: the size of the
+//! Takes: which probes and which ordinary datagrams arrived or were lost. Returns: the size of the
 //! next probe and the size to use. A run of lost large datagrams is a black hole (RFC 8899 §4.3):
 //! back to the base size.
 
@@ -30,7 +30,7 @@ pub(crate) struct MtuDiscovery {
     current_bytes: usize,
     /// Largest size not yet known to be too large.
     ceiling_bytes: usize,
-    /// When the next probe may leave; `None` until the path is proven.
+    /// When the next probe may leave; `None` until the path is validated.
     next_at: Option<Instant>,
     in_flight: Option<usize>,
     losses: u8,
@@ -39,7 +39,7 @@ pub(crate) struct MtuDiscovery {
 }
 
 impl MtuDiscovery {
-    /// For a direct path: starts at the base size, searches once the path is proven.
+    /// For a direct path: starts at the base size, searches once the path is validated.
     #[must_use]
     pub(crate) const fn new() -> Self {
         Self {
@@ -68,8 +68,8 @@ impl MtuDiscovery {
         self.current_bytes
     }
 
-    /// Begins a search: the path was proven, or its network changed.
-    pub(crate) fn on_proven(&mut self, now: Instant) {
+    /// Begins a search: the path was validated, or its network changed.
+    pub(crate) fn on_validated(&mut self, now: Instant) {
         if !self.fixed {
             self.begin(now);
         }
@@ -245,7 +245,7 @@ mod tests {
     fn a_wide_path_needs_one_probe() {
         let mut mtu = MtuDiscovery::new();
         assert_eq!(mtu.poll_probe_size(Instant::EPOCH), None);
-        mtu.on_proven(Instant::EPOCH);
+        mtu.on_validated(Instant::EPOCH);
         assert_eq!(search(&mut mtu, 1_500, Instant::EPOCH), 1);
         assert_eq!(mtu.current(), limits::MAX_DATAGRAM_BYTES);
     }
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_relayed_path_never_probes() {
         let mut mtu = MtuDiscovery::relayed();
-        mtu.on_proven(Instant::EPOCH);
+        mtu.on_validated(Instant::EPOCH);
         assert_eq!(mtu.poll_probe_size(Instant::EPOCH), None);
         assert!((0..20).all(|_| !mtu.on_datagram_lost(Instant::EPOCH, 1_400)));
         assert_eq!(mtu.current(), 1_140);
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_black_hole_falls_back_and_is_searched_again_later() {
         let mut mtu = MtuDiscovery::new();
-        mtu.on_proven(Instant::EPOCH);
+        mtu.on_validated(Instant::EPOCH);
         search(&mut mtu, 1_452, Instant::EPOCH);
         let now = Instant::from_millis(9_000);
         assert!((0..5).all(|_| !mtu.on_datagram_lost(now, 1_452)));
@@ -279,7 +279,7 @@ mod tests {
     fn a_probe_without_news_counts_as_lost() {
         let mut mtu = MtuDiscovery::new();
         let mut now = Instant::EPOCH;
-        mtu.on_proven(now);
+        mtu.on_validated(now);
         let mut sizes = Vec::new();
         for _ in 0..4 {
             sizes.extend(mtu.poll_probe_size(now));
@@ -293,7 +293,7 @@ mod tests {
         fn ends_within_20_bytes_and_never_above_the_path(limit: u16) -> bool {
             let limit = 1_200 + usize::from(limit) % 253;
             let mut mtu = MtuDiscovery::new();
-            mtu.on_proven(Instant::EPOCH);
+            mtu.on_validated(Instant::EPOCH);
             let probes = search(&mut mtu, limit, Instant::EPOCH);
             mtu.current() <= limit && limit - mtu.current() <= CLOSE_ENOUGH_BYTES && probes <= 20
         }

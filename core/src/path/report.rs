@@ -1,4 +1,4 @@
-//! What the status and `why` show of a peer's paths: proven paths, what came of each candidate,
+//! What the status and `why` show of a peer's paths: validated paths, what came of each candidate,
 //! and one verdict. Reads only (docs/protocol.md §9).
 
 use super::types::{Route, RouteStatus};
@@ -6,11 +6,11 @@ use super::{PathState, Paths};
 use crate::api::{CandidateAttempt, Verdict};
 
 impl Paths {
-    /// Every proven path, the active one first.
+    /// Every validated path, the active one first.
     #[must_use]
     pub(crate) fn status(&self) -> Vec<RouteStatus> {
-        let proven = self.paths.iter().filter(|path| path.is_proven());
-        let mut all: Vec<_> = proven.map(|path| self.status_of(path)).collect();
+        let validated = self.paths.iter().filter(|path| path.is_validated());
+        let mut all: Vec<_> = validated.map(|path| self.status_of(path)).collect();
         all.sort_by_key(|path| (!path.active, !path.route.is_direct(), path.rtt, path.path));
         all
     }
@@ -24,7 +24,7 @@ impl Paths {
                 kind: path.kind,
                 probes_sent: path.probes_sent,
                 probes_received: path.probes_received,
-                proven: path.is_proven(),
+                validated: path.is_validated(),
                 skipped: None,
             })
         });
@@ -36,7 +36,7 @@ impl Paths {
                 kind: *kind,
                 probes_sent: 0,
                 probes_received: 0,
-                proven: false,
+                validated: false,
                 skipped: Some(*reason),
             });
         tried.chain(refused).collect()
@@ -64,7 +64,7 @@ impl Paths {
             path: path.key,
             route: path.route,
             active: self.active == Some(path.key),
-            proven: path.is_proven(),
+            validated: path.is_validated(),
             rtt: path.rtt,
             mtu_bytes: path.mtu.current(),
         }

@@ -1,6 +1,6 @@
-//! The paths of a peer at rest. Mostly it is one proven path that carries nothing, where nothing is tried, awaited or
-//! held back: that takes little room. Whoever knows more addresses keeps all of them as they are. Keep-alives, consent,
-//! rounds of probes and the search for the largest datagram go on: their times are kept (docs/protocol.md §9.5).
+//! The paths of a peer at rest. Mostly it is one validated path that carries nothing, where nothing is tried, awaited
+//! or held back: that takes little room. Whoever knows more addresses keeps all of them as they are. Keep-alives,
+//! consent, rounds of probes and the search for the largest datagram go on: their times are kept (protocol §9.5).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -141,7 +141,7 @@ impl Paths {
             names,
             roaming,
             last_received,
-            told_lost,
+            lost_announced,
             responses,
             events,
         } = self;
@@ -158,7 +158,7 @@ impl Paths {
             || !roaming.is_quiet(now)
             || !responses.is_empty()
             || !events.is_empty();
-        let is_in_use = *active == Some(path.key) && *was_established && !told_lost;
+        let is_in_use = *active == Some(path.key) && *was_established && !lost_announced;
         if knows_addresses || is_waiting || !is_in_use {
             return None;
         }
@@ -191,7 +191,7 @@ impl Paths {
             names: self.names,
             roaming: self.roaming,
             last_received: self.last_received,
-            told_lost: self.told_lost,
+            lost_announced: self.lost_announced,
             responses: self.responses.clone(),
             events: self.events.clone(),
         }

@@ -2,7 +2,7 @@
 //! round-trip time, with enough hysteresis that two similar paths do not take turns
 //! (docs/protocol.md §9.4).
 //!
-//! Told: what each proven path looks like and which one is active. Returns: which one should be.
+//! Takes: what each validated path looks like and which one is active. Returns: which one should be.
 //! Pure.
 
 use super::types::PathKey;
@@ -11,7 +11,7 @@ use crate::time::Duration;
 /// A path must be better by this much to be preferred over a working one of its class.
 const BETTER_BY: Duration = Duration::from_millis(5);
 
-/// A proven path as the choice sees it.
+/// A validated path as the choice sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) path: PathKey,
@@ -39,7 +39,7 @@ impl Choice {
     }
 }
 
-/// The path to use, or `None` where no path is proven.
+/// The path to use, or `None` where no path is validated.
 pub(super) fn choose(active: Option<PathKey>, choices: &[Choice]) -> Option<PathKey> {
     let rank = |c: &&Choice| (c.class(), !c.is_direct, c.rtt_or_max(), c.path);
     let best = choices.iter().min_by_key(rank)?;

@@ -1,7 +1,7 @@
-//! One path, or one address that may become one: what was sent and heard, whether it is proven,
-//! doubted or held back, and what may still be spent on it while it is unproven.
+//! One path, or one address that may become one: what was sent and heard, whether it is validated,
+//! doubted or held back, and what may still be spent on it while it is unvalidated.
 //!
-//! Told by [`super::Paths`] what happened on it. Returns nothing by itself; the rules that compare
+//! Takes from [`super::Paths`] what happened on it. Returns nothing by itself; the rules that compare
 //! paths live in `selection`, those of time in `liveness` (docs/protocol.md §9.2, §9.5).
 
 use super::amplification::Amplification;
@@ -17,7 +17,7 @@ use crate::time::{Duration, Instant, Offset};
 
 /// Size reckoned for a probe, bytes of UDP payload: header, challenge, response and tag.
 pub(super) const PROBE_BYTES: usize = 48;
-/// An unproven candidate earns one more probe each so long.
+/// An unvalidated candidate earns one more probe each so long.
 const PROBE_INTERVAL: Duration = Duration::from_secs(30);
 /// A path that failed is held back this long at first, doubling.
 const HOLD: Duration = Duration::from_secs(1);
@@ -31,8 +31,8 @@ pub(super) struct PathState {
     pub(super) key: PathKey,
     pub(super) route: Route,
     pub(super) kind: CandidateKind,
-    /// When an answer last made it usable; `None` while unproven.
-    pub(super) proven_at: Option<Instant>,
+    /// When an answer last made it usable; `None` while unvalidated.
+    pub(super) validated_at: Option<Instant>,
     pub(super) doubted: bool,
     pub(super) rtt: Option<Duration>,
     pub(super) last_sent: Option<Instant>,
@@ -45,19 +45,19 @@ pub(super) struct PathState {
     pub(super) probes_sent: u32,
     pub(super) probes_received: u32,
     probe_budget: TokenBucket,
-    was_proven: bool,
+    was_validated: bool,
     held_until: Option<Instant>,
     failures: u32,
 }
 
-/// What a proven path needs to go on later.
+/// What a validated path needs to go on later.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PathAtRest {
     pub(super) key: PathKey,
     route: RouteAtRest,
     kind: CandidateKind,
     failures: u8,
-    proven_at: Offset,
+    validated_at: Offset,
     /// Zero for none: a round trip takes time.
     rtt_micros: u32,
     last_sent: Offset,
@@ -75,7 +75,7 @@ impl PathState {
             key,
             route,
             kind,
-            proven_at: None,
+            validated_at: None,
             doubted: false,
             rtt: None,
             last_sent: None,
@@ -92,19 +92,19 @@ impl PathState {
             probes_sent: 0,
             probes_received: 0,
             probe_budget: TokenBucket::with_interval(PROBE_INTERVAL, burst, now),
-            was_proven: false,
+            was_validated: false,
             held_until: None,
             failures: 0,
         }
     }
 
-    /// The path at rest: proven, undoubted, with nothing to wait for.
+    /// The path at rest: validated, undoubted, with nothing to wait for.
     pub(super) fn rest(&self, now: Instant, base: Instant) -> Option<PathAtRest> {
         let Self {
             key,
             route,
             kind,
-            proven_at,
+            validated_at,
             doubted,
             rtt,
             last_sent,
@@ -112,13 +112,13 @@ impl PathState {
             consent_asked_at,
             schedule,
             challenges,
-            // Counts only for what is not proven; from nothing it begins stricter than it was.
+            // Counts only for what is not validated; from nothing it begins stricter than it was.
             amplification: _,
             mtu,
             probes_sent,
             probes_received,
             probe_budget,
-            was_proven,
+            was_validated,
             held_until,
             failures,
         } = self;
@@ -127,8 +127,8 @@ impl PathState {
             || challenges.is_waiting(now)
             || !probe_budget.is_full(now)
             || held_until.is_some()
-            || !was_proven
-            || proven_at.is_none();
+            || !was_validated
+            || validated_at.is_none();
         if is_waiting {
             return None;
         }
@@ -136,7 +136,7 @@ impl PathState {
             key: *key,
             route: RouteAtRest::of(*route)?,
             kind: *kind,
-            proven_at: Offset::of(base, *proven_at),
+            validated_at: Offset::of(base, *validated_at),
             rtt_micros: rtt.map_or(0, |rtt| {
                 u32::try_from(rtt.as_micros().max(1)).unwrap_or(u32::MAX)
             }),
@@ -153,8 +153,8 @@ impl PathState {
     /// The path as it was.
     pub(super) fn wake(at_rest: &PathAtRest, base: Instant) -> Self {
         let mut path = Self::new(at_rest.key, at_rest.route.route(), at_rest.kind, base);
-        path.proven_at = at_rest.proven_at.get(base);
-        path.was_proven = true;
+        path.validated_at = at_rest.validated_at.get(base);
+        path.was_validated = true;
         let rtt = Duration::from_micros(u64::from(at_rest.rtt_micros));
         path.rtt = (!rtt.is_zero()).then_some(rtt);
         path.last_sent = at_rest.last_sent.get(base);
@@ -167,19 +167,19 @@ impl PathState {
         path
     }
 
-    pub(super) fn is_proven(&self) -> bool {
-        self.proven_at.is_some()
+    pub(super) fn is_validated(&self) -> bool {
+        self.validated_at.is_some()
     }
 
     /// Both directions work: usable from now on, until dropped.
-    pub(super) fn on_proven(&mut self, now: Instant) {
+    pub(super) fn on_validated(&mut self, now: Instant) {
         self.doubted = false;
         self.last_received = Some(now);
         self.schedule.stop();
-        if self.proven_at.is_none() {
-            self.proven_at = Some(now);
-            self.was_proven = true;
-            self.mtu.on_proven(now);
+        if self.validated_at.is_none() {
+            self.validated_at = Some(now);
+            self.was_validated = true;
+            self.mtu.on_validated(now);
         }
     }
 
@@ -188,9 +188,9 @@ impl PathState {
         self.rtt = Some(self.rtt.map_or(sample, |old| (old * 7 + sample) / 8));
     }
 
-    /// No longer proven, but still a candidate, under a new key.
-    pub(super) fn move_to_unproven(&mut self, key: PathKey) -> PathKey {
-        self.proven_at = None;
+    /// No longer validated, but still a candidate, under a new key.
+    pub(super) fn move_to_unvalidated(&mut self, key: PathKey) -> PathKey {
+        self.validated_at = None;
         self.doubted = false;
         self.rtt = None;
         self.schedule.stop();
@@ -217,7 +217,7 @@ impl PathState {
     }
 
     pub(super) fn choice(&self, now: Instant) -> Option<Choice> {
-        self.is_proven().then_some(Choice {
+        self.is_validated().then_some(Choice {
             path: self.key,
             is_direct: self.route.is_direct(),
             doubted: self.doubted,
@@ -233,13 +233,13 @@ impl PathState {
         }
     }
 
-    /// Takes what one probe to this unproven address costs: from what it sent us, or, where the
-    /// peer named it or it was proven once, from its own small budget.
+    /// Is charged what one probe to this unvalidated address costs: from what it sent us, or, where the
+    /// peer named it or it was validated once, from its own small budget.
     pub(super) fn take_probe(&mut self, now: Instant) -> bool {
         if self.amplification.allows(PROBE_BYTES) {
             return true;
         }
-        let is_known = self.was_proven || self.kind != CandidateKind::PeerReflexive;
+        let is_known = self.was_validated || self.kind != CandidateKind::PeerReflexive;
         is_known && self.probe_budget.take(now, 1)
     }
 

@@ -138,8 +138,8 @@ pub(crate) enum ResponseOutcome {
         route: Route,
         /// Time from the challenge to the response.
         rtt: Duration,
-        /// Whether the path was not proven before.
-        newly_proven: bool,
+        /// Whether the path was not validated before.
+        newly_validated: bool,
         /// Whether the response came back over another route than the challenge left on.
         asymmetric: bool,
     },
@@ -156,8 +156,8 @@ pub(crate) struct Probe {
     pub route: Route,
     /// The bytes to be echoed.
     pub challenge: [u8; 8],
-    /// Whether the path was proven before; if not, the probe counts against the node's budget.
-    pub proven: bool,
+    /// Whether the path was validated before; if not, the probe counts against the node's budget.
+    pub validated: bool,
 }
 
 /// Something the parent must act on.
@@ -181,7 +181,7 @@ pub(crate) enum PathEvent {
     AllPathsLost,
 }
 
-/// One proven path as the status shows it.
+/// One validated path as the status shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RouteStatus {
     /// Its key.
@@ -191,7 +191,7 @@ pub(crate) struct RouteStatus {
     /// Whether it carries the data now.
     pub active: bool,
     /// Whether an answer proved both directions.
-    pub proven: bool,
+    pub validated: bool,
     /// Smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
     /// Largest datagram known to pass, bytes of UDP payload.

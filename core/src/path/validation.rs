@@ -2,7 +2,7 @@
 //! echo belongs to which. A schedule is a fixed list of offsets, so that a round of probes has an
 //! end by construction.
 //!
-//! Told: the time and the echoed bytes. Returns: when the next probe is due, and when a challenge
+//! Takes: the time and the echoed bytes. Returns: when the next probe is due, and when a challenge
 //! was sent (docs/protocol.md §9.2, RFC 9000 §8.2).
 
 use std::collections::VecDeque;

@@ -2,8 +2,8 @@
 //! levels' news become events for the application.
 
 use super::Peer;
-use super::kept::Epoch;
 use super::outcome::{Asker, PeerOutcome};
+use super::unclaimed::Epoch;
 use crate::api::{Event, MessageFailure, MessageId, RequestId, RequestOutcome, StreamId};
 use crate::id::NodeId;
 use crate::level::Violation;
@@ -132,7 +132,7 @@ impl Peer {
         let Some(mut levels) = self.levels.take() else {
             return;
         };
-        self.kept.keep(
+        self.unclaimed.keep(
             self.epoch,
             &mut levels.messages,
             &mut levels.streams,

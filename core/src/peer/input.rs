@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 
-use super::kept::Epoch;
 use super::outcome::{Farewell, PeerOutcome};
+use super::unclaimed::Epoch;
 use super::{Asker, Peer};
 use crate::api::{
     Answer, CandidateKind, DisconnectReason, Event, Label, RequestId, RequestOutcome,

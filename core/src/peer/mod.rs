@@ -5,10 +5,9 @@
 //! ([`timeout`]); the application's orders go to the level that they name ([`orders`]). What concerns more than
 //! one peer leaves as a [`PeerOutcome`].
 
-mod calling;
 mod delivery;
+mod handshake;
 mod input;
-mod kept;
 mod levels;
 mod orders;
 mod outcome;
@@ -20,6 +19,7 @@ mod status;
 #[cfg(test)]
 mod test_hooks;
 mod timeout;
+mod unclaimed;
 
 pub(crate) use input::{PacketFate, Via};
 pub(crate) use outcome::{Asker, Farewell, PeerOutcome};
@@ -32,10 +32,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::calling::{Calling, Confirming, Repeat};
-use self::kept::{Epoch, Kept};
+use self::handshake::{Confirming, Handshaking, Repeat};
 use self::levels::Levels;
 use self::sessions::Sessions;
+use self::unclaimed::{Epoch, Unclaimed};
 use crate::api::{ControllerKind, DisconnectReason, Event};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
@@ -73,7 +73,7 @@ pub(crate) struct Peer {
     capabilities: u32,
     sessions: Sessions,
     /// Boxed, as are the sessions: most peers are idle, and none of this is read for each packet.
-    calling: Option<Box<Calling>>,
+    handshake: Option<Box<Handshaking>>,
     confirming: Option<Confirming>,
     pub(crate) paths: Paths,
     recovery: Recovery<Content>,
@@ -83,7 +83,7 @@ pub(crate) struct Peer {
     levels: Option<Box<Levels>>,
     /// Requests from packets below this number were executed by levels that are gone.
     request_floor: u64,
-    kept: Kept,
+    unclaimed: Unclaimed,
     epoch: Epoch,
     controls: VecDeque<Bytes>,
     relay_queue: VecDeque<(u32, Bytes)>,
@@ -92,7 +92,7 @@ pub(crate) struct Peer {
     pings: u32,
     confirm_due: bool,
     paced_until: Option<Instant>,
-    stash: Option<(Route, Vec<u8>)>,
+    pending: Option<(Route, Vec<u8>)>,
     control_budget: TokenBucket,
     closing: Option<Farewell>,
     outcomes: VecDeque<PeerOutcome>,
@@ -130,7 +130,7 @@ impl Peer {
             record: None,
             capabilities: 0,
             sessions: Sessions::default(),
-            calling: None,
+            handshake: None,
             confirming: None,
             paths: Paths::new(rng.fork("paths"), common.direct_paths, now),
             recovery: Recovery::new(common.congestion),
@@ -139,7 +139,7 @@ impl Peer {
             timeouts: TimeoutOutcome::new(),
             levels: None,
             request_floor: 0,
-            kept: Kept::default(),
+            unclaimed: Unclaimed::default(),
             epoch: Epoch::default(),
             controls: VecDeque::new(),
             relay_queue: VecDeque::new(),
@@ -148,7 +148,7 @@ impl Peer {
             pings: 0,
             confirm_due: false,
             paced_until: None,
-            stash: None,
+            pending: None,
             control_budget: TokenBucket::new(
                 u64::from(limits::CONTROLS_PER_S),
                 u64::from(limits::CONTROLS_BURST),
@@ -201,8 +201,8 @@ impl Peer {
     }
 
     /// Whether a handshake of ours is under way.
-    pub(crate) fn is_calling(&self) -> bool {
-        self.calling.is_some()
+    pub(crate) fn is_handshaking(&self) -> bool {
+        self.handshake.is_some()
     }
 
     /// The association in force; 0 for none.
@@ -222,17 +222,17 @@ impl Peer {
     }
 
     /// Starts a handshake over a route, instead of one that may be under way.
-    pub(crate) fn call(
+    pub(crate) fn initiate(
         &mut self,
         now: Instant,
         initiator: Initiator,
         route: Route,
         life: Duration,
     ) {
-        self.drop_call();
+        self.drop_handshake();
         let is_rekey = self.sessions.is_up();
         let repeat = Repeat::new(now, life);
-        self.calling = Some(Box::new(Calling {
+        self.handshake = Some(Box::new(Handshaking {
             initiator,
             route,
             second_route: None,
@@ -245,36 +245,36 @@ impl Peer {
 
     /// The handshake under way, to be sent once over another route by which the peer's own call came. The call
     /// itself stays where it is: an initiation may be a replay from anywhere.
-    pub(crate) fn call_also_over(&mut self, route: Route) -> Option<Vec<u8>> {
-        let calling = self.calling.as_mut()?;
-        if calling.route == route {
+    pub(crate) fn initiate_also_over(&mut self, route: Route) -> Option<Vec<u8>> {
+        let handshake = self.handshake.as_mut()?;
+        if handshake.route == route {
             return None;
         }
-        calling.second_route = Some(route);
-        Some(calling.initiator.datagram().to_vec())
+        handshake.second_route = Some(route);
+        Some(handshake.initiator.datagram().to_vec())
     }
 
     /// Whether a call of ours was answered so recently that the peer's own call must be older than its answer.
-    pub(crate) fn is_unheard_call(&self, now: Instant) -> bool {
-        self.sessions.is_unheard_call(now)
+    pub(crate) fn is_unconfirmed_handshake(&self, now: Instant) -> bool {
+        self.sessions.is_unconfirmed_handshake(now)
     }
 
     /// When the session came up that this side called for, if it did.
-    pub(crate) fn called_since(&self) -> Option<Instant> {
-        self.sessions.called_since()
+    pub(crate) fn initiated_since(&self) -> Option<Instant> {
+        self.sessions.initiated_since()
     }
 
     /// Gives a handshake of ours up.
-    pub(crate) fn drop_call(&mut self) {
-        if let Some(calling) = self.calling.take() {
-            let index = calling.initiator.local_index();
+    pub(crate) fn drop_handshake(&mut self) {
+        if let Some(handshake) = self.handshake.take() {
+            let index = handshake.initiator.local_index();
             self.outcomes.push_back(PeerOutcome::IndexRetired(index));
         }
     }
 
     /// The handshake of ours with this receiver index.
-    pub(crate) fn calling_mut(&mut self, index: u32) -> Option<&mut Calling> {
-        self.calling
+    pub(crate) fn handshake_mut(&mut self, index: u32) -> Option<&mut Handshaking> {
+        self.handshake
             .as_deref_mut()
             .filter(|c| c.initiator.local_index() == index)
     }
@@ -288,14 +288,14 @@ impl Peer {
         final_datagram: Option<Vec<u8>>,
         came_by: Route,
     ) {
-        let Some(calling) = self.calling.take() else {
+        let Some(handshake) = self.handshake.take() else {
             return;
         };
         // The source of an answer is not authentic: it counts only where the call went there too.
-        let route = calling
+        let route = handshake
             .second_route
             .filter(|route| *route == came_by)
-            .unwrap_or(calling.route);
+            .unwrap_or(handshake.route);
         let mut repeat = Repeat::new(now, limits::PROVISIONAL_LIFE);
         if final_datagram.is_none() {
             // The first PING leaves with whatever else is to be said.
@@ -306,13 +306,13 @@ impl Peer {
             route,
             repeat,
         });
-        let rtt = now.saturating_since(calling.started);
+        let rtt = now.saturating_since(handshake.started);
         self.install(now, session, association, route);
         self.confirm_due = true;
         if let Some(path) = self
             .paths
             .key_of(route)
-            .filter(|_| calling.repeat.is_first())
+            .filter(|_| handshake.repeat.is_first())
         {
             self.recovery
                 .seed_rtt(crate::recovery::PathKey(path.0), rtt, now);
@@ -327,8 +327,8 @@ impl Peer {
         association: u64,
         route: Route,
     ) {
-        self.drop_call();
-        if self.sessions.is_unheard_call(now) {
+        self.drop_handshake();
+        if self.sessions.is_unconfirmed_handshake(now) {
             self.sessions.rename(association);
         }
         self.install(now, session, association, route);
@@ -354,8 +354,8 @@ impl Peer {
         if !self.sessions.is_up() {
             return;
         }
-        if self.calling.as_ref().is_some_and(|c| c.is_rekey) {
-            self.drop_call();
+        if self.handshake.as_ref().is_some_and(|c| c.is_rekey) {
+            self.drop_handshake();
         }
         self.end_sessions(reason);
     }
@@ -376,7 +376,7 @@ impl Peer {
         self.probes = 0;
         self.confirm_due = false;
         self.closing = None;
-        self.stash = None;
+        self.pending = None;
         self.fail_everything();
         self.epoch.advance();
         self.outcomes.push_back(PeerOutcome::Ended(reason));

@@ -171,7 +171,7 @@ impl Peer {
             let levels = self.levels.as_mut()?;
             levels.messages.take(id)
         });
-        live.or_else(|| self.kept.take_message(message))
+        live.or_else(|| self.unclaimed.take_message(message))
             .ok_or(ApiMisuse::UnknownMessage)
     }
 
@@ -219,7 +219,7 @@ impl Peer {
         id: StreamId,
         max_bytes: usize,
     ) -> Result<StreamRead, ApiMisuse> {
-        if let Some(read) = self.kept.read_stream(id, max_bytes) {
+        if let Some(read) = self.unclaimed.read_stream(id, max_bytes) {
             return Ok(read);
         }
         let id = self.inner(id)?;

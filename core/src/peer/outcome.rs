@@ -35,7 +35,7 @@ pub(crate) enum PeerOutcome {
     /// A session came up; `is_new` unless it only renewed the keys of an association.
     Established { is_new: bool },
     /// Nobody answered the handshake.
-    CallFailed,
+    HandshakeFailed,
     /// The data path changed.
     PathChanged { reason: PathChangeReason },
     /// A measurement of the round trip came back, or was lost.

@@ -40,7 +40,7 @@ impl PeerTransmit {
 }
 
 impl Peer {
-    /// Fills `buffer` with what is most urgent. `may_probe` says whether the node's budget for probes to unproven
+    /// Fills `buffer` with what is most urgent. `may_probe` says whether the node's budget for probes to unvalidated
     /// addresses has room; `probed` counts those that were used.
     pub(crate) fn poll_transmit(
         &mut self,
@@ -52,7 +52,7 @@ impl Peer {
         self.apply_path_events(now);
         let transmit = self
             .poll_handshake(now, buffer)
-            .or_else(|| self.poll_stash(buffer))
+            .or_else(|| self.poll_pending(buffer))
             .or_else(|| self.poll_path_packet(now, buffer, may_probe, probed))
             .or_else(|| self.poll_close(now, buffer))
             .or_else(|| self.poll_relayed(now, buffer))
@@ -64,13 +64,13 @@ impl Peer {
     }
 
     fn poll_handshake(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        if let Some(calling) = &mut self.calling
-            && !calling.repeat.is_over(now)
-            && calling.repeat.take_due(now)
+        if let Some(handshake) = &mut self.handshake
+            && !handshake.repeat.is_over(now)
+            && handshake.repeat.take_due(now)
         {
-            let datagram = calling.initiator.datagram();
+            let datagram = handshake.initiator.datagram();
             buffer.get_mut(..datagram.len())?.copy_from_slice(datagram);
-            return Some(PeerTransmit::single(calling.route, datagram.len()));
+            return Some(PeerTransmit::single(handshake.route, datagram.len()));
         }
         let confirming = self.confirming.as_mut()?;
         if confirming.repeat.is_over(now) || !confirming.repeat.take_due(now) {
@@ -88,8 +88,8 @@ impl Peer {
         Some(PeerTransmit::single(route, len))
     }
 
-    fn poll_stash(&mut self, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        let (route, datagram) = self.stash.take()?;
+    fn poll_pending(&mut self, buffer: &mut [u8]) -> Option<PeerTransmit> {
+        let (route, datagram) = self.pending.take()?;
         buffer.get_mut(..datagram.len())?.copy_from_slice(&datagram);
         Some(PeerTransmit::single(route, datagram.len()))
     }
@@ -109,7 +109,7 @@ impl Peer {
             return self.poll_lone(now, buffer, route, frame);
         }
         if let Some(probe) = self.paths.poll_probe(now, may_probe) {
-            *probed += u32::from(!probe.proven);
+            *probed += u32::from(!probe.validated);
             let frame = Frame::PathChallenge(PathChallengeFrame {
                 data: probe.challenge,
             });
@@ -180,7 +180,7 @@ impl Peer {
             };
             if segment_size != 0 && packet_len > segment_size {
                 let packet = room.get(..packet_len).unwrap_or_default();
-                self.stash = Some((route, packet.to_vec()));
+                self.pending = Some((route, packet.to_vec()));
                 break;
             }
             segment_size = segment_size.max(packet_len);

@@ -5,7 +5,7 @@
 //! A rest loses nothing: packet numbers go on, what was received stays received ([`crate::session`]), keep-alives,
 //! consent and the renewal of keys come when they would have come.
 
-use super::kept::EpochAtRest;
+use super::unclaimed::EpochAtRest;
 use std::sync::Arc;
 
 use super::levels::Levels;
@@ -124,7 +124,7 @@ impl Peer {
             record: _,
             capabilities: _,
             sessions: _,
-            calling,
+            handshake,
             confirming,
             paths: _,
             recovery: _,
@@ -134,7 +134,7 @@ impl Peer {
             levels: _,
             // Covered by the largest number received.
             request_floor: _,
-            kept,
+            unclaimed,
             epoch: _,
             controls,
             relay_queue,
@@ -144,7 +144,7 @@ impl Peer {
             confirm_due,
             // Belongs to output, and there is none.
             paced_until: _,
-            stash,
+            pending,
             control_budget,
             closing,
             outcomes,
@@ -152,16 +152,16 @@ impl Peer {
             traffic: _,
             busy_at: _,
         } = self;
-        calling.is_some()
+        handshake.is_some()
             || confirming.is_some()
             || closing.is_some()
-            || stash.is_some()
+            || pending.is_some()
             || *confirm_due
             || *probes + *pings > 0
             || !controls.is_empty()
             || !relay_queue.is_empty()
             || !outcomes.is_empty()
-            || !kept.is_empty()
+            || !unclaimed.is_empty()
             || !control_budget.is_full(now)
     }
 

@@ -1,5 +1,5 @@
 //! The keys of one association: the current session, and the one before it while late packets may still come
-//! (protocol §4.5). Told: sessions that came up, packets, time. Decides: which one seals, when to renew, which
+//! (protocol §4.5). Takes: sessions that came up, packets, time. Decides: which one seals, when to renew, which
 //! receiver indices are free again.
 
 use crate::limits;
@@ -194,14 +194,14 @@ impl Sessions {
     }
 
     /// When the session in front came up, where this side had called for it.
-    pub(crate) fn called_since(&self) -> Option<Instant> {
+    pub(crate) fn initiated_since(&self) -> Option<Instant> {
         let live = self.current.as_ref()?;
         live.session.is_initiator().then_some(live.since)
     }
 
     /// Whether the session in front is the fruit of our own call and the other side, which may not have
     /// confirmed it, was not heard yet.
-    pub(crate) fn is_unheard_call(&self, now: Instant) -> bool {
+    pub(crate) fn is_unconfirmed_handshake(&self, now: Instant) -> bool {
         self.current.as_ref().is_some_and(|live| {
             let age = now.saturating_since(live.since);
             live.session.is_initiator() && !live.is_heard && age < limits::PROVISIONAL_LIFE

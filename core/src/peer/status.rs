@@ -16,7 +16,7 @@ pub(crate) struct PeerCounts {
 }
 
 impl Peer {
-    /// Every proven path, the active one first.
+    /// Every validated path, the active one first.
     pub(crate) fn routes(&self) -> Vec<RouteStatus> {
         self.paths.status()
     }

@@ -42,7 +42,7 @@ impl Peer {
             self.controls.len(),
             self.relay_queue.len(),
             replies,
-            self.kept.bytes(),
+            self.unclaimed.bytes(),
         ]
     }
 }

@@ -42,7 +42,7 @@ impl Peer {
                 self.confirm_due = true;
                 Renewal::None
             }
-            Age::RekeyDue if self.calling.is_some() => Renewal::None,
+            Age::RekeyDue if self.handshake.is_some() => Renewal::None,
             Age::RekeyDue => Renewal::Due,
             Age::Expired => {
                 self.end_association(DisconnectReason::TimedOut);
@@ -52,11 +52,15 @@ impl Peer {
     }
 
     fn expire_handshakes(&mut self, now: Instant) {
-        if self.calling.as_ref().is_some_and(|c| c.repeat.is_over(now)) {
-            let is_rekey = self.calling.as_ref().is_some_and(|c| c.is_rekey);
-            self.drop_call();
+        if self
+            .handshake
+            .as_ref()
+            .is_some_and(|c| c.repeat.is_over(now))
+        {
+            let is_rekey = self.handshake.as_ref().is_some_and(|c| c.is_rekey);
+            self.drop_handshake();
             if !is_rekey {
-                self.outcomes.push_back(PeerOutcome::CallFailed);
+                self.outcomes.push_back(PeerOutcome::HandshakeFailed);
             }
         }
         self.confirming.take_if(|c| c.repeat.is_over(now));
@@ -109,17 +113,17 @@ impl Peer {
         match self.sessions.age(now) {
             Age::Fresh => false,
             Age::StepPhaseDue | Age::Expired => true,
-            Age::RekeyDue => self.calling.is_none() && self.paths.active().is_some(),
+            Age::RekeyDue => self.handshake.is_none() && self.paths.active().is_some(),
         }
     }
 
     /// When to be told the time again.
     pub(crate) fn next_timeout(&self, now: Instant) -> Option<Deadline> {
         let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
-        let calling = self.calling.as_ref().map(|c| c.repeat.next_timeout());
+        let handshake = self.handshake.as_ref().map(|c| c.repeat.next_timeout());
         let confirming = self.confirming.as_ref().map(|c| c.repeat.next_timeout());
         let mut next = Deadline::earlier(
-            at(calling, TimerKind::Handshake),
+            at(handshake, TimerKind::Handshake),
             at(confirming, TimerKind::Handshake),
         );
         if self.sessions.is_up() {

@@ -1,5 +1,5 @@
 //! [`Recovery`]: records packets under way, settles them by acknowledgement or loss, and says what
-//! may be sent. Told: packets sent, acknowledgements, time, paths given up. Returns: delivered and
+//! may be sent. Takes: packets sent, acknowledgements, time, paths given up. Returns: delivered and
 //! lost packets, probes to send, budgets, the next deadline. RFC 9002 §6 with the changes of
 //! protocol §7.
 

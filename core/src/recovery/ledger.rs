@@ -24,7 +24,7 @@ pub(super) struct Meta {
 }
 
 #[derive(Debug)]
-struct Entry<F> {
+struct SentPacket<F> {
     meta: Meta,
     frames: Option<F>,
 }
@@ -32,7 +32,7 @@ struct Entry<F> {
 /// Packets under way.
 #[derive(Debug)]
 pub(super) struct Ledger<F> {
-    entries: VecDeque<Entry<F>>,
+    entries: VecDeque<SentPacket<F>>,
     outstanding: usize,
 }
 
@@ -50,7 +50,7 @@ impl<F> Ledger<F> {
 
     /// Records a packet. Numbers rise in practice; where one does not, its place is searched.
     pub(super) fn push(&mut self, meta: Meta, frames: F) {
-        let entry = Entry {
+        let entry = SentPacket {
             meta,
             frames: Some(frames),
         };

@@ -1,5 +1,5 @@
 //! Spreads a window over a round trip (RFC 9002 §7.7): a bucket of bytes that fills at 1.25 times
-//! window per smoothed round-trip time, twice that in slow start. Told: the rate and what was sent.
+//! window per smoothed round-trip time, twice that in slow start. Takes: the rate and what was sent.
 //! Answers: how much may leave now, and when more may. The bucket holds what 2 ms let through,
 //! because timers are about 1 ms coarse: below some 2 ms of round-trip time it holds a whole
 //! window, and nothing is held back.

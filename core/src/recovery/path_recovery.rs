@@ -1,5 +1,5 @@
 //! What recovery knows about one path: round-trip time, congestion window, pacer, bytes in flight,
-//! timers and counters. Told: packets of this path that left, arrived or were lost, in batches.
+//! timers and counters. Takes: packets of this path that left, arrived or were lost, in batches.
 //! Decides: what counts as lost (RFC 9002 §6.1), when the probe timeout fires (§6.2), whether
 //! congestion persists (§7.6).
 

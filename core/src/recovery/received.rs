@@ -1,4 +1,4 @@
-//! What arrived and when it is to be acknowledged (RFC 9000 §13.2, protocol §7). Told: packet
+//! What arrived and when it is to be acknowledged (RFC 9000 §13.2, protocol §7). Takes: packet
 //! numbers of authentic packets, acknowledgements sent, and acknowledgements of those. Answers:
 //! whether one is due, its ranges and its delay. The newest range is held beside the list of older
 //! ones: orderly traffic only moves one number and holds no heap memory.

@@ -1,4 +1,4 @@
-//! The round-trip time of one path (RFC 9002 §5). Told: samples and the peer's reported delay.
+//! The round-trip time of one path (RFC 9002 §5). Takes: samples and the peer's reported delay.
 //! Answers: smoothed value, variance, minimum and the base of the probe timeout (RFC 9002 §6.2.1).
 
 use core::cmp::{max, min};

@@ -1,5 +1,5 @@
 //! Remembers packets that were declared lost, so that a late acknowledgement shows a loss as
-//! spurious (RFC 9002 §6.1, RFC 9438 §4.9). Told: losses and acknowledged ranges. Returns: the
+//! spurious (RFC 9002 §6.1, RFC 9438 §4.9). Takes: losses and acknowledged ranges. Returns: the
 //! losses that were none.
 
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Relayed routes of an end node: which remote stands behind a channel of a relay. Told: channels agreed in
+//! Relayed routes of an end node: which remote stands behind a channel of a relay. Takes: channels agreed in
 //! introductions and their ends. Answers: whose a relayed datagram is. protocol §9.1.
 
 use std::collections::{BTreeMap, BTreeSet};

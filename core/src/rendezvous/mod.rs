@@ -1,6 +1,6 @@
 //! How this node is found and finds others: its introducers, searches, connections asked for (protocol §6, §9, §10.1).
 //!
-//! Told: what the application wants, sessions with introducers that stand or end, their answers, addresses that were
+//! Takes: what the application wants, sessions with introducers that stand or end, their answers, addresses that were
 //! looked up. Decides: whom to ask what and when, and how each operation ends. Returns: a [`Move`] at a time. It knows
 //! peers by identity only, sees no session, and needs no node to be tested; records reach it verified.
 
@@ -189,14 +189,14 @@ impl Rendezvous {
         let id = self.check_target(&target)?;
         if let Some(peer) = id.filter(is_reached) {
             let operation = self.new_operation();
-            self.tell_connected(peer, Some(operation));
+            self.announce_connected(peer, Some(operation));
             return Ok(operation);
         }
         if let ConnectTarget::Address { id: peer, address } = target {
             let operation = self.new_operation();
             self.attempts.start_direct(now, operation, peer, timeout);
             let address = crate::path::canonical(address);
-            self.moves.push_back(Move::CallAt { peer, address });
+            self.moves.push_back(Move::HandshakeAt { peer, address });
             self.is_dirty = true;
             return Ok(operation);
         }
@@ -217,7 +217,7 @@ impl Rendezvous {
             {
                 Err(ApiMisuse::OwnId)
             }
-            ConnectTarget::Address { address, .. } if !self.may_call_at(*address) => wrong(
+            ConnectTarget::Address { address, .. } if !self.may_handshake_at(*address) => wrong(
                 "the address",
                 "must be of a host, where direct paths are on",
             ),
@@ -230,7 +230,7 @@ impl Rendezvous {
     }
 
     /// Whether a peer may be called at this address: a host's, and addresses may be shown at all.
-    fn may_call_at(&self, address: SocketAddr) -> bool {
+    fn may_handshake_at(&self, address: SocketAddr) -> bool {
         let ip = address.ip();
         let is_broadcast = ip == core::net::IpAddr::from([255; 4]);
         let is_host = !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast;
@@ -321,7 +321,7 @@ impl Rendezvous {
             .attempts
             .on_handshake_failed(now, id, ConnectFailure::TimedOut);
         self.moves
-            .extend(next.map(|(introducer, channel)| Move::CallThrough {
+            .extend(next.map(|(introducer, channel)| Move::HandshakeThrough {
                 peer: id,
                 introducer,
                 channel,
@@ -349,7 +349,7 @@ impl Rendezvous {
     pub(crate) fn on_peer_connected(&mut self, peer: NodeId) {
         self.attempts.on_peer_connected(peer);
         if !self.end_operations().contains(&peer) {
-            self.tell_connected(peer, None);
+            self.announce_connected(peer, None);
         }
     }
 
@@ -389,7 +389,7 @@ impl Rendezvous {
                     LinkAction::Connect(address) => {
                         let address = crate::path::canonical(address);
                         let introducer = id;
-                        self.moves.push_back(Move::CallIntroducer {
+                        self.moves.push_back(Move::HandshakeWithIntroducer {
                             introducer,
                             address,
                         });
@@ -435,7 +435,7 @@ impl Rendezvous {
             }
             match outcome {
                 ConnectOutcome::Connected(peer) => {
-                    self.tell_connected(peer, Some(operation));
+                    self.announce_connected(peer, Some(operation));
                     reached.push(peer);
                 }
                 ConnectOutcome::Failed(peer, reason) => {
@@ -450,7 +450,7 @@ impl Rendezvous {
         reached
     }
 
-    fn tell_connected(&mut self, peer: NodeId, operation: Option<OperationId>) {
+    fn announce_connected(&mut self, peer: NodeId, operation: Option<OperationId>) {
         self.moves
             .push_back(Move::TellConnected { peer, operation });
     }

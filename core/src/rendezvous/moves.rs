@@ -18,7 +18,7 @@ pub(crate) enum Move {
         port: u16,
     },
     /// Shake hands with an introducer at an address; what stands with it now is over.
-    CallIntroducer {
+    HandshakeWithIntroducer {
         introducer: NodeId,
         address: SocketAddr,
     },
@@ -52,9 +52,9 @@ pub(crate) enum Move {
         calls: bool,
     },
     /// Shake hands with a peer at an address that the application gave (protocol §3.9).
-    CallAt { peer: NodeId, address: SocketAddr },
+    HandshakeAt { peer: NodeId, address: SocketAddr },
     /// Shake hands with a peer through a relay that was kept in reserve.
-    CallThrough {
+    HandshakeThrough {
         peer: NodeId,
         introducer: NodeId,
         channel: u32,

@@ -103,7 +103,7 @@ fn an_introducer_is_called_registered_with_and_told_of() {
     let mut rendezvous = rendezvous(&[7]);
     let first = moves(&mut rendezvous, NOW);
     let [
-        Move::CallIntroducer {
+        Move::HandshakeWithIntroducer {
             introducer,
             address: at,
         },
@@ -207,7 +207,7 @@ fn the_first_answer_is_called_the_second_kept_for_when_it_fails() {
     rendezvous.on_handshake_failed(later, peer.id);
     let next = moves(&mut rendezvous, later);
     let through = next.iter().find_map(|next| match next {
-        Move::CallThrough { introducer, .. } => Some(*introducer),
+        Move::HandshakeThrough { introducer, .. } => Some(*introducer),
         _ => None,
     });
     assert_eq!(through, Some(asked[1].0));

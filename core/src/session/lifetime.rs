@@ -1,7 +1,7 @@
 //! How long a session may live (protocol §4.5): when it is to be replaced, when its keys step, when
 //! it is over.
 //!
-//! Told the time it came up, what went through it and when its sealing keys stepped; says its
+//! Takes the time it came up, what went through it and when its sealing keys stepped; says its
 //! [`Age`] and when that may change next. A session that carries data is young only for two minutes
 //! after fresh keys; one that carries only control makes itself fresh keys for hours, because an
 //! introducer with a million of them cannot shake hands so often.

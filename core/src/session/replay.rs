@@ -1,7 +1,7 @@
 //! Which packet numbers were received (protocol §4.4; RFC 6479 with a bitmap that grows only as far
 //! as it must).
 //!
-//! Told packet numbers; says whether one is new. Numbers more than [`REPLAY_WINDOW`] behind the
+//! Takes packet numbers; says whether one is new. Numbers more than [`REPLAY_WINDOW`] behind the
 //! newest count as received. A stretch that came in whole is forgotten, so a session without losses
 //! holds a few words.
 

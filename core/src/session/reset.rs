@@ -1,6 +1,6 @@
 //! Stateless resets (protocol §4.6): how a node that has lost a session says so.
 //!
-//! Told indexes and datagrams; returns tokens, resets, and whether a datagram is the reset of a
+//! Takes indexes and datagrams; returns tokens, resets, and whether a datagram is the reset of a
 //! session. How many resets may leave each second is the caller's to count.
 
 use subtle::ConstantTimeEq;

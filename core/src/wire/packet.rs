@@ -1,6 +1,6 @@
 //! What a datagram is, and the one field of a data packet that is not protected (protocol §1, §4.1).
 //!
-//! Told bytes; no cryptography. The rest of a data packet's header is the session's (`session/protection/header.rs`).
+//! Takes bytes; no cryptography. The rest of a data packet's header is the session's (`session/protection/header.rs`).
 
 /// Shortest data packet, bytes: first byte, receiver index, the 4 bytes before the sample of header protection, tag.
 pub(crate) const DATA_PACKET_MIN: usize = 1 + 4 + 4 + 16;

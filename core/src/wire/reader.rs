@@ -1,6 +1,6 @@
 //! A cursor over received bytes that cannot panic.
 //!
-//! Told a byte slice; each call names the field it reads, and the name comes back in the error.
+//! Takes a byte slice; each call names the field it reads, and the name comes back in the error.
 //! Integers are big endian; varints are those of RFC 9000 §16 in their shortest spelling only
 //! (protocol, preamble).
 

@@ -1,6 +1,6 @@
 //! A cursor over a buffer to fill; allocates nothing and never writes past the end.
 //!
-//! Told a mutable slice; every `put_*` writes all of its value or nothing and returns [`NoRoom`].
+//! Takes a mutable slice; every `put_*` writes all of its value or nothing and returns [`NoRoom`].
 //! This is the path of every packet sent.
 
 use core::fmt;

@@ -17,7 +17,7 @@ pub(crate) struct PathView {
     /// The peer's address, or the relay's.
     pub remote: String,
     /// Whether an answer proved both directions.
-    pub proven: bool,
+    pub validated: bool,
     /// Smoothed round-trip time.
     pub rtt_ms: Option<f64>,
     /// Largest datagram known to pass, bytes of UDP payload.
@@ -34,7 +34,7 @@ impl From<&PathStatus> for PathView {
             kind,
             via,
             remote: path.remote.to_string(),
-            proven: path.proven,
+            validated: path.validated,
             rtt_ms: path.rtt.map(ms),
             mtu_bytes: path.mtu_bytes,
         }
@@ -53,7 +53,7 @@ pub(crate) struct Attempt {
     /// Probes that came from it.
     pub probes_received: u32,
     /// Whether an answer proved both directions.
-    pub proven: bool,
+    pub validated: bool,
     /// Why it was not tried.
     pub skipped: Option<&'static str>,
 }
@@ -69,7 +69,7 @@ impl From<&CandidateAttempt> for Attempt {
             },
             probes_sent: attempt.probes_sent,
             probes_received: attempt.probes_received,
-            proven: attempt.proven,
+            validated: attempt.validated,
             skipped: attempt.skipped.map(p2p_core::api::CandidateRefusal::text),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) struct PeerView {
     pub capabilities: Vec<String>,
     /// The path that carries data now.
     pub path: Option<PathView>,
-    /// Other proven paths.
+    /// Other validated paths.
     pub alternatives: Vec<PathView>,
     /// Bytes of UDP payload sent.
     pub sent_bytes: u64,

@@ -1,4 +1,4 @@
-//! One attempt: which introducers were asked, what they said, who waits for it. Told and asked by the parent;
+//! One attempt: which introducers were asked, what they said, who waits for it. Fed and asked by the parent;
 //! decides whether there is hope left and which failure tells the most. protocol §6.3.
 
 use crate::api::{ConnectFailure, ConnectTarget, OperationId};

@@ -1,4 +1,4 @@
-//! The asking side of introductions. Told: what the application wants to connect to, which introducers there
+//! The asking side of introductions. Takes: what the application wants to connect to, which introducers there
 //! are, their answers, and what came of the handshakes. Decides: whom to ask next and when to give up. Returns:
 //! `cr1` requests to send and exactly one outcome for each operation. protocol §6, §9.1.
 //!

@@ -1,4 +1,4 @@
-//! One introducer as a node sees it, from looking its name up to the registration that stands. Told: addresses,
+//! One introducer as a node sees it, from looking its name up to the registration that stands. Takes: addresses,
 //! session up or lost, answers to `rg`. Decides: what to try next and when. Returns: a [`LinkAction`] at a time
 //! and the state for the surfaces. protocol §6, §10.1.
 //!

@@ -1,4 +1,4 @@
-//! Budgets of events a minute for many keys. Told: that a key wants one event now. Decides: whether it may,
+//! Budgets of events a minute for many keys. Takes: that a key wants one event now. Decides: whether it may,
 //! or how long it must wait. Each bucket is one point in time, at which it would be full again (GCRA, ITU-T
 //! I.371); a full bucket is the same as none and is forgotten, so only busy keys take memory. protocol §10.1.
 

@@ -1,4 +1,4 @@
-//! What the directory stores: compact, because there may be a million of it. Told nothing, decides nothing.
+//! What the directory stores: compact, because there may be a million of it. Given nothing, decides nothing.
 //! protocol §10.1.
 
 use core::net::{IpAddr, SocketAddr};
@@ -14,7 +14,7 @@ use crate::time::Instant;
 
 /// One identity: registered, or owner of names in their grace time.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct KeyHolder {
     /// Who it is; the peer of its session holds the same one.
     pub(super) record: Arc<KeyRecord>,
     /// Sequence number of the newest name record; zero where there was none.
@@ -34,7 +34,7 @@ pub(super) struct Entry {
     pub(super) is_named: bool,
 }
 
-impl Entry {
+impl KeyHolder {
     /// Folded form of the name that the registration carries.
     pub(super) fn carried_name(&self) -> Option<SmolStr> {
         let claimed = self.claimed.as_deref().filter(|_| self.is_named)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::entry::{Entry, Hold, SourceKey, id_index};
+use super::entry::{Hold, KeyHolder, SourceKey, id_index};
 use super::{Directory, NameClaim, Refusal, Registered, Registration};
 use crate::directory::name::{fold_name, is_valid_name};
 use crate::id::{NodeId, PeerKey};
@@ -131,7 +131,7 @@ impl Directory {
 
     fn insert(&mut self, now: Instant, source: SourceKey, registration: &Registration) -> u32 {
         *self.sources.entry(source).or_default() += 1;
-        let slot = self.entries.insert(Entry {
+        let slot = self.entries.insert(KeyHolder {
             record: Arc::clone(&registration.record),
             name_sequence: 0,
             claimed: None,
@@ -265,7 +265,7 @@ impl Directory {
 
     /// Forgets an identity that is neither registered nor owns a name.
     fn forget_if_empty(&mut self, slot: u32) {
-        let empty = |e: &Entry| e.session.is_none() && e.names == 0;
+        let empty = |e: &KeyHolder| e.session.is_none() && e.names == 0;
         if !self.entry(slot).is_some_and(empty) {
             return;
         }
@@ -284,7 +284,7 @@ impl Directory {
         }
     }
 
-    pub(super) fn entry(&self, slot: u32) -> Option<&Entry> {
+    pub(super) fn entry(&self, slot: u32) -> Option<&KeyHolder> {
         self.entries.get(slot as usize)
     }
 

@@ -1,4 +1,4 @@
-//! The introducer's directory (protocol §2.3, §10.1). Told: registrations whose records are verified,
+//! The introducer's directory (protocol §2.3, §10.1). Takes: registrations whose records are verified,
 //! authentic packets, ends of sessions. Decides: who owns a name, what a search shows, who may be introduced
 //! to whom. Returns: registrations, pages, connect orders, refusals.
 //!
@@ -25,7 +25,7 @@ use slab::Slab;
 use smol_str::SmolStr;
 
 use budget::Budget;
-use entry::{Entry, Hold, SourceKey};
+use entry::{Hold, KeyHolder, SourceKey};
 
 use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
@@ -181,7 +181,7 @@ pub(crate) struct DirectoryCounters {
 /// Everything that an introducer knows about who is where.
 pub(crate) struct Directory {
     config: DirectoryConfig,
-    entries: Slab<Entry>,
+    entries: Slab<KeyHolder>,
     by_id: BTreeSet<(u32, u32)>,
     /// Slots by session, which are numbered without large gaps.
     by_session: Vec<u32>,

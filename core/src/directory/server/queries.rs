@@ -1,4 +1,4 @@
-//! What others ask of the directory: searches, look-ups, introductions. Told: who asks and from where. Decides:
+//! What others ask of the directory: searches, look-ups, introductions. Takes: who asks and from where. Decides:
 //! whether the budgets allow it. Returns: pages, entries, connect orders; never an address (protocol §6.2).
 //!
 //! The whole cost is charged before any work. What is unlisted, in its grace time or absent looks the same to a

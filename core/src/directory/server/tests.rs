@@ -467,7 +467,7 @@ fn approximate_bytes(d: &Directory) -> usize {
     };
     let entries = d.entries.iter().map(|(_, e)| {
         let record = boxed(size_of::<KeyRecord>() + 16);
-        size_of::<Entry>() + 8 + record + e.claimed.as_ref().map_or(0, name)
+        size_of::<KeyHolder>() + 8 + record + e.claimed.as_ref().map_or(0, name)
     });
     let keys = d.listed.keys().chain(d.unlisted.keys());
     entries.sum::<usize>()

@@ -63,8 +63,8 @@ pub(super) struct Incoming {
     begun_messages: u64,
     released_bytes: u64,
     released_messages: u64,
-    told_bytes: u64,
-    told_messages: u64,
+    advertised_bytes: u64,
+    advertised_messages: u64,
     window: Window,
     held: Share,
     credit_needed: bool,
@@ -85,8 +85,8 @@ impl Incoming {
             begun_messages: 0,
             released_bytes: 0,
             released_messages: 0,
-            told_bytes: WINDOW_BYTES,
-            told_messages: limits::MESSAGES_IN_FLIGHT as u64,
+            advertised_bytes: WINDOW_BYTES,
+            advertised_messages: limits::MESSAGES_IN_FLIGHT as u64,
             window: Window::new(WINDOW_BYTES, limits::MESSAGE_WINDOW_MAX_BYTES),
             held: budget.share(),
             credit_needed: false,
@@ -153,7 +153,7 @@ impl Incoming {
 
     fn begin(&mut self, id: u64, tag: Tag, total: u64, now: Instant) -> Result<(), Violation> {
         let (bytes, messages) = (self.begun_bytes + total, self.begun_messages + 1);
-        if bytes > self.told_bytes || messages > self.told_messages {
+        if bytes > self.advertised_bytes || messages > self.advertised_messages {
             return Err(Violation::MessageLimit);
         }
         (self.begun_bytes, self.begun_messages) = (bytes, messages);
@@ -231,13 +231,13 @@ impl Incoming {
         self.released_bytes += total;
         self.released_messages += 1;
         let (bytes, messages) = self.grantable();
-        let more_bytes = bytes.saturating_sub(self.told_bytes);
-        let more_messages = messages - self.told_messages;
+        let more_bytes = bytes.saturating_sub(self.advertised_bytes);
+        let more_messages = messages - self.advertised_messages;
         // Where nothing is held, the slack lets the largest message begin even if this credit is not told.
         let idle = self.released_messages == self.begun_messages;
         self.credit_needed |= self
             .window
-            .wants_telling(self.released_bytes, self.told_bytes)
+            .wants_update(self.released_bytes, self.advertised_bytes)
             || more_messages >= limits::MESSAGES_IN_FLIGHT as u64 / 2
             || (idle && more_bytes >= limits::MESSAGE_WINDOW_SLACK_BYTES);
     }
@@ -316,14 +316,15 @@ impl Incoming {
         let available = self.held.available_bytes();
         self.window.judge(self.released_bytes, pace, available);
         let (bytes, messages) = self.grantable();
-        self.told_bytes = self.told_bytes.max(bytes);
-        self.told_messages = messages;
-        Some((self.told_bytes, self.told_messages))
+        self.advertised_bytes = self.advertised_bytes.max(bytes);
+        self.advertised_messages = messages;
+        Some((self.advertised_bytes, self.advertised_messages))
     }
 
     pub(super) fn on_credit_lost(&mut self, total_bytes: u64, total_messages: u64) {
         // A newer one is on its way otherwise.
-        let newest = total_bytes == self.told_bytes && total_messages == self.told_messages;
+        let newest =
+            total_bytes == self.advertised_bytes && total_messages == self.advertised_messages;
         self.credit_needed |= newest;
     }
 

@@ -30,7 +30,7 @@ enum State {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct QueuedMessage {
     tag: Tag,
     total: u64,
     buffer: SendBuffer,
@@ -50,7 +50,7 @@ fn life_ms(deadline: Instant, now: Instant) -> u64 {
     u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX >> 2)
 }
 
-impl Entry {
+impl QueuedMessage {
     fn is_sendable(&self) -> bool {
         self.empty_needed
             || (self.state == State::Sending && self.buffer.next_offset(u64::MAX).is_some())
@@ -63,7 +63,7 @@ impl Entry {
 
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, QueuedMessage>,
     next_id: u64,
     /// Bytes of messages not yet settled, of the node's budget.
     held: Share,
@@ -131,7 +131,7 @@ impl Outgoing {
         self.deadlines.extend(deadline.map(|at| (at, id)));
         let mut buffer = SendBuffer::default();
         buffer.push(data);
-        let entry = Entry {
+        let entry = QueuedMessage {
             tag,
             total,
             buffer,
@@ -405,7 +405,7 @@ impl Outgoing {
     }
 
     pub(super) fn unfinished(&self) -> Vec<MessageId> {
-        let open = |e: &Entry| matches!(e.state, State::Queued | State::Sending);
+        let open = |e: &QueuedMessage| matches!(e.state, State::Queued | State::Sending);
         let entries = self.entries.iter().filter(|(_, e)| open(e));
         entries.map(|(id, _)| MessageId(*id)).collect()
     }

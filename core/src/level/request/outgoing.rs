@@ -1,5 +1,5 @@
 //! Requests of ours waiting for an answer (protocol §8.1, §6.1). Decides when each is sent again and when it is
-//! given up. Told of answers, of sendings acknowledged or lost, and of the time; returns entries to encode, and each
+//! given up. Takes answers, sendings acknowledged or lost, and of the time; returns entries to encode, and each
 //! entry once at its end.
 
 use core::time::Duration;

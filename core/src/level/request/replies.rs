@@ -1,5 +1,5 @@
 //! What this side did with the requests of one peer (protocol §8.1). Decides whether a reference is executed;
-//! told of requests, answers and of answers acknowledged; returns answers to repeat.
+//! takes requests, answers and of answers acknowledged; returns answers to repeat.
 //!
 //! At most once is kept by never forgetting an entry while its asker may repeat: an answer stays for
 //! [`limits::REPLY_LIFE`]. Once it is acknowledged the asker repeats no more, and only copies on their way can
@@ -39,14 +39,14 @@ enum State<R> {
 }
 
 #[derive(Debug)]
-struct Entry<R> {
+struct CachedReply<R> {
     state: State<R>,
     ends_at: Instant,
     /// How often the answer has left.
     sendings: u32,
 }
 
-impl<R> Entry<R> {
+impl<R> CachedReply<R> {
     /// The answer, while it may have to be repeated.
     fn answer(&self) -> Option<&R> {
         match &self.state {
@@ -68,7 +68,7 @@ struct Settled {
 /// Requests of one peer: in work, answered, settled. `R` is an answer ready to be sent.
 #[derive(Debug)]
 pub(crate) struct ReplyCache<R> {
-    entries: BTreeMap<u64, Entry<R>>,
+    entries: BTreeMap<u64, CachedReply<R>>,
     /// Ends of what is in work or answered.
     ends: BTreeSet<(Instant, u64)>,
     /// Oldest first.
@@ -123,7 +123,7 @@ impl<R> ReplyCache<R> {
         self.in_work += 1;
         self.ends.insert((ends_at, reference));
         let state = State::InWork;
-        let entry = Entry {
+        let entry = CachedReply {
             state,
             ends_at,
             sendings: 0,

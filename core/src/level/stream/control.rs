@@ -29,18 +29,18 @@ impl Streams {
             Pending::StreamsCredit => {
                 self.window.judge(self.consumed_bytes, pace, available);
                 let grantable = self.window.grantable(self.consumed_bytes);
-                self.credit_told = self.credit_told.max(grantable);
-                let total_bytes = self.credit_told;
+                self.credit_advertised = self.credit_advertised.max(grantable);
+                let total_bytes = self.credit_advertised;
                 Some(StreamControl::StreamsCredit { total_bytes })
             }
             Pending::StreamsLimit => {
-                self.remote_limit_told = self.remote_removed + limits::STREAMS_PER_PEER;
-                let streams = self.remote_limit_told;
+                self.remote_limit_advertised = self.remote_removed + limits::STREAMS_PER_PEER;
+                let streams = self.remote_limit_advertised;
                 Some(StreamControl::StreamsLimit { streams })
             }
             Pending::StreamCredit(id) => {
                 let receiving = &mut self.streams.get_mut(&id)?.receiving;
-                let total_bytes = receiving.tell_credit(pace, available)?;
+                let total_bytes = receiving.advertise_credit(pace, available)?;
                 let id = StreamId(id);
                 Some(StreamControl::StreamCredit { id, total_bytes })
             }
@@ -92,15 +92,15 @@ impl Streams {
             }
             StreamControl::StreamCredit { id, total_bytes } => {
                 let receiving = self.streams.get(&id.0).map(|s| &s.receiving);
-                let newest =
-                    receiving.is_some_and(|r| r.can_use_credit() && r.credit_told() == total_bytes);
+                let newest = receiving
+                    .is_some_and(|r| r.can_use_credit() && r.credit_advertised() == total_bytes);
                 newest.then_some(Pending::StreamCredit(id.0))
             }
             StreamControl::StreamsCredit { total_bytes } => {
-                (total_bytes == self.credit_told).then_some(Pending::StreamsCredit)
+                (total_bytes == self.credit_advertised).then_some(Pending::StreamsCredit)
             }
             StreamControl::StreamsLimit { streams } => {
-                (streams == self.remote_limit_told).then_some(Pending::StreamsLimit)
+                (streams == self.remote_limit_advertised).then_some(Pending::StreamsLimit)
             }
         };
         self.control.extend(again);

@@ -251,9 +251,9 @@ pub(super) struct Receiving {
     pub(super) reset: Option<u64>,
     pub(super) stopped: Option<u64>,
     window: Window,
-    credit_told: u64,
-    /// Told readable, and no read has come up short since.
-    is_told_readable: bool,
+    credit_advertised: u64,
+    /// Announced as readable, and no read has come up short since.
+    is_readable_announced: bool,
     /// Nothing more will be read.
     pub(super) has_ended: bool,
 }
@@ -267,15 +267,15 @@ impl Receiving {
             reset: None,
             stopped: None,
             window: Window::new(limits::STREAM_WINDOW_BYTES, limits::STREAM_WINDOW_MAX_BYTES),
-            credit_told: limits::STREAM_WINDOW_BYTES,
-            is_told_readable: false,
+            credit_advertised: limits::STREAM_WINDOW_BYTES,
+            is_readable_announced: false,
             has_ended: false,
         }
     }
 
     /// By how much the highest offset grows with a frame that ends at `end`.
     pub(super) fn growth_to(&self, end: u64, is_final: bool) -> Result<u64, Violation> {
-        if end > self.credit_told {
+        if end > self.credit_advertised {
             return Err(Violation::FlowControl);
         }
         let beyond = self.final_size.is_some_and(|size| end > size);
@@ -350,8 +350,8 @@ impl Receiving {
         let readable = !self.has_ended
             && self.stopped.is_none()
             && (self.assembler.is_readable() || self.is_complete());
-        let tell = readable && !self.is_told_readable;
-        self.is_told_readable |= tell;
+        let tell = readable && !self.is_readable_announced;
+        self.is_readable_announced |= tell;
         tell
     }
 
@@ -369,14 +369,14 @@ impl Receiving {
             self.has_ended = true;
             return StreamRead::Finished;
         }
-        self.is_told_readable = self.assembler.is_readable();
+        self.is_readable_announced = self.assembler.is_readable();
         StreamRead::Pending
     }
 
     /// Whether enough was read to tell new credit.
     pub(super) fn wants_credit(&self) -> bool {
         let read = self.assembler.read_offset();
-        self.can_use_credit() && self.window.wants_telling(read, self.credit_told)
+        self.can_use_credit() && self.window.wants_update(read, self.credit_advertised)
     }
 
     #[cfg(test)]
@@ -388,18 +388,18 @@ impl Receiving {
         self.final_size.is_none() && self.stopped.is_none()
     }
 
-    pub(super) fn credit_told(&self) -> u64 {
-        self.credit_told
+    pub(super) fn credit_advertised(&self) -> u64 {
+        self.credit_advertised
     }
 
-    /// The newest credit, which counts as told.
-    pub(super) fn tell_credit(&mut self, pace: Pace, available_bytes: u64) -> Option<u64> {
+    /// The newest credit, which counts as advertised.
+    pub(super) fn advertise_credit(&mut self, pace: Pace, available_bytes: u64) -> Option<u64> {
         if !self.can_use_credit() {
             return None;
         }
         let read = self.assembler.read_offset();
         self.window.judge(read, pace, available_bytes);
-        self.credit_told = self.credit_told.max(self.window.grantable(read));
-        Some(self.credit_told)
+        self.credit_advertised = self.credit_advertised.max(self.window.grantable(read));
+        Some(self.credit_advertised)
     }
 }

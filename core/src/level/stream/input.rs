@@ -34,7 +34,7 @@ impl Streams {
             return Ok(Received::Accepted);
         }
         self.on_open(id, open)?;
-        let within = self.credit_told - self.received_bytes;
+        let within = self.credit_advertised - self.received_bytes;
         let Some(stream) = self.streams.get_mut(&id) else {
             return Ok(Received::Accepted);
         };
@@ -99,7 +99,7 @@ impl Streams {
         final_size_bytes: u64,
     ) -> Result<(), Violation> {
         let is_known = self.find(id.0)?;
-        let within = self.credit_told - self.received_bytes;
+        let within = self.credit_advertised - self.received_bytes;
         let Some(stream) = self.streams.get_mut(&id.0).filter(|_| is_known) else {
             return Ok(());
         };
@@ -193,7 +193,7 @@ impl Streams {
             }
             return Ok(self.streams.contains_key(&id));
         }
-        if index >= self.remote_limit_told {
+        if index >= self.remote_limit_advertised {
             return Err(Violation::StreamLimit);
         }
         let is_new = if index >= self.remote_opened {

@@ -178,14 +178,14 @@ pub(crate) struct Streams {
     /// Indices below `remote_opened` of which nothing was seen yet.
     remote_unseen: BTreeSet<u64>,
     remote_removed: u64,
-    remote_limit_told: u64,
+    remote_limit_advertised: u64,
     /// Fresh bytes sent on all streams, and the peer's credit for them.
     sent_bytes: u64,
     credit_bytes: u64,
-    /// Highest offsets received, summed; bytes read or thrown away; and the credit told.
+    /// Highest offsets received, summed; bytes read or thrown away; and the credit advertised.
     received_bytes: u64,
     consumed_bytes: u64,
-    credit_told: u64,
+    credit_advertised: u64,
     window: Window,
     /// Bytes received and not consumed, of the node's budget.
     receiving: Share,
@@ -212,12 +212,12 @@ impl Streams {
             remote_opened: 0,
             remote_unseen: BTreeSet::new(),
             remote_removed: 0,
-            remote_limit_told: limits::STREAMS_PER_PEER,
+            remote_limit_advertised: limits::STREAMS_PER_PEER,
             sent_bytes: 0,
             credit_bytes: limits::STREAMS_WINDOW_BYTES,
             received_bytes: 0,
             consumed_bytes: 0,
-            credit_told: limits::STREAMS_WINDOW_BYTES,
+            credit_advertised: limits::STREAMS_WINDOW_BYTES,
             window: Window::new(
                 limits::STREAMS_WINDOW_BYTES,
                 limits::STREAMS_WINDOW_MAX_BYTES,
@@ -400,7 +400,7 @@ impl Streams {
         self.receiving.release(bytes);
         if self
             .window
-            .wants_telling(self.consumed_bytes, self.credit_told)
+            .wants_update(self.consumed_bytes, self.credit_advertised)
         {
             self.control.insert(Pending::StreamsCredit);
         }

@@ -420,7 +420,7 @@ fn hostile_frames_are_violations() {
         let id = StreamId(n * 2 + 1);
         assert!(streams.on_reset(id, 0, window).is_ok());
     }
-    // What is thrown away is given back, but counts until the credit is told.
+    // What is thrown away is given back, but counts until the credit is advertised.
     let over = streams.on_stream(StreamId(9), 0, Some(1.into()), b"x", false);
     assert_eq!(over, Err(Violation::FlowControl));
     assert!(streams.poll_control(100, PACE).is_some());

@@ -1,7 +1,7 @@
 //! Handshakes at the table: the door says what they lead to (protocol §3); here receiver indices get owners and
 //! sessions get peers.
 
-use super::{Endpoint, Handled, calling_of, handled};
+use super::{Endpoint, Handled, handled, handshake_of};
 use crate::door::{Confirmed, Dropped, Facts, First, Knock, Third};
 use crate::id::{NodeId, PeerKey};
 use crate::limits;
@@ -14,7 +14,7 @@ use crate::time::Instant;
 
 impl Endpoint {
     /// Starts a handshake with a peer over a route. Where a session stands, the association goes on.
-    pub(in crate::node) fn call(
+    pub(in crate::node) fn initiate(
         &mut self,
         now: Instant,
         peers: &mut Peers,
@@ -31,12 +31,12 @@ impl Endpoint {
             log::debug!("a handshake could not be started: the peer's key is no key");
             return;
         };
-        peer.call(now, initiator, route, limits::CALL_LIFE);
-        peers.table.set_owner(index, Owner::Calling(key));
+        peer.initiate(now, initiator, route, limits::HANDSHAKE_LIFE);
+        peers.table.set_owner(index, Owner::Handshaking(key));
     }
 
     /// Starts a handshake with a peer over a route, or lets the one under way try this route too.
-    pub(in crate::node) fn call_also(
+    pub(in crate::node) fn initiate_also(
         &mut self,
         now: Instant,
         peers: &mut Peers,
@@ -44,12 +44,12 @@ impl Endpoint {
         route: Route,
     ) {
         match peers.table.get_mut(key) {
-            Some(entry) if entry.peer.is_calling() => {
-                if let Some(call) = entry.peer.call_also_over(route) {
+            Some(entry) if entry.peer.is_handshaking() => {
+                if let Some(call) = entry.peer.initiate_also_over(route) {
                     self.outbox.push(route, call);
                 }
             }
-            _ => self.call(now, peers, key, route),
+            _ => self.initiate(now, peers, key, route),
         }
     }
 
@@ -90,7 +90,7 @@ impl Endpoint {
             Knock::OursFirst(id) => {
                 let key = peers.table.key_of(&id);
                 let entry = key.and_then(|key| peers.table.get_mut(key));
-                if let Some(call) = entry.and_then(|entry| entry.peer.call_also_over(route)) {
+                if let Some(call) = entry.and_then(|entry| entry.peer.initiate_also_over(route)) {
                     self.outbox.push(route, call);
                 }
             }
@@ -183,17 +183,17 @@ impl Endpoint {
         route: Route,
         datagram: &[u8],
     ) -> Handled {
-        let Some((index, key)) = calling_of(peers, datagram) else {
+        let Some((index, key)) = handshake_of(peers, datagram) else {
             return Handled::Dropped(Dropped::Unknown);
         };
         let Some(entry) = peers.change(key) else {
             return Handled::Taken;
         };
-        let Some(calling) = entry.peer.calling_mut(index) else {
+        let Some(handshake) = entry.peer.handshake_mut(index) else {
             return Handled::Taken;
         };
         let records = self.door.records();
-        let Ok(established) = calling.initiator.on_response(datagram, records) else {
+        let Ok(established) = handshake.initiator.on_response(datagram, records) else {
             return Handled::Dropped(Dropped::Unauthentic);
         };
         let final_datagram = established.final_datagram;
@@ -218,14 +218,14 @@ fn facts_of(now: Instant, peers: &Peers, id: &NodeId) -> Facts {
         is_known: true,
         newest_sequence: entry.peer.record.as_ref().map_or(0, |r| r.sequence),
         association: entry.peer.association(),
-        is_calling: entry.peer.is_calling(),
-        is_unheard_call: entry.peer.is_unheard_call(now),
-        called_since: entry.peer.called_since(),
+        is_handshaking: entry.peer.is_handshaking(),
+        is_unconfirmed_handshake: entry.peer.is_unconfirmed_handshake(now),
+        initiated_since: entry.peer.initiated_since(),
     })
 }
 
 /// A session that its initiator holds goes to its peer. The answer reached the caller; where the packet seems to
-/// come from that showed it is not proven by it.
+/// come from that showed it is not validated by it.
 fn install(now: Instant, peers: &mut Peers, index: u32, confirmed: Confirmed) -> PeerKey {
     let key = peers.table.ensure(now, confirmed.remote.id);
     peers.table.set_owner(index, Owner::Peer(key));

@@ -92,7 +92,7 @@ impl Endpoint {
                 None => Handled::Dropped(Dropped::Unknown),
             },
             Some(Owner::HalfOpen) => self.confirm(now, peers, via, index, datagram),
-            Some(Owner::Calling(_)) => Handled::Dropped(Dropped::Unauthentic),
+            Some(Owner::Handshaking(_)) => Handled::Dropped(Dropped::Unauthentic),
             None => {
                 if via.route.is_direct()
                     && let Some(reset) = self.door.reset(now, index, datagram.len())
@@ -178,7 +178,7 @@ impl Endpoint {
         if entry.peer.handle_timeout(now) == Renewal::Due
             && let Some(route) = entry.peer.active_route()
         {
-            self.call(now, peers, key, route);
+            self.initiate(now, peers, key, route);
         }
     }
 
@@ -224,25 +224,25 @@ fn handle_reset(peers: &mut Peers, datagram: &[u8]) -> Handled {
 }
 
 /// Which handshake of ours an answer belongs to.
-fn calling_of(peers: &Peers, datagram: &[u8]) -> Option<(u32, PeerKey)> {
+fn handshake_of(peers: &Peers, datagram: &[u8]) -> Option<(u32, PeerKey)> {
     let index = handshake_index(datagram)?;
     match peers.table.owner(index)? {
-        Owner::Calling(key) => Some((index, key)),
+        Owner::Handshaking(key) => Some((index, key)),
         _ => None,
     }
 }
 
 fn handle_cookie(now: Instant, peers: &mut Peers, datagram: &[u8]) -> Handled {
-    let Some((index, key)) = calling_of(peers, datagram) else {
+    let Some((index, key)) = handshake_of(peers, datagram) else {
         return Handled::Dropped(Dropped::Unknown);
     };
     let entry = peers.change(key);
-    let Some(calling) = entry.and_then(|entry| entry.peer.calling_mut(index)) else {
+    let Some(handshake) = entry.and_then(|entry| entry.peer.handshake_mut(index)) else {
         return Handled::Taken;
     };
-    if calling.initiator.on_cookie(datagram).is_err() {
+    if handshake.initiator.on_cookie(datagram).is_err() {
         return Handled::Dropped(Dropped::Unauthentic);
     }
-    calling.on_cookie(now);
+    handshake.on_cookie(now);
     Handled::Taken
 }

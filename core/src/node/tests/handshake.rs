@@ -189,7 +189,7 @@ fn a_replayed_call_does_not_redirect_ours() {
         let peer = if caller == 2 { ben } else { ada };
         let key = net.node(caller).peers.table.key_of(&peer).expect("known");
         let entry = net.node(caller).peers.table.get_mut(key).expect("known");
-        entry.peer.drop_call();
+        entry.peer.drop_handshake();
         net.node(caller).settle(now);
         net.tap = None;
         call(&mut net, called, caller);

@@ -61,7 +61,7 @@ fn news_that_nobody_fetches_is_bounded_and_ends_with_the_newest() {
         data: Bytes::copy_from_slice(&n.to_be_bytes()),
     };
     for n in 0..limits::EVENTS_WAITING as u32 * 2 {
-        net.node(3).news.tell_latest(value(n));
+        net.node(3).news.push_latest(value(n));
     }
     assert_eq!(net.node(3).news.len(), limits::EVENTS_WAITING);
     let events: Vec<Event> = core::iter::from_fn(|| net.node(3).poll_event()).collect();

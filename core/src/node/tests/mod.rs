@@ -309,7 +309,7 @@ fn call(net: &mut Net, n: u8, m: u8) {
     let node = net.node(n);
     let key = prepare(node, now, record);
     let (endpoint, peers) = (&mut node.endpoint, &mut node.peers);
-    endpoint.call(now, peers, key, Route::to(address(m)));
+    endpoint.initiate(now, peers, key, Route::to(address(m)));
     net.drain();
 }
 

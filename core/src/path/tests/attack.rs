@@ -26,14 +26,14 @@ fn victim(n: u32) -> SocketAddr {
     (core::net::Ipv4Addr::from_bits(0xC633_6400 + n), 7_000).into()
 }
 
-/// Handles everything due until `end`; gives the addresses of unproven probes.
+/// Handles everything due until `end`; gives the addresses of unvalidated probes.
 fn run(paths: &mut Paths, mut now: Instant, end: Instant) -> Vec<SocketAddr> {
     let mut probed = Vec::new();
     for _ in 0..100_000 {
         paths.handle_timeout(now);
         while let Some(probe) = paths.poll_probe(now, true) {
             paths.on_packet_sent(now, probe.route, 43);
-            probed.extend(probe.route.address().filter(|_| !probe.proven));
+            probed.extend(probe.route.address().filter(|_| !probe.validated));
         }
         while paths.poll_response().is_some() {}
         while paths.poll_event().is_some() {}
@@ -181,7 +181,7 @@ fn an_answer_proves_the_address_it_was_sent_to_and_only_once() {
         path: probe.path,
         route: Route::to(victim(1)),
         rtt: Duration::from_millis(30),
-        newly_proven: true,
+        newly_validated: true,
         asymmetric: true,
     };
     assert_eq!(outcome, expected);

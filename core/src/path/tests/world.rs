@@ -211,7 +211,7 @@ impl World {
             self.send(side, route, Content::Response(bytes));
         }
         while let Some(probe) = self.sides[side].paths.poll_probe(self.now, true) {
-            if let (false, Some(to)) = (probe.proven, probe.route.address()) {
+            if let (false, Some(to)) = (probe.validated, probe.route.address()) {
                 self.sides[side].probes.push((self.now, to));
             }
             self.send(side, probe.route, Content::Challenge(probe.challenge));

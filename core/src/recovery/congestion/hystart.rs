@@ -1,5 +1,5 @@
 //! HyStart++ (RFC 9406): leaves slow start when round trips grow longer, before the queue
-//! overflows. Told: packet numbers sent and acknowledged, and round-trip times. Answers: how fast
+//! overflows. Takes: packet numbers sent and acknowledged, and round-trip times. Answers: how fast
 //! to grow, and when slow start is over. The limit L on growth is infinite, because packets are
 //! paced (RFC 9406 §4.2, §4.3).
 //!

@@ -1,5 +1,5 @@
 //! NewReno as RFC 9002 §7 and appendix B have it: doubling up to a threshold, then one datagram a round trip, half at
-//! each congestion event. Told and answers as [`Controller`] says. An event whose losses were all spurious is taken
+//! each congestion event. Takes and answers as [`Controller`] says. An event whose losses were all spurious is taken
 //! back.
 
 use super::{

@@ -1,4 +1,4 @@
-//! The relaying node's channels. Told: connect orders that the directory allowed, datagrams (only how long
+//! The relaying node's channels. Takes: connect orders that the directory allowed, datagrams (only how long
 //! they are) and the ends of sessions. Decides: where a datagram goes, or that it is dropped. protocol §10.2.
 //!
 //! Fairness: each direction of each channel has a quota of its own and a peer has at most

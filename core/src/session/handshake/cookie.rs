@@ -1,7 +1,7 @@
 //! Cookies (protocol §3.5): under load, who wants an answer first shows that it receives at its
 //! source address.
 //!
-//! Told initiations whose `mac1` is right, and sources; returns verdicts on `mac2` and replies. The
+//! Takes initiations whose `mac1` is right, and sources; returns verdicts on `mac2` and replies. The
 //! jar keeps two secrets and nothing for any source.
 
 use core::net::{IpAddr, SocketAddr};

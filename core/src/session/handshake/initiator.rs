@@ -1,6 +1,6 @@
 //! The side that opens a handshake (protocol §3).
 //!
-//! Told answers and cookie replies; gives the datagram to send now, and in the end [`Established`].
+//! Takes answers and cookie replies; gives the datagram to send now, and in the end [`Established`].
 //! Holds the seed of its ephemeral key until it is dropped, because a forged answer spoils a Noise
 //! state and a new one must equal it.
 

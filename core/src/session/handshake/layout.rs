@@ -1,6 +1,6 @@
 //! Frames of handshake datagrams (protocol §3.1) and the macs over them (§3.4, §3.5).
 //!
-//! Told whole datagrams; returns their fields, or an error before any costly step. Each datagram
+//! Takes whole datagrams; returns their fields, or an error before any costly step. Each datagram
 //! type has exactly one length, chosen such that no answer is longer than what asked for it.
 
 use subtle::ConstantTimeEq;

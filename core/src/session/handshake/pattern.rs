@@ -1,5 +1,5 @@
 //! The two Noise patterns and how a state for one is made (protocol §3: names, prologue, psk).
-//! Told keys and a seed; returns a `snow` state that is a function of them.
+//! Takes keys and a seed; returns a `snow` state that is a function of them.
 
 use snow::{Builder, HandshakeState};
 use zeroize::Zeroizing;

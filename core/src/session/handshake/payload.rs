@@ -1,5 +1,5 @@
-//! The sealed payloads of handshakes: offer (protocol §3.2) and acceptance (§3.3). Told and
-//! returning plain values; every payload has one length, and a zero association is refused.
+//! The sealed payloads of handshakes: offer (protocol §3.2) and acceptance (§3.3). Takes and
+//! returns plain values; every payload has one length, and a zero association is refused.
 
 use super::{HandshakeError, LocalOffer, RecordCache};
 use crate::identity::{KEY_RECORD_BYTES, KeyRecord};

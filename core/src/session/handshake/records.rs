@@ -1,5 +1,5 @@
 //! A bounded memory of key records that were verified, so that a rekey costs no signature check.
-//! Told record bytes; returns verified records. The oldest entry goes first; a forgotten one only
+//! Takes record bytes; returns verified records. The oldest entry goes first; a forgotten one only
 //! costs a check.
 
 use std::collections::{BTreeSet, VecDeque};

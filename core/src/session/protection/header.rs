@@ -1,5 +1,5 @@
 //! The header of a data packet (protocol §4.1): layout, and truncated packet numbers (RFC 9000
-//! §A.2, A.3). Told numbers and buffers; pure arithmetic, no keys.
+//! §A.2, A.3). Takes numbers and buffers; pure arithmetic, no keys.
 
 /// Fixed bits of a data packet's first byte.
 pub(super) const FIRST_BYTE: u8 = 0b1100_0000;

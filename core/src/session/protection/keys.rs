@@ -1,4 +1,4 @@
-//! The keys of one direction (protocol §4.2, §4.3), by suite. Told secrets; returns sealed and
+//! The keys of one direction (protocol §4.2, §4.3), by suite. Takes secrets; returns sealed and
 //! opened bytes in place. A secret steps forward by a one-way function, and is wiped.
 
 use core::cell::OnceCell;

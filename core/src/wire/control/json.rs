@@ -1,7 +1,7 @@
 //! Strict JSON for control messages (protocol §6): bounded depth, no attribute twice, no floats
 //! where a number counts.
 //!
-//! Told text of at most [`crate::limits::CONTROL_BYTES`]; returns a small tree whose size is
+//! Takes text of at most [`crate::limits::CONTROL_BYTES`]; returns a small tree whose size is
 //! bounded by the text.
 
 use core::fmt;

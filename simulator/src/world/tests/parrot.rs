@@ -76,7 +76,7 @@ impl Engine for Parrot {
             let path = PathStatus {
                 kind: PathKind::Direct,
                 remote: from,
-                proven: true,
+                validated: true,
                 rtt: None,
                 mtu_bytes: 1_200,
             };

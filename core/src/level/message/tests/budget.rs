@@ -71,7 +71,7 @@ fn a_full_send_budget_refuses_all_but_small_messages() {
     );
 }
 
-/// Sends one MiB after the other for a time in which each takes `took`; the credit told last, ahead of what was taken.
+/// Sends one MiB after the other for a time in which each takes `took`; what the last credit is ahead of the reader.
 fn window_after(took: Duration) -> u64 {
     let (budgets, mut now) = (Budgets::default(), Instant::EPOCH);
     let mut to = Messages::new(&budgets);

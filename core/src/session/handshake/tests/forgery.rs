@@ -10,7 +10,7 @@ fn every_flipped_bit_of_an_ik_initiation_is_refused() {
     let initiator = ik(&anna, &bob);
     let mac2 = (layout::INITIATION_BYTES - 16) * 8;
     for (bit, mut flipped) in flips(initiator.datagram()) {
-        // mac2 proves an address, and only where it is asked for; it changes nothing that is
+        // mac2 validates an address, and only where it is asked for; it changes nothing that is
         // agreed.
         assert_eq!(read(&bob, &flipped).is_err(), bit < mac2, "bit {bit}");
         forge_mac1(&mut flipped, &bob);

@@ -21,11 +21,11 @@ impl Paths {
     /// A relayed route exists over which the peer's authentic packets may come: usable at once.
     pub(crate) fn on_relay_route(&mut self, now: Instant, route: Route) {
         // The introducer speaks for the route, not for the peer: who is silent stays so.
-        let before = (self.last_received, self.told_lost);
+        let before = (self.last_received, self.lost_announced);
         let was_established = self.was_established;
         self.on_established(now, route);
         if was_established {
-            (self.last_received, self.told_lost) = before;
+            (self.last_received, self.lost_announced) = before;
         }
     }
 
@@ -39,15 +39,15 @@ impl Paths {
             }
         }
         self.last_received = now;
-        self.told_lost = false;
+        self.lost_announced = false;
         if let Some(path) = self.by_route_mut(route) {
             path.route.learn_local(&route);
-            path.on_proven(now);
+            path.on_validated(now);
         }
         self.reselect(now);
     }
 
-    /// The association ended: nothing is proven, tried or awaited any more.
+    /// The association ended: nothing is validated, tried or awaited any more.
     pub(crate) fn on_ended(&mut self) {
         self.paths.clear();
         self.refused.clear();
@@ -57,7 +57,7 @@ impl Paths {
         self.remote_reflexive.clear();
         self.rounds.stop();
         self.roaming.clear();
-        self.told_lost = false;
+        self.lost_announced = false;
         self.responses.clear();
         self.events.clear();
     }
@@ -120,7 +120,7 @@ impl Paths {
     ) -> PacketOutcome {
         let route = route.canonical();
         self.last_received = now;
-        self.told_lost = false;
+        self.lost_announced = false;
         let is_new = self.by_route(route).is_none();
         if is_new && let Err(reason) = self.learn(now, route) {
             return PacketOutcome::Ignored(reason);
@@ -132,7 +132,7 @@ impl Paths {
         path.route.learn_local(&route);
         path.last_received = Some(now);
         path.schedule.stop_if(Purpose::Consent);
-        if !path.is_proven() {
+        if !path.is_validated() {
             path.amplification.on_received(packet.bytes);
         }
         let is_back = path.doubted
@@ -157,7 +157,7 @@ impl Paths {
     pub(crate) fn on_packet_sent(&mut self, now: Instant, route: Route, bytes: usize) {
         if let Some(path) = self.by_route_mut(route.canonical()) {
             path.last_sent = Some(now);
-            if !path.is_proven() {
+            if !path.is_validated() {
                 path.amplification.on_sent(bytes);
             }
         }
@@ -174,7 +174,7 @@ impl Paths {
         path.probes_received = path.probes_received.saturating_add(1);
         // It reached us, so that ours may now reach it: do not wait for the next turn of the
         // schedule.
-        if (!path.is_proven() || path.doubted) && direct_paths {
+        if (!path.is_validated() || path.doubted) && direct_paths {
             let is_quiet = path
                 .last_sent
                 .is_none_or(|sent| now.saturating_since(sent) >= TRIGGERED_GAP);
@@ -211,14 +211,14 @@ impl Paths {
         let Some((path, rtt)) = answered else {
             return ResponseOutcome::Unknown;
         };
-        let newly_proven = !path.is_proven();
-        path.on_proven(now);
+        let newly_validated = !path.is_validated();
+        path.on_validated(now);
         path.on_rtt_sample(rtt);
         let outcome = ResponseOutcome::Validated {
             path: path.key,
             route: path.route,
             rtt,
-            newly_proven,
+            newly_validated,
             asymmetric: !path.route.matches(&came_by),
         };
         let key = path.key;
@@ -230,7 +230,7 @@ impl Paths {
     /// Recovery's smoothed round-trip time of a path, from an acknowledgement: the path works.
     pub(crate) fn on_rtt(&mut self, now: Instant, path: PathKey, smoothed: Duration) {
         if let Some(path) = self.by_key_mut(path)
-            && path.is_proven()
+            && path.is_validated()
         {
             path.rtt = Some(smoothed);
             path.doubted = false;
@@ -255,7 +255,7 @@ impl Paths {
     /// chooses. Such an error may pass, so that nothing is dropped for it.
     pub(crate) fn on_send_error(&mut self, now: Instant, route: Route) {
         match self.by_route_mut(route.canonical()) {
-            Some(path) if path.is_proven() => {
+            Some(path) if path.is_validated() => {
                 let key = path.key;
                 path.route.forget_local();
                 self.doubt(now, key);
@@ -283,7 +283,7 @@ impl Paths {
         for path in &mut self.paths {
             path.route.forget_local();
             path.refill_probes(now);
-            if path.is_proven() {
+            if path.is_validated() {
                 path.mtu.on_network_change(now);
             }
         }
@@ -344,7 +344,7 @@ impl Paths {
             Route::Direct(_) if !self.direct_paths => return Err(CandidateRefusal::SwitchedOff),
             Route::Direct(pair) => self.may_try(pair.remote, kind)?,
         }
-        let is_learnt = |p: &&PathState| p.kind == kind && p.route.is_direct() && !p.is_proven();
+        let is_learnt = |p: &&PathState| p.kind == kind && p.route.is_direct() && !p.is_validated();
         if self.paths.iter().filter(is_learnt).count() >= LEARNT {
             let worst = self
                 .paths
@@ -390,7 +390,7 @@ impl Paths {
     pub(super) fn doubt(&mut self, now: Instant, key: PathKey) {
         let Some(path) = self
             .by_key_mut(key)
-            .filter(|path| path.is_proven() && !path.doubted)
+            .filter(|path| path.is_validated() && !path.doubted)
         else {
             return;
         };
@@ -413,7 +413,7 @@ impl Paths {
             self.remove(key);
             return;
         }
-        path.move_to_unproven(fresh);
+        path.move_to_unvalidated(fresh);
         self.lost_direct = true;
         self.events.push_back(PathEvent::PathDropped(key));
         if self.active == Some(key) {

@@ -1,5 +1,5 @@
 //! A handshake that this side started: what to send, when to repeat it, when to give it up (protocol §3.6).
-//! Told: time, the responder's cookie or answer. Returns: the datagram that is due, and over which route.
+//! Takes: time, the responder's cookie or answer. Returns: the datagram that is due, and over which route.
 
 use crate::limits;
 use crate::path::Route;
@@ -58,7 +58,7 @@ impl Repeat {
 }
 
 /// The initiator's side of a handshake under way.
-pub(crate) struct Calling {
+pub(crate) struct Handshaking {
     /// The Noise state and the datagram to repeat.
     pub(crate) initiator: Initiator,
     /// Where it goes.
@@ -78,7 +78,7 @@ pub(crate) struct Calling {
 /// Cookies that hasten a repetition; further ones wait for its turn, lest two nodes play ball.
 const COOKIES_HASTEN: u32 = 3;
 
-impl Calling {
+impl Handshaking {
     /// A cookie came: the call is repeated with it at once.
     pub(crate) fn on_cookie(&mut self, now: Instant) {
         self.cookies = self.cookies.saturating_add(1);

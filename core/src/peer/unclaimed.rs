@@ -70,16 +70,16 @@ impl Epoch {
 }
 
 /// A stream that can still be read.
-struct KeptStream {
+struct UnclaimedStream {
     chunks: VecDeque<Bytes>,
     is_whole: bool,
 }
 
 /// Messages and stream bytes of associations that ended.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct Unclaimed {
     messages: BTreeMap<MessageId, Bytes>,
-    streams: BTreeMap<StreamId, KeptStream>,
+    streams: BTreeMap<StreamId, UnclaimedStream>,
     /// Their bytes, of the node's budget; none where nothing is kept.
     share: Option<Share>,
 }
@@ -91,7 +91,7 @@ fn has_place(share: &Share, bytes: u64) -> bool {
     share.has_room(bytes) && share.held_bytes() + bytes <= MOST_BYTES
 }
 
-impl Kept {
+impl Unclaimed {
     /// Takes over whatever can still be read; beyond [`MOST_BYTES`] and the node's budget nothing is kept.
     pub(crate) fn keep(
         &mut self,
@@ -132,7 +132,7 @@ impl Kept {
             if is_whole || !chunks.is_empty() {
                 share.charge(ENTRY_BYTES);
                 self.streams
-                    .insert(epoch.outer_stream(id), KeptStream { chunks, is_whole });
+                    .insert(epoch.outer_stream(id), UnclaimedStream { chunks, is_whole });
             }
         }
     }
