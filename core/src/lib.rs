@@ -85,6 +85,8 @@ mod door;
 mod ecn;
 pub mod error;
 pub mod fingerprint;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hash;
 pub mod id;
 pub mod identity;

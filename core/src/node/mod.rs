@@ -9,6 +9,8 @@ mod commands;
 mod endpoint;
 mod engine;
 mod errands;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod forge;
 mod moves;
 mod news;
 mod outcomes;

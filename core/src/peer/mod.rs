@@ -16,7 +16,7 @@ mod packets;
 mod rest;
 mod sessions;
 mod status;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod test_hooks;
 mod timeout;
 mod unclaimed;

@@ -2,6 +2,7 @@
 
 use super::Peer;
 use super::packets::PacketKind;
+#[cfg(test)]
 use crate::api::ControllerKind;
 use crate::path::Route;
 use crate::time::Instant;
@@ -21,7 +22,10 @@ impl Peer {
         buffer.truncate(len);
         Some((route, buffer))
     }
+}
 
+#[cfg(test)]
+impl Peer {
     /// Pretends that so many packets failed to open with the session in front; gives its receiver index.
     pub(crate) fn wear(&mut self, forgeries: u64) -> Option<u32> {
         let (session, _) = self.sessions.sealing()?;

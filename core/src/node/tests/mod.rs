@@ -28,6 +28,7 @@ mod wiring;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
+use super::forge::forge;
 use crate::Node;
 use crate::api::{
     Accepted, Command, ConnectTarget, Effect, Engine, Event, NodeConfig, PeerState, Roles,
@@ -240,10 +241,7 @@ impl Net {
     /// A sealed packet with these frames, as `n` would send it to `peer` now, and where to.
     fn forge(&mut self, n: u8, peer: NodeId, frames: &[u8]) -> (SocketAddr, Vec<u8>) {
         let now = self.now;
-        let node = self.node(n);
-        let key = node.peers.table.key_of(&peer).expect("known");
-        let entry = node.peers.table.get_mut(key).expect("known");
-        let sealed = entry.peer.seal_raw(now, frames);
+        let sealed = forge(self.node(n), now, &peer, frames);
         match sealed.expect("a session") {
             (Route::Direct(to), bytes) => (to.remote, bytes),
             (route, _) => panic!("not direct: {route:?}"),
