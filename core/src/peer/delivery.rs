@@ -26,6 +26,7 @@ impl Peer {
                 self.on_delivered(now, (pn, path), frame, rtt);
             }
         }
+        self.collect_pongs();
         self.apply_losses(now, &mut acks.lost);
         if let Some((path, _)) = acks.rtt_sample {
             let smoothed = self.recovery.rtt(path).map(recovery::Rtt::smoothed);
@@ -44,7 +45,7 @@ impl Peer {
     ) {
         match frame {
             SentFrame::Ack { largest } => self.received.on_ack_of_ack(largest),
-            SentFrame::Ping => self.on_pong(rtt),
+            SentFrame::Ping => self.pings.on_delivered(rtt),
             SentFrame::Control(_) => {}
             SentFrame::Level(sent) => {
                 self.levels().on_delivered(&sent, Acked { by_pn: pn, now });
@@ -70,13 +71,14 @@ impl Peer {
                 self.on_lost(now, path, frame);
             }
         }
+        self.collect_pongs();
     }
 
     fn on_lost(&mut self, now: Instant, path: PathKey, frame: SentFrame) {
         match frame {
             SentFrame::Ack { .. } => {}
-            SentFrame::Ping => self.on_pong(None),
-            SentFrame::Control(json) => self.controls.push_back(json),
+            SentFrame::Ping => self.pings.on_lost(),
+            SentFrame::Control(json) => self.controls.on_lost(json),
             SentFrame::Level(sent) => self.levels().on_lost(&sent),
             SentFrame::MtuProbe(bytes) => self.paths.on_mtu_probe_lost(now, path, bytes),
         }
@@ -95,14 +97,17 @@ impl Peer {
         for frame in content {
             match frame {
                 SentFrame::Level(sent) => levels.on_probe(&sent),
-                SentFrame::Control(json) => self.controls.push_back(json),
+                SentFrame::Control(json) => self.controls.on_lost(json),
                 SentFrame::Ack { .. } | SentFrame::Ping | SentFrame::MtuProbe(_) => {}
             }
         }
     }
 
-    fn on_pong(&mut self, rtt: Option<Duration>) {
-        self.outcomes.push_back(PeerOutcome::Pong { rtt });
+    /// Tells how measurements ended.
+    pub(super) fn collect_pongs(&mut self) {
+        while let Some(rtt) = self.pings.poll_pong() {
+            self.outcomes.push_back(PeerOutcome::Pong { rtt });
+        }
     }
 
     /// Turns the levels' news into events.
@@ -126,9 +131,8 @@ impl Peer {
     /// The association is over: every promise that is open ends now, each with one event.
     pub(super) fn fail_everything(&mut self) {
         self.collect_events();
-        for _ in 0..core::mem::take(&mut self.pings) {
-            self.on_pong(None);
-        }
+        self.pings.on_ended();
+        self.collect_pongs();
         let Some(mut levels) = self.levels.take() else {
             return;
         };

@@ -121,12 +121,11 @@ impl Peer {
         self.sessions.on_opened(now, index);
         let is_newest = self.received.largest().is_none_or(|largest| pn > largest);
         if self.sessions.is_current(index) {
-            self.confirming = None;
+            self.handshakes.on_confirmed();
         }
-        self.traffic.received_bytes += datagram_bytes as u64;
-        self.traffic.last_received = Some(now);
+        self.activity.on_received(now, datagram_bytes);
         if summary.is_busy {
-            self.on_busy(now);
+            self.activity.on_busy(now);
         }
         if summary.is_data {
             self.sessions.on_application_data();
@@ -352,7 +351,7 @@ impl Peer {
     }
 
     fn on_control(&mut self, now: Instant, pn: u64, json: &[u8]) {
-        if !self.control_budget.take(now, 1) {
+        if !self.controls.admits(now) {
             return;
         }
         let message = match ControlMessage::parse(json) {

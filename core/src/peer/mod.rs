@@ -5,6 +5,7 @@
 //! ([`timeout`]); the application's orders go to the level that they name ([`orders`]). What concerns more than
 //! one peer leaves as a [`PeerOutcome`].
 
+mod activity;
 mod delivery;
 mod handshake;
 mod input;
@@ -17,7 +18,7 @@ mod rest;
 mod sessions;
 mod status;
 #[cfg(any(test, feature = "fuzzing"))]
-mod test_hooks;
+mod tests;
 mod timeout;
 mod unclaimed;
 
@@ -32,7 +33,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::handshake::{Confirming, Handshaking, Repeat};
+use self::activity::Activity;
+use self::handshake::Handshakes;
 use self::levels::Levels;
 use self::sessions::Sessions;
 use self::unclaimed::{Epoch, Unclaimed};
@@ -40,12 +42,10 @@ use crate::api::{ControllerKind, DisconnectReason, Event};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
 use crate::level::budget::Budgets;
-use crate::limiter::TokenBucket;
-use crate::limits;
 use crate::path::{Paths, Route};
 use crate::recovery::{AckOutcome, ReceivedPackets, Recovery, TimeoutOutcome};
 use crate::rng::Rng;
-use crate::schedule::Content;
+use crate::schedule::{Content, Controls, Pings, Relayed};
 use crate::session::{Initiator, Session};
 use crate::time::{Duration, Instant};
 
@@ -72,9 +72,7 @@ pub(crate) struct Peer {
     /// What it offers, from its last handshake (protocol §3.8).
     capabilities: u32,
     sessions: Sessions,
-    /// Boxed, as are the sessions: most peers are idle, and none of this is read for each packet.
-    handshake: Option<Box<Handshaking>>,
-    confirming: Option<Confirming>,
+    pub(crate) handshakes: Handshakes,
     pub(crate) paths: Paths,
     recovery: Recovery<Content>,
     received: ReceivedPackets,
@@ -85,32 +83,14 @@ pub(crate) struct Peer {
     request_floor: u64,
     unclaimed: Unclaimed,
     epoch: Epoch,
-    controls: VecDeque<Bytes>,
-    relay_queue: VecDeque<(u32, Bytes)>,
-    relay_queue_bytes: usize,
-    probes: u32,
-    pings: u32,
-    confirm_due: bool,
+    controls: Controls,
+    relayed: Relayed<Route>,
+    pings: Pings,
     paced_until: Option<Instant>,
-    pending: Option<(Route, Vec<u8>)>,
-    control_budget: TokenBucket,
     closing: Option<Farewell>,
     outcomes: VecDeque<PeerOutcome>,
     rng: Rng,
-    traffic: Traffic,
-    /// When something was last said or heard that is more than a sign of life.
-    busy_at: Instant,
-}
-
-/// Plain counters for the status.
-#[derive(Clone, Copy, Default)]
-struct Traffic {
-    sent_bytes: u64,
-    received_bytes: u64,
-    /// Of paths that recovery has forgotten in a rest.
-    sent_packets: u64,
-    lost_packets: u64,
-    last_received: Option<Instant>,
+    activity: Activity,
 }
 
 impl Peer {
@@ -130,8 +110,7 @@ impl Peer {
             record: None,
             capabilities: 0,
             sessions: Sessions::default(),
-            handshake: None,
-            confirming: None,
+            handshakes: Handshakes::default(),
             paths: Paths::new(rng.fork("paths"), common.direct_paths, now),
             recovery: Recovery::new(common.congestion),
             received: ReceivedPackets::new(),
@@ -141,25 +120,15 @@ impl Peer {
             request_floor: 0,
             unclaimed: Unclaimed::default(),
             epoch: Epoch::default(),
-            controls: VecDeque::new(),
-            relay_queue: VecDeque::new(),
-            relay_queue_bytes: 0,
-            probes: 0,
-            pings: 0,
-            confirm_due: false,
+            controls: Controls::new(now),
+            relayed: Relayed::default(),
+            pings: Pings::default(),
             paced_until: None,
-            pending: None,
-            control_budget: TokenBucket::new(
-                u64::from(limits::CONTROLS_PER_S),
-                u64::from(limits::CONTROLS_BURST),
-                now,
-            ),
             closing: None,
             outcomes: VecDeque::new(),
             rng,
-            traffic: Traffic::default(),
+            activity: Activity::new(now),
             common,
-            busy_at: now,
         }
     }
 
@@ -202,7 +171,7 @@ impl Peer {
 
     /// Whether a handshake of ours is under way.
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.handshake.is_some()
+        self.handshakes.is_under_way()
     }
 
     /// The association in force; 0 for none.
@@ -231,27 +200,7 @@ impl Peer {
     ) {
         self.drop_handshake();
         let is_rekey = self.sessions.is_up();
-        let repeat = Repeat::new(now, life);
-        self.handshake = Some(Box::new(Handshaking {
-            initiator,
-            route,
-            second_route: None,
-            cookies: 0,
-            started: now,
-            is_rekey,
-            repeat,
-        }));
-    }
-
-    /// The handshake under way, to be sent once over another route by which the peer's own call came. The call
-    /// itself stays where it is: an initiation may be a replay from anywhere.
-    pub(crate) fn initiate_also_over(&mut self, route: Route) -> Option<Vec<u8>> {
-        let handshake = self.handshake.as_mut()?;
-        if handshake.route == route {
-            return None;
-        }
-        handshake.second_route = Some(route);
-        Some(handshake.initiator.datagram().to_vec())
+        self.handshakes.start(now, initiator, route, life, is_rekey);
     }
 
     /// Whether a call of ours was answered so recently that the peer's own call must be older than its answer.
@@ -266,17 +215,13 @@ impl Peer {
 
     /// Gives a handshake of ours up.
     pub(crate) fn drop_handshake(&mut self) {
-        if let Some(handshake) = self.handshake.take() {
-            let index = handshake.initiator.local_index();
-            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
-        }
+        let retired = self.handshakes.give_up();
+        self.retire(retired);
     }
 
-    /// The handshake of ours with this receiver index.
-    pub(crate) fn handshake_mut(&mut self, index: u32) -> Option<&mut Handshaking> {
-        self.handshake
-            .as_deref_mut()
-            .filter(|c| c.initiator.local_index() == index)
+    fn retire(&mut self, indices: impl IntoIterator<Item = u32>) {
+        let retired = indices.into_iter().map(PeerOutcome::IndexRetired);
+        self.outcomes.extend(retired);
     }
 
     /// A session of ours came up: the responder answered.
@@ -288,34 +233,15 @@ impl Peer {
         final_datagram: Option<Vec<u8>>,
         came_by: Route,
     ) {
-        let Some(handshake) = self.handshake.take() else {
+        let Some(answered) = self.handshakes.on_answered(now, final_datagram, came_by) else {
             return;
         };
-        // The source of an answer is not authentic: it counts only where the call went there too.
-        let route = handshake
-            .second_route
-            .filter(|route| *route == came_by)
-            .unwrap_or(handshake.route);
-        let mut repeat = Repeat::new(now, limits::PROVISIONAL_LIFE);
-        if final_datagram.is_none() {
-            // The first PING leaves with whatever else is to be said.
-            repeat.take_due(now);
-        }
-        self.confirming = Some(Confirming {
-            datagram: final_datagram,
-            route,
-            repeat,
-        });
-        let rtt = now.saturating_since(handshake.started);
-        self.install(now, session, association, route);
-        self.confirm_due = true;
-        if let Some(path) = self
-            .paths
-            .key_of(route)
-            .filter(|_| handshake.repeat.is_first())
-        {
-            self.recovery
-                .seed_rtt(crate::recovery::PathKey(path.0), rtt, now);
+        self.install(now, session, association, answered.route);
+        self.pings.confirm();
+        let path = self.paths.key_of(answered.route);
+        if let (Some(path), Some(rtt)) = (path, answered.rtt) {
+            let path = crate::recovery::PathKey(path.0);
+            self.recovery.seed_rtt(path, rtt, now);
         }
     }
 
@@ -341,11 +267,10 @@ impl Peer {
         }
         let largest = self.received.largest();
         let retired = self.sessions.install(now, session, association, largest);
-        self.outcomes
-            .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
+        self.retire(retired);
         self.paths.on_established(now, route);
-        self.traffic.last_received = Some(now);
-        self.on_busy(now);
+        self.activity.on_received(now, 0);
+        self.activity.on_busy(now);
         self.outcomes.push_back(PeerOutcome::Established { is_new });
     }
 
@@ -354,29 +279,23 @@ impl Peer {
         if !self.sessions.is_up() {
             return;
         }
-        if self.handshake.as_ref().is_some_and(|c| c.is_rekey) {
-            self.drop_handshake();
-        }
+        let retired = self.handshakes.give_up_rekey();
+        self.retire(retired);
         self.end_sessions(reason);
     }
 
     fn end_sessions(&mut self, reason: DisconnectReason) {
         let retired = self.sessions.clear();
-        self.outcomes
-            .extend(retired.into_iter().map(PeerOutcome::IndexRetired));
-        self.confirming = None;
+        self.retire(retired);
+        self.handshakes.on_confirmed();
         self.paths.on_ended();
         self.recovery = Recovery::new(self.common.congestion);
         self.received = ReceivedPackets::new();
         self.request_floor = 0;
         self.controls.clear();
         self.paced_until = None;
-        self.relay_queue.clear();
-        self.relay_queue_bytes = 0;
-        self.probes = 0;
-        self.confirm_due = false;
+        self.relayed.clear();
         self.closing = None;
-        self.pending = None;
         self.fail_everything();
         self.epoch.advance();
         self.outcomes.push_back(PeerOutcome::Ended(reason));
@@ -391,23 +310,15 @@ impl Peer {
 
     /// A datagram to forward to this peer through a relay channel; dropped where too much waits already.
     pub(crate) fn push_relayed(&mut self, channel: u32, datagram: Bytes) -> bool {
-        let fits = self.relay_queue_bytes + datagram.len() <= limits::RELAY_QUEUE_BYTES;
-        if fits && self.sessions.is_up() {
-            self.relay_queue_bytes += datagram.len();
-            self.relay_queue.push_back((channel, datagram));
-        }
-        fits
+        // Nobody to forward to: it is dropped, and does not count as too much.
+        !self.sessions.is_up() || self.relayed.push(channel, datagram)
     }
 
     /// A control message that is repeated until it arrives and has no answer.
     pub(crate) fn push_control(&mut self, json: Bytes) {
-        if !self.sessions.is_up() {
-            return;
+        if self.sessions.is_up() {
+            self.controls.push(json);
         }
-        if self.controls.len() >= limits::CONTROLS_QUEUED {
-            self.controls.pop_front();
-        }
-        self.controls.push_back(json);
     }
 
     /// A stateless reset with a token of this peer: ends the association, or only the session before.
@@ -415,7 +326,7 @@ impl Peer {
         if self.sessions.is_current_token(token) {
             self.end_association(DisconnectReason::PeerRestarted);
         } else if let Some(index) = self.sessions.drop_previous() {
-            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
+            self.retire([index]);
         }
     }
 
@@ -424,7 +335,7 @@ impl Peer {
         if self.sessions.is_current(index) {
             self.end_association(DisconnectReason::TimedOut);
         } else if let Some(index) = self.sessions.drop_previous() {
-            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
+            self.retire([index]);
         }
     }
 

@@ -231,7 +231,7 @@ impl Peer {
         if !self.sessions.is_up() {
             return Err(ApiMisuse::NotConnected);
         }
-        self.pings = (self.pings + 1).min(limits::PINGS_QUEUED);
+        self.pings.ask();
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What leaves for a peer, most urgent first: handshake datagrams, answers and probes on any path, a goodbye, what
 //! is relayed to the peer, and batches of data packets on the active path (protocol §7, §9).
 
+use super::handshake::Due;
 use super::packets::PacketKind;
 use super::{Farewell, Peer, PeerOutcome};
 use crate::api::DisconnectReason;
@@ -8,12 +9,9 @@ use crate::ecn::EcnCodepoint;
 use crate::limits;
 use crate::path::{PathKey, Route};
 use crate::recovery;
-use crate::schedule::{Content, SentFrame};
+use crate::schedule::{Packets, SentFrame};
 use crate::time::Instant;
-use crate::wire::Writer;
-use crate::wire::frame::{
-    CloseFrame, Frame, PathChallengeFrame, PathResponseFrame, RelayFrame, padding,
-};
+use crate::wire::frame::{CloseFrame, Frame, PathChallengeFrame, PathResponseFrame, padding};
 
 /// Datagrams of one peer, for one route, one behind the other in the buffer.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +35,15 @@ impl PeerTransmit {
             ecn: None,
         }
     }
+
+    fn unmarked(packets: Packets<Route>) -> Self {
+        Self {
+            route: packets.route,
+            len: packets.len,
+            segment_size: packets.segment_size,
+            ecn: None,
+        }
+    }
 }
 
 impl Peer {
@@ -52,46 +59,29 @@ impl Peer {
         self.apply_path_events(now);
         let transmit = self
             .poll_handshake(now, buffer)
-            .or_else(|| self.poll_pending(buffer))
+            .or_else(|| self.relayed.poll_sealed(buffer).map(PeerTransmit::unmarked))
             .or_else(|| self.poll_path_packet(now, buffer, may_probe, probed))
             .or_else(|| self.poll_close(now, buffer))
             .or_else(|| self.poll_relayed(now, buffer))
             .or_else(|| self.poll_mtu_probe(now, buffer))
             .or_else(|| self.poll_batch(now, buffer))?;
         self.paths.on_packet_sent(now, transmit.route, transmit.len);
-        self.traffic.sent_bytes += transmit.len as u64;
+        self.activity.on_sent(transmit.len);
         Some(transmit)
     }
 
     fn poll_handshake(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        if let Some(handshake) = &mut self.handshake
-            && !handshake.repeat.is_over(now)
-            && handshake.repeat.take_due(now)
-        {
-            let datagram = handshake.initiator.datagram();
-            buffer.get_mut(..datagram.len())?.copy_from_slice(datagram);
-            return Some(PeerTransmit::single(handshake.route, datagram.len()));
-        }
-        let confirming = self.confirming.as_mut()?;
-        if confirming.repeat.is_over(now) || !confirming.repeat.take_due(now) {
-            return None;
-        }
-        let route = confirming.route;
-        if let Some(datagram) = &confirming.datagram {
-            buffer.get_mut(..datagram.len())?.copy_from_slice(datagram);
-            return Some(PeerTransmit::single(route, datagram.len()));
-        }
+        let route = match self.handshakes.poll(now, buffer)? {
+            Due::Datagram(route, len) => return Some(PeerTransmit::single(route, len)),
+            Due::Ping(route) => route,
+        };
         let path = self.paths.key_of(route)?;
-        let len = self.seal_with(now, path, buffer, PacketKind::PLAIN, |w, _| {
-            Frame::Ping.encode(w).is_ok()
-        })?;
+        let len = self
+            .writer()
+            .seal(now, path, buffer, PacketKind::PLAIN, |w, _| {
+                Frame::Ping.encode(w).is_ok()
+            })?;
         Some(PeerTransmit::single(route, len))
-    }
-
-    fn poll_pending(&mut self, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        let (route, datagram) = self.pending.take()?;
-        buffer.get_mut(..datagram.len())?.copy_from_slice(&datagram);
-        Some(PeerTransmit::single(route, datagram.len()))
     }
 
     fn poll_path_packet(
@@ -128,9 +118,11 @@ impl Peer {
         frame: Frame<'_>,
     ) -> Option<PeerTransmit> {
         let path = self.paths.key_of(route).unwrap_or(PathKey(u32::MAX));
-        let len = self.seal_with(now, path, buffer, PacketKind::SILENT, |w, _| {
-            frame.encode(w).is_ok()
-        })?;
+        let len = self
+            .writer()
+            .seal(now, path, buffer, PacketKind::SILENT, |w, _| {
+                frame.encode(w).is_ok()
+            })?;
         Some(PeerTransmit::single(route, len))
     }
 
@@ -151,50 +143,24 @@ impl Peer {
 
     /// Forwards what came for this peer through a relay channel, as many equal packets as there are.
     fn poll_relayed(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        let first_len = self.relay_queue.front()?.1.len();
+        if !self.relayed.waits() {
+            return None;
+        }
         let (path, route) = self.paths.active()?;
         if !route.is_direct() {
             // A relay that is itself reached through a relay could lead back here.
-            self.relay_queue.clear();
-            self.relay_queue_bytes = 0;
+            self.relayed.clear();
             return None;
         }
-        let (mut len, mut segment_size) = (0, 0);
-        for _ in 0..limits::BATCH_SEGMENTS {
-            let next = self.relay_queue.pop_front_if(|(_, d)| d.len() <= first_len);
-            let Some((channel, datagram)) = next else {
-                break;
-            };
-            self.relay_queue_bytes -= datagram.len();
-            let frame = Frame::Relay(RelayFrame {
-                channel,
-                datagram: &datagram,
-            });
-            let Some(room) = buffer.get_mut(len..) else {
-                break;
-            };
-            let encode = |w: &mut Writer<'_>, _: &mut Content| frame.encode(w).is_ok();
-            let Some(packet_len) = self.seal_with(now, path, room, PacketKind::SILENT, encode)
-            else {
-                break;
-            };
-            if segment_size != 0 && packet_len > segment_size {
-                let packet = room.get(..packet_len).unwrap_or_default();
-                self.pending = Some((route, packet.to_vec()));
-                break;
-            }
-            segment_size = segment_size.max(packet_len);
-            len += packet_len;
-            if packet_len < segment_size || len + segment_size > buffer.len() {
-                break;
-            }
-        }
-        (len > 0).then_some(PeerTransmit {
-            route,
-            len,
-            segment_size,
-            ecn: None,
-        })
+        let mut relayed = core::mem::take(&mut self.relayed);
+        let mut writer = self.writer();
+        let packets = relayed.poll(route, buffer, |room, frame| {
+            writer.seal(now, path, room, PacketKind::SILENT, |w, _| {
+                frame.encode(w).is_ok()
+            })
+        });
+        self.relayed = relayed;
+        packets.map(PeerTransmit::unmarked)
     }
 
     fn poll_mtu_probe(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
@@ -203,10 +169,12 @@ impl Peer {
         }
         let (path, route, size) = self.paths.poll_mtu_probe(now)?;
         let room = buffer.get_mut(..size)?;
-        let len = self.seal_with(now, path, room, PacketKind::PLAIN, |w, content| {
-            content.push(SentFrame::MtuProbe(size));
-            Frame::Ping.encode(w).is_ok() && padding::fill(w, w.remaining()).is_ok()
-        })?;
+        let len = self
+            .writer()
+            .seal(now, path, room, PacketKind::PLAIN, |w, content| {
+                content.push(SentFrame::MtuProbe(size));
+                Frame::Ping.encode(w).is_ok() && padding::fill(w, w.remaining()).is_ok()
+            })?;
         Some(PeerTransmit::single(route, len))
     }
 
@@ -236,12 +204,11 @@ impl Peer {
             let Some(room) = buffer.get_mut(len..len + room_bytes) else {
                 break;
             };
-            let is_probe = self.probes > 0;
+            let is_probe = self.pings.is_probing();
             let may_elicit = is_probe || budget_bytes >= room_bytes as u64;
             let Some(packet_len) = self.build_packet(now, path, room, may_elicit, is_marked) else {
                 break;
             };
-            self.probes -= u32::from(is_probe);
             budget_bytes = budget_bytes.saturating_sub(packet_len as u64);
             len += packet_len;
             if segment_size == 0 {

@@ -4,16 +4,18 @@
 use smallvec::SmallVec;
 
 use super::Peer;
+use super::sessions::Sessions;
 use crate::ecn::EcnCounts;
 use crate::level::window::Pace;
 use crate::limits;
 use crate::path::PathKey;
-use crate::recovery::{self, SentPacket};
+use crate::recovery::{self, Recovery, SentPacket};
+use crate::rng::Rng;
 use crate::schedule::{Content, SentFrame};
 use crate::session::{RESET_TRIGGER_BYTES_MIN, TAG_BYTES};
 use crate::time::Instant;
 use crate::wire::Writer;
-use crate::wire::frame::{ControlFrame, Frame, ack, padding};
+use crate::wire::frame::{Frame, ack, padding};
 
 /// A packet this much shorter than its place is padded to it, so that a batch goes on.
 const PAD_AT_MOST: usize = 64;
@@ -27,10 +29,8 @@ impl Peer {
     }
 
     pub(super) fn has_eliciting(&self) -> bool {
-        self.confirm_due
-            || self.probes > 0
-            || self.pings > 0
-            || !self.controls.is_empty()
+        self.pings.waits()
+            || self.controls.waits()
             || self
                 .levels
                 .as_ref()
@@ -57,47 +57,38 @@ impl Peer {
         if !elicits && !self.received.ack_due(now) {
             return None;
         }
-        let mut levels = self.levels.take();
         let pace = self.pace(now, path);
-        let (pings, confirm) = (
-            self.pings,
-            self.confirm_due || self.probes > 0 || wants_echo,
-        );
-        let mut controls = core::mem::take(&mut self.controls);
+        let is_pinging = self.pings.elicits() || wants_echo;
         let acks = self.received.ack_pending().then(|| self.ack_ranges(now));
         let marks = self.received.marks();
         let kind = PacketKind { elicits, is_marked };
         let mut used = Used::default();
-        let len = self.seal_with(now, path, room, kind, |w, content| {
+        let mut writer = PacketWriter {
+            sessions: &mut self.sessions,
+            recovery: &mut self.recovery,
+            rng: &mut self.rng,
+        };
+        let len = writer.seal(now, path, room, kind, |w, content| {
             if let Some((delay_us, ranges)) = &acks {
                 used.ack = write_ack(w, *delay_us, ranges, marks.as_ref(), content);
             }
             if elicits {
-                used.pings = write_pings(w, pings, content);
-                while let Some(json) = controls.front() {
-                    if Frame::Control(ControlFrame { json }).encode(w).is_err() {
-                        break;
-                    }
-                    content.extend(controls.pop_front().map(SentFrame::Control));
-                }
-                if let Some(levels) = &mut levels {
+                self.pings.fill(w, content);
+                self.controls.fill(w, content);
+                if let Some(levels) = &mut self.levels {
                     used.is_data = levels.fill(pace, w, content);
                 }
                 let is_more = |f: &SentFrame| !matches!(f, SentFrame::Ack { .. });
                 used.is_busy = used.is_data || content.iter().any(is_more);
-                if confirm && content.iter().all(|f| matches!(f, SentFrame::Ack { .. })) {
+                if is_pinging && content.iter().all(|f| matches!(f, SentFrame::Ack { .. })) {
                     let _ = Frame::Ping.encode(w);
                 }
                 pad(w);
             }
             !w.is_empty()
-        });
-        self.levels = levels;
-        self.controls = controls;
-        if len.is_some() {
-            self.on_built(now, &used, elicits);
-        }
-        len
+        })?;
+        self.on_built(now, &used, elicits);
+        Some(len)
     }
 
     /// How fast credit may be used up on a path.
@@ -111,14 +102,13 @@ impl Peer {
         if used.ack {
             self.received.on_ack_sent(now);
         }
-        self.pings -= used.pings;
+        self.pings.on_packet_built(elicits);
         if used.is_busy {
-            self.on_busy(now);
+            self.activity.on_busy(now);
         }
         if used.is_data {
             self.sessions.on_application_data();
         }
-        self.confirm_due &= !elicits;
     }
 
     fn ack_ranges(&self, now: Instant) -> (u64, SmallVec<[ack::Range; 4]>) {
@@ -129,9 +119,27 @@ impl Peer {
         )
     }
 
+    /// What seals packets now.
+    pub(super) fn writer(&mut self) -> PacketWriter<'_> {
+        PacketWriter {
+            sessions: &mut self.sessions,
+            recovery: &mut self.recovery,
+            rng: &mut self.rng,
+        }
+    }
+}
+
+/// Numbers, seals and notes packets.
+pub(super) struct PacketWriter<'a> {
+    sessions: &'a mut Sessions,
+    recovery: &'a mut Recovery<Content>,
+    rng: &'a mut Rng,
+}
+
+impl PacketWriter<'_> {
     /// Writes a header, lets `fill` write frames, seals the packet and notes it. `fill` says whether there is
     /// anything to send.
-    pub(super) fn seal_with(
+    pub(super) fn seal(
         &mut self,
         now: Instant,
         path: PathKey,
@@ -141,7 +149,7 @@ impl Peer {
     ) -> Option<usize> {
         let largest_acked = self.recovery.largest_acked();
         let (session, lifetime) = self.sessions.sealing()?;
-        let pn = self.recovery.next_packet_number(&mut self.rng);
+        let pn = self.recovery.next_packet_number(self.rng);
         let header_len = session.write_header(room, pn, largest_acked)?;
         let body_end = room.len().checked_sub(TAG_BYTES)?;
         let mut writer = Writer::new(room.get_mut(header_len..body_end)?);
@@ -197,7 +205,6 @@ impl PacketKind {
 #[derive(Default)]
 struct Used {
     ack: bool,
-    pings: u32,
     is_data: bool,
     /// It carries more than signs of life and what answers those.
     is_busy: bool,
@@ -218,16 +225,6 @@ fn write_ack(
         content.push(SentFrame::Ack { largest: *largest });
     }
     written
-}
-
-fn write_pings(w: &mut Writer<'_>, pings: u32, content: &mut Content) -> u32 {
-    for written in 0..pings {
-        if Frame::Ping.encode(w).is_err() {
-            return written;
-        }
-        content.push(SentFrame::Ping);
-    }
-    pings
 }
 
 /// Fills the rest of a nearly full packet; one single byte cannot be filled and stays away.

@@ -5,19 +5,19 @@
 //! A rest loses nothing: packet numbers go on, what was received stays received ([`crate::session`]), keep-alives,
 //! consent and the renewal of keys come when they would have come.
 
-use super::unclaimed::EpochAtRest;
 use std::sync::Arc;
 
+use super::activity::ActivityAtRest;
 use super::levels::Levels;
 use super::sessions::SessionsAtRest;
-use super::{Common, Epoch, Peer, Traffic};
+use super::unclaimed::EpochAtRest;
+use super::{Common, Epoch, Peer};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
-use crate::limits;
 use crate::path::{Paths, PathsAtRest};
 use crate::recovery::{PathKey, RecoveryAtRest};
 use crate::rng::Rng;
-use crate::time::{Instant, Offset};
+use crate::time::Instant;
 
 /// What only few peers at rest have.
 #[derive(Default)]
@@ -35,42 +35,22 @@ pub(crate) struct Resident {
     sessions: SessionsAtRest,
     paths: PathsAtRest,
     recovery: RecoveryAtRest,
-    sent_bytes: u64,
-    received_bytes: u64,
-    sent_packets: u32,
-    lost_packets: u32,
+    activity: ActivityAtRest,
     epoch: EpochAtRest,
-    busy_at: Offset,
-    last_received: Offset,
     capabilities: u32,
     is_smaller: bool,
 }
 
 impl Peer {
-    /// From when on it has said and heard nothing but keep-alives for long enough.
-    fn quiet_at(&self) -> Instant {
-        let pause = if self.sessions.carried_data() {
-            limits::REST_AFTER
-        } else {
-            limits::CONTROL_REST_AFTER
-        };
-        self.busy_at + pause
-    }
-
     /// When to look whether it may rest; `None` where nothing but its own timers can change that.
     pub(super) fn rest_at(&self, now: Instant) -> Option<Instant> {
-        let at = self.quiet_at();
+        let at = self.activity.quiet_at(self.sessions.carried_data());
         (self.sessions.is_up() && now < at).then_some(at)
-    }
-
-    /// Something was said or heard that elicits an acknowledgement, or a session came up.
-    pub(super) fn on_busy(&mut self, now: Instant) {
-        self.busy_at = now;
     }
 
     /// The peer at rest, where it may rest; this one is to be dropped then.
     pub(crate) fn rest(&mut self, now: Instant) -> Option<Resident> {
-        if now < self.quiet_at() || self.has_output(now) {
+        if self.rest_at(now).is_some() || self.has_output(now) {
             return None;
         }
         self.collect_events();
@@ -86,11 +66,9 @@ impl Peer {
             .rest(PathKey(path.0), &self.received, opened)?;
         let epoch = self.epoch.rest()?;
         let record = Arc::clone(self.record.as_ref()?);
-        let (traffic, sums) = (self.traffic, self.recovery.sums());
-        let sent_packets = u32::try_from(traffic.sent_packets + sums.sent_packets).ok()?;
-        let lost_packets = u32::try_from(traffic.lost_packets + sums.lost_packets).ok()?;
-        // Nothing may refuse any more: from here on things are taken out.
         let base = sessions.since();
+        let activity = self.activity.rest(base, &self.recovery.sums())?;
+        // Nothing may refuse any more: from here on things are taken out.
         let extras = Extras {
             name: self.name.take(),
             levels: self.levels.take().filter(|_| keeps_levels),
@@ -101,13 +79,8 @@ impl Peer {
             sessions,
             paths: self.paths.rest(now, base),
             recovery,
-            sent_bytes: traffic.sent_bytes,
-            received_bytes: traffic.received_bytes,
-            sent_packets,
-            lost_packets,
+            activity,
             epoch,
-            busy_at: Offset::of(base, Some(self.busy_at)),
-            last_received: Offset::of(base, traffic.last_received),
             capabilities: self.capabilities,
             is_smaller: self.is_smaller,
         })
@@ -124,8 +97,7 @@ impl Peer {
             record: _,
             capabilities: _,
             sessions: _,
-            handshake,
-            confirming,
+            handshakes,
             paths: _,
             recovery: _,
             received: _,
@@ -137,32 +109,22 @@ impl Peer {
             unclaimed,
             epoch: _,
             controls,
-            relay_queue,
-            relay_queue_bytes: _,
-            probes,
-            pings,
-            confirm_due,
+            relayed,
+            // Belongs to output, and there is none.
+            pings: _,
             // Belongs to output, and there is none.
             paced_until: _,
-            pending,
-            control_budget,
             closing,
             outcomes,
             rng: _,
-            traffic: _,
-            busy_at: _,
+            activity: _,
         } = self;
-        handshake.is_some()
-            || confirming.is_some()
+        !handshakes.is_idle()
             || closing.is_some()
-            || pending.is_some()
-            || *confirm_due
-            || *probes + *pings > 0
-            || !controls.is_empty()
-            || !relay_queue.is_empty()
+            || relayed.waits()
             || !outcomes.is_empty()
             || !unclaimed.is_empty()
-            || !control_budget.is_full(now)
+            || !controls.may_rest(now)
     }
 
     /// Whether the levels are kept in a rest; `None` while one of them has something to say or to wait for.
@@ -221,14 +183,7 @@ impl Resident {
         // All copies of requests that were executed left before the newest packet.
         peer.request_floor = self.recovery.largest_received(opened).unwrap_or(0);
         peer.epoch = Epoch::wake(self.epoch);
-        peer.busy_at = self.busy_at.some(base);
-        peer.traffic = Traffic {
-            sent_bytes: self.sent_bytes,
-            received_bytes: self.received_bytes,
-            sent_packets: u64::from(self.sent_packets),
-            lost_packets: u64::from(self.lost_packets),
-            last_received: self.last_received.get(base),
-        };
+        peer.activity = self.activity.wake(base);
         peer
     }
 

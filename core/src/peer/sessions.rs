@@ -274,3 +274,91 @@ impl Sessions {
         [current, previous].into_iter().flatten().min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::tests;
+
+    const ASSOCIATION: u64 = 42;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_millis(seconds * 1_000)
+    }
+
+    /// Sessions whose front has this index and came up at the start.
+    fn up(index: u32) -> Sessions {
+        let mut sessions = Sessions::default();
+        let (ours, _) = tests::sessions(index);
+        let retired = sessions.install(at(0), ours, ASSOCIATION, None);
+        assert!(retired.is_empty());
+        sessions
+    }
+
+    #[test]
+    fn late_packets_of_the_keys_before_open_for_a_while_and_renew_that() {
+        let mut sessions = up(10);
+        sessions.install(at(100), tests::sessions(20).0, ASSOCIATION, Some(9));
+        assert!(sessions.by_index(10).is_some() && !sessions.is_current(10));
+        assert_eq!(sessions.retire_previous(at(159)), None);
+        sessions.on_opened(at(159), 10);
+        assert_eq!(sessions.retire_previous(at(160)), None, "it is still used");
+        assert_eq!(sessions.retire_previous(at(219)), Some(10));
+        assert!(sessions.by_index(10).is_none() && sessions.by_index(20).is_some());
+    }
+
+    #[test]
+    fn every_index_is_given_back_once_whatever_replaces_it() {
+        let mut sessions = up(10);
+        let renewed = sessions.install(at(1), tests::sessions(20).0, ASSOCIATION, None);
+        let again = sessions.install(at(2), tests::sessions(30).0, ASSOCIATION, None);
+        let other = sessions.install(at(3), tests::sessions(40).0, ASSOCIATION + 1, None);
+        assert_eq!((renewed, again, other), (vec![], vec![10], vec![30, 20]));
+        assert_eq!(sessions.clear(), [40]);
+        assert_eq!((sessions.association(), sessions.is_up()), (0, false));
+        assert!(sessions.clear().is_empty());
+    }
+
+    /// A stateless reset with the token of the session before must not end the one in front.
+    #[test]
+    fn a_token_ends_only_its_own_session() {
+        let mut sessions = up(10);
+        sessions.install(at(1), tests::sessions(20).0, ASSOCIATION, None);
+        let tokens: Vec<_> = sessions.reset_tokens().copied().collect();
+        assert_eq!(tokens, [[21; 16], [11; 16]]);
+        assert!(sessions.is_current_token(&[21; 16]));
+        assert!(!sessions.is_current_token(&[11; 16]) && !sessions.is_current_token(&[0; 16]));
+        assert_eq!(sessions.drop_previous(), Some(10));
+        assert_eq!(sessions.drop_previous(), None);
+        assert!(sessions.is_up());
+    }
+
+    #[test]
+    fn an_answer_that_nobody_heard_of_yet_is_unconfirmed_only_for_a_while() {
+        let mut sessions = up(10);
+        assert!(sessions.is_unconfirmed_handshake(at(1)));
+        assert_eq!(sessions.initiated_since(), Some(at(0)));
+        let life = limits::PROVISIONAL_LIFE.as_secs();
+        assert!(!sessions.is_unconfirmed_handshake(at(life)));
+        sessions.on_opened(at(1), 77);
+        assert!(sessions.is_unconfirmed_handshake(at(1)), "of somebody else");
+        sessions.on_opened(at(1), 10);
+        assert!(!sessions.is_unconfirmed_handshake(at(1)));
+        let mut answered = Sessions::default();
+        answered.install(at(0), tests::sessions(10).1, ASSOCIATION, None);
+        assert!(!answered.is_unconfirmed_handshake(at(0)), "they called");
+        assert_eq!(answered.initiated_since(), None);
+    }
+
+    /// Forgeries wear keys out, whoever sends them.
+    #[test]
+    fn a_worn_session_asks_for_new_keys_and_those_begin_fresh() {
+        let mut sessions = up(10);
+        assert_eq!(sessions.age(at(1)), Age::Fresh);
+        let (front, _) = sessions.sealing().expect("it is up");
+        front.wear(u64::MAX >> 1);
+        assert_eq!(sessions.age(at(1)), Age::RekeyDue);
+        sessions.install(at(1), tests::sessions(20).0, ASSOCIATION, None);
+        assert_eq!(sessions.age(at(1)), Age::Fresh);
+    }
+}

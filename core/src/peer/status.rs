@@ -33,18 +33,18 @@ impl Peer {
 
     /// Time since an authentic packet arrived.
     pub(crate) fn quiet_for(&self, now: Instant) -> Option<Duration> {
-        self.traffic
-            .last_received
-            .map(|at| now.saturating_since(at))
+        self.activity.quiet_for(now)
     }
 
     /// Sums over its paths.
     pub(crate) fn counts(&self) -> PeerCounts {
+        let (sent_bytes, received_bytes) = self.activity.bytes();
+        let forgotten = self.activity.forgotten();
         let mut counts = PeerCounts {
-            sent_bytes: self.traffic.sent_bytes,
-            received_bytes: self.traffic.received_bytes,
-            sent_packets: self.traffic.sent_packets,
-            lost_packets: self.traffic.lost_packets,
+            sent_bytes,
+            received_bytes,
+            sent_packets: forgotten.sent_packets,
+            lost_packets: forgotten.lost_packets,
             ..PeerCounts::default()
         };
         for route in self.routes() {

@@ -30,7 +30,7 @@ impl Peer {
         self.detect_losses(now);
         self.expire_levels(now);
         if let Some(index) = self.sessions.retire_previous(now) {
-            self.outcomes.push_back(PeerOutcome::IndexRetired(index));
+            self.retire([index]);
         }
         match self.sessions.age(now) {
             Age::Fresh => Renewal::None,
@@ -39,10 +39,10 @@ impl Peer {
                     .step_key_phase(now, self.recovery.largest_acked());
                 // Signs of life are not acknowledged; without an acknowledgement in each phase the keys could not
                 // step again, and the session would be too old for data.
-                self.confirm_due = true;
+                self.pings.confirm();
                 Renewal::None
             }
-            Age::RekeyDue if self.handshake.is_some() => Renewal::None,
+            Age::RekeyDue if self.handshakes.is_under_way() => Renewal::None,
             Age::RekeyDue => Renewal::Due,
             Age::Expired => {
                 self.end_association(DisconnectReason::TimedOut);
@@ -52,18 +52,13 @@ impl Peer {
     }
 
     fn expire_handshakes(&mut self, now: Instant) {
-        if self
-            .handshake
-            .as_ref()
-            .is_some_and(|c| c.repeat.is_over(now))
-        {
-            let is_rekey = self.handshake.as_ref().is_some_and(|c| c.is_rekey);
-            self.drop_handshake();
-            if !is_rekey {
-                self.outcomes.push_back(PeerOutcome::HandshakeFailed);
-            }
+        let Some(given_up) = self.handshakes.expire(now) else {
+            return;
+        };
+        self.retire([given_up.index]);
+        if !given_up.is_rekey {
+            self.outcomes.push_back(PeerOutcome::HandshakeFailed);
         }
-        self.confirming.take_if(|c| c.repeat.is_over(now));
     }
 
     fn detect_losses(&mut self, now: Instant) {
@@ -80,7 +75,7 @@ impl Peer {
                 self.paths
                     .on_probe_timeouts(now, key, self.recovery.pto_count(path));
                 self.repeat_oldest(path);
-                self.probes += 1;
+                self.pings.on_probe_timeout();
             } else {
                 self.abandon(now, Some(key));
             }
@@ -113,19 +108,14 @@ impl Peer {
         match self.sessions.age(now) {
             Age::Fresh => false,
             Age::StepPhaseDue | Age::Expired => true,
-            Age::RekeyDue => self.handshake.is_none() && self.paths.active().is_some(),
+            Age::RekeyDue => !self.handshakes.is_under_way() && self.paths.active().is_some(),
         }
     }
 
     /// When to be told the time again.
     pub(crate) fn next_timeout(&self, now: Instant) -> Option<Deadline> {
         let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
-        let handshake = self.handshake.as_ref().map(|c| c.repeat.next_timeout());
-        let confirming = self.confirming.as_ref().map(|c| c.repeat.next_timeout());
-        let mut next = Deadline::earlier(
-            at(handshake, TimerKind::Handshake),
-            at(confirming, TimerKind::Handshake),
-        );
+        let mut next = self.handshakes.next_timeout();
         if self.sessions.is_up() {
             next = Deadline::earlier(next, self.paths.next_timeout());
             let levels = self

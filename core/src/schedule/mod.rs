@@ -8,10 +8,13 @@
 //! Acknowledgements, pings and what the levels need to keep going (credit, resets) go before all rows: they are few
 //! and small by construction.
 
+mod controls;
 mod datagrams;
 mod latest;
 mod messages;
 mod names;
+mod pings;
+mod relayed;
 mod replies;
 mod requests;
 mod rows;
@@ -20,6 +23,9 @@ mod source;
 mod streams;
 mod turns;
 
+pub(crate) use controls::Controls;
+pub(crate) use pings::Pings;
+pub(crate) use relayed::{Packets, Relayed};
 pub(crate) use replies::{Replies, Reply};
 pub(crate) use rows::{Name, Pool, Schedule};
 pub(crate) use sent::{Content, LevelSent, ReplySent, RequestSent, SentFrame};

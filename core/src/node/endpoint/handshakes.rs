@@ -45,7 +45,7 @@ impl Endpoint {
     ) {
         match peers.table.get_mut(key) {
             Some(entry) if entry.peer.is_handshaking() => {
-                if let Some(call) = entry.peer.initiate_also_over(route) {
+                if let Some(call) = entry.peer.handshakes.also_over(route) {
                     self.outbox.push(route, call);
                 }
             }
@@ -90,7 +90,7 @@ impl Endpoint {
             Knock::OursFirst(id) => {
                 let key = peers.table.key_of(&id);
                 let entry = key.and_then(|key| peers.table.get_mut(key));
-                if let Some(call) = entry.and_then(|entry| entry.peer.initiate_also_over(route)) {
+                if let Some(call) = entry.and_then(|entry| entry.peer.handshakes.also_over(route)) {
                     self.outbox.push(route, call);
                 }
             }
@@ -189,7 +189,7 @@ impl Endpoint {
         let Some(entry) = peers.change(key) else {
             return Handled::Taken;
         };
-        let Some(handshake) = entry.peer.handshake_mut(index) else {
+        let Some(handshake) = entry.peer.handshakes.by_index(index) else {
             return Handled::Taken;
         };
         let records = self.door.records();

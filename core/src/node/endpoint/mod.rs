@@ -237,7 +237,7 @@ fn handle_cookie(now: Instant, peers: &mut Peers, datagram: &[u8]) -> Handled {
         return Handled::Dropped(Dropped::Unknown);
     };
     let entry = peers.change(key);
-    let Some(handshake) = entry.and_then(|entry| entry.peer.handshake_mut(index)) else {
+    let Some(handshake) = entry.and_then(|entry| entry.peer.handshakes.by_index(index)) else {
         return Handled::Taken;
     };
     if handshake.initiator.on_cookie(datagram).is_err() {

@@ -1,10 +1,10 @@
 //! What only tests may do: make a peer that breaks the rules, and look at what another could make grow.
 
-use super::Peer;
-use super::packets::PacketKind;
 #[cfg(test)]
 use crate::api::ControllerKind;
 use crate::path::Route;
+use crate::peer::Peer;
+use crate::peer::packets::PacketKind;
 use crate::time::Instant;
 use crate::wire::frame::padding;
 
@@ -15,10 +15,12 @@ impl Peer {
     pub(crate) fn seal_raw(&mut self, now: Instant, frames: &[u8]) -> Option<(Route, Vec<u8>)> {
         let (path, route) = self.paths.active()?;
         let mut buffer = vec![0; frames.len() + 64 + FRONT_BYTES];
-        let len = self.seal_with(now, path, &mut buffer, PacketKind::SILENT, |w, _| {
-            // Padding in front, so that none is added behind, where it would complete a frame that is cut.
-            padding::fill(w, FRONT_BYTES).is_ok() && w.put_bytes(frames).is_ok()
-        })?;
+        let len = self
+            .writer()
+            .seal(now, path, &mut buffer, PacketKind::SILENT, |w, _| {
+                // Padding in front, so that none is added behind, where it would complete a frame that is cut.
+                padding::fill(w, FRONT_BYTES).is_ok() && w.put_bytes(frames).is_ok()
+            })?;
         buffer.truncate(len);
         Some((route, buffer))
     }
@@ -44,7 +46,7 @@ impl Peer {
         [
             self.outcomes.len(),
             self.controls.len(),
-            self.relay_queue.len(),
+            self.relayed.len(),
             replies,
             self.unclaimed.bytes(),
         ]
