@@ -92,7 +92,7 @@ impl Bench {
         for number in [INTRODUCER, DRIVING, RECEIVING] {
             let address = SocketAddr::from(([127, 0, 0, 1], 7_000 + u16::try_from(number)?));
             let mut config = configuration()?;
-            config.local_addresses = vec![address];
+            config.local_addresses = vec![address].into();
             match nodes.first() {
                 None => config.roles = Roles::ALL,
                 Some((at, introducer)) => {

@@ -1,27 +1,41 @@
 //! Our own addresses (protocol §9.2; RFC 8445 §5.1.1): what the host says of its interfaces, and what introducers see.
 //!
 //! Takes: the interfaces' addresses, and each address under which an introducer saw us, with every answer that names
-//! one. Answers: the candidates to tell a peer. An introducer speaks for itself only: its newest word replaces its
-//! last, and is forgotten with it.
+//! one. Answers: the candidates that a peer may know, by what it is to us. An introducer speaks for itself only: its
+//! newest word replaces its last, and is forgotten with it.
 
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
+use crate::api::HostAddresses;
 use crate::id::NodeId;
 use crate::limits;
-use crate::path::canonical;
+use crate::path::{canonical, shares_network};
 use crate::wire::control::{Candidate, CandidateKind};
+
+/// Who is told where this node can be reached (protocol §9.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// A peer that the owner of this node chose.
+    Accepted,
+    /// A stranger that the introducer sees at our own outside address: it is in our network already.
+    Neighbour,
+    /// Anybody else learns no more than the introducer that brought it.
+    Stranger,
+    /// Nothing at all: the peer stays behind the relay.
+    Nobody,
+}
 
 /// Everything that is known about where this node can be reached.
 #[derive(Default)]
 pub(crate) struct OwnAddresses {
-    interfaces: Vec<SocketAddr>,
+    interfaces: HostAddresses,
     observed: BTreeMap<NodeId, SocketAddr>,
 }
 
 impl OwnAddresses {
     /// Starts with the addresses of the interfaces, port included.
-    pub(crate) fn new(interfaces: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(interfaces: HostAddresses) -> Self {
         Self {
             interfaces,
             observed: BTreeMap::new(),
@@ -29,7 +43,7 @@ impl OwnAddresses {
     }
 
     /// The host's interfaces have these addresses now. Says whether that is news.
-    pub(crate) fn on_interfaces(&mut self, addresses: Vec<SocketAddr>) -> bool {
+    pub(crate) fn on_interfaces(&mut self, addresses: HostAddresses) -> bool {
         let is_news = self.interfaces != addresses;
         self.interfaces = addresses;
         is_news
@@ -50,8 +64,23 @@ impl OwnAddresses {
     }
 
     /// Addresses of the interfaces.
-    pub(crate) fn interfaces(&self) -> &[SocketAddr] {
+    pub(crate) const fn interfaces(&self) -> &HostAddresses {
         &self.interfaces
+    }
+
+    /// Addresses of the interfaces that a peer may know, which was heard of or from at `remote`. Networks off the main
+    /// one (a VPN, an office, bridges of containers) are known to those only that are on them.
+    pub(crate) fn known_to(&self, audience: Audience, remote: &[SocketAddr]) -> Vec<SocketAddr> {
+        let HostAddresses { main, side } = &self.interfaces;
+        let is_there = |own: &&SocketAddr| remote.iter().any(|r| shares_network(own.ip(), r.ip()));
+        match audience {
+            Audience::Stranger | Audience::Nobody => Vec::new(),
+            Audience::Neighbour => main.clone(),
+            Audience::Accepted => {
+                let side = side.iter().filter(is_there);
+                main.iter().chain(side).copied().collect()
+            }
+        }
     }
 
     /// Addresses that introducers see, each once, in order.
@@ -63,10 +92,13 @@ impl OwnAddresses {
     }
 
     /// What a peer is told, reflexive addresses first, as many as one list may have.
-    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+    pub(crate) fn candidates(&self, audience: Audience, remote: &[SocketAddr]) -> Vec<Candidate> {
+        if audience == Audience::Nobody {
+            return Vec::new();
+        }
         let named = |kind| move |address| Candidate { address, kind };
         let seen = self.reflexive().into_iter();
-        let own = self.interfaces.iter().copied();
+        let own = self.known_to(audience, remote).into_iter();
         seen.map(named(CandidateKind::Reflexive))
             .chain(own.map(named(CandidateKind::Host)))
             .take(limits::CANDIDATES)
@@ -91,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_address_is_news_once_and_again_when_it_changes() {
-        let mut own = OwnAddresses::new(Vec::new());
+        let mut own = OwnAddresses::default();
         assert!(own.on_observed(ONE, at(1)));
         assert!(!own.on_observed(ONE, at(1)), "said before");
         assert!(!own.on_observed(TWO, at(1)), "another saw the same");
@@ -105,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_an_introducer_saw_is_forgotten_with_it() {
-        let mut own = OwnAddresses::new(Vec::new());
+        let mut own = OwnAddresses::default();
         own.on_observed(ONE, at(1));
         own.on_observed(TWO, at(2));
         own.on_introducer_removed(&ONE);
@@ -114,12 +146,12 @@ mod tests {
 
     #[test]
     fn candidates_are_bounded_and_what_introducers_see_comes_first() {
-        let mut own = OwnAddresses::new(vec![host(1)]);
-        assert!(!own.on_interfaces(vec![host(1)]), "as before");
+        let mut own = OwnAddresses::new(vec![host(1)].into());
+        assert!(!own.on_interfaces(vec![host(1)].into()), "as before");
         let many: Vec<_> = (0..40).map(host).collect();
-        assert!(own.on_interfaces(many.clone()));
+        assert!(own.on_interfaces(many.clone().into()));
         own.on_observed(ONE, at(1));
-        let told = own.candidates();
+        let told = own.candidates(Audience::Accepted, &[]);
         assert_eq!(told.len(), limits::CANDIDATES);
         let first = Candidate {
             address: at(1),
@@ -128,5 +160,31 @@ mod tests {
         assert_eq!(told.first(), Some(&first));
         let own_first = told.get(1).map(|c| (c.address, c.kind));
         assert_eq!(own_first, Some((many[0], CandidateKind::Host)));
+    }
+
+    #[test]
+    fn who_is_told_what() {
+        let (vpn, office): (SocketAddr, SocketAddr) = (
+            "100.99.1.7:6660".parse().expect("an address"),
+            "172.16.55.9:6660".parse().expect("an address"),
+        );
+        let mut own = OwnAddresses::new(HostAddresses {
+            main: vec![host(1)],
+            side: vec![vpn, office],
+        });
+        own.on_observed(ONE, at(1));
+        let told = |audience, remote: &[SocketAddr]| -> Vec<_> {
+            let told = own.candidates(audience, remote);
+            told.into_iter().map(|c| c.address).collect()
+        };
+        let colleague: SocketAddr = "172.16.55.200:1".parse().expect("an address");
+        assert_eq!(told(Audience::Nobody, &[colleague]), []);
+        assert_eq!(told(Audience::Stranger, &[colleague]), [at(1)]);
+        assert_eq!(told(Audience::Neighbour, &[colleague]), [at(1), host(1)]);
+        assert_eq!(told(Audience::Accepted, &[]), [at(1), host(1)]);
+        assert_eq!(
+            told(Audience::Accepted, &[colleague]),
+            [at(1), host(1), office]
+        );
     }
 }

@@ -263,6 +263,6 @@ fn address(n: usize) -> SocketAddr {
 fn node(n: usize, now: Instant) -> Node {
     let seed = if n == 0 { 2 } else { 3 };
     let mut config = NodeConfig::new([seed; 32], [seed + 100; 32], [seed + 50; 32]);
-    config.local_addresses = vec![address(n)];
+    config.local_addresses = vec![address(n)].into();
     Node::new(config, now).expect("a valid configuration")
 }

@@ -119,7 +119,7 @@ impl<A: Application> EngineLoop<A> {
         make: impl FnOnce(NodeConfig, Instant) -> Result<Box<dyn Engine + Send>, NodeError>,
     ) -> Result<Self, NodeError> {
         let local_addresses = LocalAddresses::of(sockets.bound());
-        config.local_addresses = local_addresses.reachable().to_vec();
+        config.local_addresses = local_addresses.host_addresses();
         config.links = local_addresses.links();
         let now = clock.now();
         let node = make(config, now)?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use p2p_core::api::{ControllerKind, IntroducerAddress, OperatorLimits, Roles};
+use p2p_core::api::{ControllerKind, IntroducerAddress, OperatorLimits, Roles, Strangers};
 use p2p_core::limits;
 
 /// How to run a node; everything has a default.
@@ -23,8 +23,8 @@ pub struct NodeOptions {
     pub roles: Roles,
     /// Whether searches may list the name.
     pub listed: bool,
-    /// Whether peers not connected to before may connect.
-    pub accept_strangers: bool,
+    /// What becomes of peers that the owner never connected or wrote to.
+    pub strangers: Strangers,
     /// Keeps networks that must not meet apart; `None` for the common one.
     pub network: Option<String>,
     /// Whether direct paths are tried at all.
@@ -53,7 +53,7 @@ impl Default for NodeOptions {
             introducers: Vec::new(),
             roles: Roles::default(),
             listed: true,
-            accept_strangers: true,
+            strangers: Strangers::default(),
             network: None,
             direct_paths: true,
             record: None,

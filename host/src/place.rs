@@ -78,12 +78,12 @@ impl Place {
         let http: Vec<_> = all(listeners.iter().map(TcpListener::local_addr))?;
         let local_addresses = LocalAddresses::of(udp.clone());
         let mut config = configuration(options, &state)?;
-        config.local_addresses = local_addresses.reachable().to_vec();
+        config.local_addresses = local_addresses.host_addresses();
         config.links = local_addresses.links();
         let facts = Ready {
             id: state.keys()?.node_id()?,
             udp,
-            local_addresses: config.local_addresses.clone(),
+            local_addresses: local_addresses.reachable().to_vec(),
             http,
             token_path: state.path().join(TOKEN_FILE),
             page_url: String::new(),
@@ -124,7 +124,7 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     config.listed = options.listed;
     config.roles = options.roles;
     config.introducers.clone_from(&options.introducers);
-    config.accept_strangers = options.accept_strangers;
+    config.strangers = options.strangers;
     config.direct_paths = options.direct_paths;
     config.congestion = options.congestion;
     config.receive_budget_bytes = options.receive_budget_bytes;

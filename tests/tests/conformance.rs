@@ -387,7 +387,7 @@ fn what_a_node_was_told_is_shown() {
         let settings = shown["settings"].as_object().expect("an object");
         assert_eq!(settings["name"], "ada");
         assert_eq!(settings["congestion"], "cubic");
-        assert_eq!(settings["accept_strangers"], "true");
+        assert_eq!(settings["strangers"], "public");
         assert!(
             settings["listen"]
                 .as_str()

@@ -6,8 +6,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Answer, EffectId, EffectResult, IntroducerAddress, Label, Link, LinkId, MessageId, OperationId,
-    RequestId, StreamId,
+    Answer, EffectId, EffectResult, HostAddresses, IntroducerAddress, Label, Link, LinkId,
+    MessageId, OperationId, RequestId, StreamId,
 };
 use crate::id::NodeId;
 
@@ -35,7 +35,7 @@ pub enum ConnectTarget {
 pub enum Command {
     /// Replaces the list of this machine's interface addresses (with the UDP port); probes known peers again
     /// if it differs.
-    SetLocalAddresses(Vec<SocketAddr>),
+    SetLocalAddresses(HostAddresses),
     /// A link is there, or works again; all paths are probed again if that is news. At most
     /// [`crate::limits::LINKS`] are known.
     LinkUp(Link),

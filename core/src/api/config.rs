@@ -114,6 +114,94 @@ pub struct KnownPeer {
     pub name: Option<String>,
 }
 
+/// What becomes of peers that the owner of a node never connected or wrote to, and what they learn of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Strangers {
+    /// They may connect, and learn the address that their introducer sees.
+    #[default]
+    Public,
+    /// They may connect through the relay, and learn no address.
+    Relayed,
+    /// They may knock: the owner is asked, and they learn nothing before.
+    Ask,
+    /// They are refused.
+    Refuse,
+}
+
+impl Strangers {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Public, Self::Relayed, Self::Ask, Self::Refuse];
+
+    /// Its word in settings.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Relayed => "relayed",
+            Self::Ask => "ask",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// Whether they may connect without a word of the owner.
+    #[must_use]
+    pub const fn are_admitted(self) -> bool {
+        matches!(self, Self::Public | Self::Relayed)
+    }
+}
+
+impl fmt::Display for Strangers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The text is none of the words of [`Strangers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownPolicy;
+
+impl fmt::Display for UnknownPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected public, relayed, ask or refuse")
+    }
+}
+
+impl core::error::Error for UnknownPolicy {}
+
+impl FromStr for Strangers {
+    type Err = UnknownPolicy;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|kind| kind.word() == text);
+        named.ok_or(UnknownPolicy)
+    }
+}
+
+/// Addresses of a machine's interfaces, with the UDP port.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct HostAddresses {
+    /// Those on the way to everybody: of the default route, or that the owner chose to listen on.
+    pub main: Vec<SocketAddr>,
+    /// The others: of a VPN, a second network, bridges of containers. Only peers that are there hear of them.
+    pub side: Vec<SocketAddr>,
+}
+
+impl HostAddresses {
+    /// All of them, main ones first.
+    pub fn iter(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.main.iter().chain(&self.side)
+    }
+}
+
+impl From<Vec<SocketAddr>> for HostAddresses {
+    fn from(main: Vec<SocketAddr>) -> Self {
+        let side = Vec::new();
+        Self { main, side }
+    }
+}
+
 /// Which congestion controller the paths of a node get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -190,14 +278,14 @@ pub struct NodeConfig {
     /// Introducers to register with.
     pub introducers: Vec<IntroducerAddress>,
     /// Addresses of this machine's interfaces with the UDP port; host candidates.
-    pub local_addresses: Vec<SocketAddr>,
+    pub local_addresses: HostAddresses,
     /// The sockets; the first that sends to a destination is preferred. At most [`limits::LINKS`] are taken.
     pub links: Vec<Link>,
-    /// Peers of earlier runs. They are no strangers, and an older key record of theirs is refused; at most
-    /// [`crate::limits::PEERS_REMEMBERED`] are taken.
+    /// Peers that the application chose in earlier runs. They are no strangers, and an older key record of theirs is
+    /// refused; at most [`crate::limits::PEERS_REMEMBERED`] are taken.
     pub known_peers: Vec<KnownPeer>,
-    /// Whether peers not connected to before may connect.
-    pub accept_strangers: bool,
+    /// What becomes of peers that the application never connected or wrote to.
+    pub strangers: Strangers,
     /// Whether direct paths are tried at all; otherwise everything is relayed.
     pub direct_paths: bool,
     /// What others are granted (roles introducer and relay).
@@ -230,13 +318,13 @@ impl NodeConfig {
             listed: true,
             roles: Roles::default(),
             introducers: Vec::new(),
-            local_addresses: Vec::new(),
+            local_addresses: HostAddresses::default(),
             links: vec![Link {
                 id: LinkId::default(),
                 families: AddressFamilies::Both,
             }],
             known_peers: Vec::new(),
-            accept_strangers: true,
+            strangers: Strangers::default(),
             direct_paths: true,
             operator: OperatorLimits::default(),
             congestion: ControllerKind::default(),

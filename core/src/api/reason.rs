@@ -69,6 +69,8 @@ reasons! {
         ForeignLink: "link-local address of another link",
         /// Only hosts of its own network reach it.
         ForeignNetwork: "private address of another network",
+        /// Trying it would show a stranger an address of ours that its introducer does not see.
+        Stranger: "would show a stranger another address of ours",
         /// The peer names more new addresses than a peer may.
         TooMany: "too many new addresses",
         /// As many paths as there may be are known.

@@ -1,14 +1,14 @@
 //! Whether a caller is let in (protocol §3.7, §3.9): a pure decision on facts, one for every kind of handshake.
 
-use crate::api::Roles;
+use crate::api::{Roles, Strangers};
 use crate::identity::KeyRecord;
 use crate::time::Instant;
 
 /// What the owner of a node said about callers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
-    /// Whether peers that the node does not know may connect.
-    pub(crate) accept_strangers: bool,
+    /// What becomes of peers that the node does not know.
+    pub(crate) strangers: Strangers,
     /// What the node does for others: an introducer lets everybody in.
     pub(crate) roles: Roles,
     /// What the node offers, without the bits of the engine (protocol §3.8).
@@ -19,7 +19,7 @@ impl Policy {
     /// `XX` shows our key record to whoever knows our id and finds our address: introducers, and nodes that take
     /// strangers, answer it (protocol §3.9).
     pub(super) const fn answers_by_id(&self) -> bool {
-        self.roles.introducer || self.accept_strangers
+        self.roles.introducer || self.strangers.are_admitted()
     }
 }
 

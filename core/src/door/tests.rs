@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::admission::{Decision, Facts, Policy, decide};
 use super::{Door, Dropped, First, Knock, Third};
-use crate::api::Roles;
+use crate::api::{Roles, Strangers};
 use crate::identity::Identity;
 use crate::limits;
 use crate::path::Route;
@@ -14,7 +14,7 @@ use crate::time::{Duration, Instant};
 
 const NOW: Instant = Instant::EPOCH;
 const OPEN: Policy = Policy {
-    accept_strangers: true,
+    strangers: Strangers::Public,
     roles: Roles {
         introducer: false,
         relay: false,
@@ -23,7 +23,7 @@ const OPEN: Policy = Policy {
     capabilities: 0,
 };
 const CLOSED: Policy = Policy {
-    accept_strangers: false,
+    strangers: Strangers::Refuse,
     ..OPEN
 };
 

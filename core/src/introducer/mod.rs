@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use refused::Refused;
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::api::{Counters, Roles};
@@ -47,6 +47,7 @@ pub(crate) struct Introduction {
     target_channel: u32,
     /// Where the target's packets come from.
     target_source: SocketAddr,
+    is_neighbour: bool,
     requester_record: Vec<u8>,
     requester_name: Option<String>,
 }
@@ -60,6 +61,7 @@ impl Introduction {
             channel: self.target_channel,
             name: self.requester_name,
             observed: self.target_source,
+            is_neighbour: self.is_neighbour,
         }
     }
 }
@@ -188,6 +190,7 @@ impl IntroducerRole {
             target,
             target_channel,
             target_source: source,
+            is_neighbour: is_one_outside(caller.source.ip(), source.ip()),
             requester_record: order.requester.record.to_bytes().to_vec(),
             requester_name: order.requester.name.map(str::to_owned),
         })
@@ -261,6 +264,14 @@ impl IntroducerRole {
     /// Relay channels that are open.
     pub(crate) fn channels(&self) -> usize {
         self.relay.len()
+    }
+}
+
+/// Whether two peers are seen at one outside address: behind the same NAT, or in the same /64 of IPv6.
+fn is_one_outside(one: IpAddr, other: IpAddr) -> bool {
+    match (one.to_canonical(), other.to_canonical()) {
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
+        (one, other) => one == other,
     }
 }
 

@@ -146,6 +146,7 @@ fn both_ends_of_an_introduction_learn_each_other_and_share_a_channel() {
         channel,
         name,
         observed,
+        is_neighbour: false,
     } = introduction.into_request(4)
     else {
         panic!("the target is asked with cr2");

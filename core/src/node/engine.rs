@@ -143,7 +143,7 @@ impl Engine for Node {
             name: self.settings.name.clone(),
             roles: self.settings.roles,
             uptime: now.saturating_since(self.started),
-            local_addresses: self.addresses.interfaces().to_vec(),
+            local_addresses: self.addresses.interfaces().iter().copied().collect(),
             introducers: introducers.map(|i| pictures.introducer(i)).collect(),
             directory_entries: self.serving.role.registrations(),
             relay_channels: self.serving.role.channels(),

@@ -4,6 +4,7 @@
 //! others is acted on in [`outcomes`]: registrations and searches go to [`serving`], answers of introducers to the
 //! rendezvous, whose moves are carried out in [`moves`].
 
+mod acquaintance;
 mod agenda;
 mod commands;
 mod endpoint;
@@ -95,7 +96,7 @@ impl Node {
         let mut node = Self {
             settings,
             started: now,
-            peers: Peers::new(table),
+            peers: Peers::new(table, config.strangers),
             endpoint: Endpoint::new(now, door, Links::new(&config.links)),
             serving: Serving { role },
             rendezvous: Rendezvous::new(credentials, &rng),
@@ -115,8 +116,10 @@ impl Node {
             // A record that does not verify is left out.
             let record = node.endpoint.door.verify(&known.record).ok();
             if let Some(record) = record.filter(|record| record.id != id) {
-                let own = &node.addresses;
-                node.peers.prepare(now, record, known.name, own);
+                let key = node.peers.prepare(now, record, known.name);
+                if let Some(entry) = node.peers.change(key) {
+                    entry.acquaintance.is_accepted = true;
+                }
             }
         }
         node.settle(now);

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use super::acquaintance::{accept, chosen_by};
 use super::errands::Errand;
 use super::{Node, commands};
 use crate::api::{
@@ -150,7 +151,9 @@ impl Node {
         let Some(relay) = self.peers.table.key_of(&introducer) else {
             return;
         };
-        let key = self.peers.prepare(now, record, name, &self.addresses);
+        let key = self.peers.prepare(now, record, name);
+        let (peers, errands) = (&mut self.peers, &mut self.errands);
+        accept(now, peers, errands, &self.addresses, id);
         if let Some(entry) = self.peers.change(key) {
             entry.asked = true;
         }
@@ -169,6 +172,7 @@ impl Node {
         let key = self.peers.table.ensure(now, peer);
         if let Some(entry) = self.peers.table.get_mut(key) {
             (entry.is_known, entry.asked) = (true, true);
+            entry.acquaintance.is_accepted = true;
         }
         let route = Route::to(address);
         self.endpoint
@@ -260,7 +264,15 @@ impl Node {
                 self.is_shut_down = true;
                 Ok(Accepted::Done)
             }
-            other => commands::carry_out(&mut self.peers, now, other),
+            other => {
+                let chosen = chosen_by(&other);
+                let done = commands::carry_out(&mut self.peers, now, other)?;
+                if let Some(id) = chosen {
+                    let (peers, errands) = (&mut self.peers, &mut self.errands);
+                    accept(now, peers, errands, &self.addresses, id);
+                }
+                Ok(done)
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What datagrams and peers lead to, acted on. After each input everything runs until nothing is left to do.
 
 use super::Node;
+use super::acquaintance::remember;
 use super::endpoint::Handled;
 use crate::api::{Counters, DisconnectReason, Event, PathChangeReason};
 use crate::door::Dropped;
@@ -132,6 +133,7 @@ impl Node {
             channel,
             name,
             observed,
+            is_neighbour,
         } = introduce
         else {
             return Err(Refused::because(RefusalCode::Malformed));
@@ -143,11 +145,15 @@ impl Node {
         let record = record.map_err(|_| Refused::because(RefusalCode::Malformed))?;
         let known = self.peers.table.key_of(&record.id);
         let known = known.and_then(|key| self.peers.table.get(key));
-        let is_welcome = self.settings.accept_strangers || known.is_some_and(|e| e.is_known);
+        let is_welcome =
+            self.settings.strangers.are_admitted() || known.is_some_and(|e| e.is_known);
         if !is_welcome || record.id == self.peers.table.local_id() {
             return Err(Refused::because(RefusalCode::Refused));
         }
-        let peer = self.peers.prepare(now, record, name, &self.addresses);
+        let peer = self.peers.prepare(now, record, name);
+        if let Some(entry) = self.peers.change(peer) {
+            entry.acquaintance.is_neighbour = is_neighbour;
+        }
         self.peers.add_relay_route(now, peer, key, channel);
         self.on_observed(introducer, observed);
         Ok(ControlMessage::IntroduceAccepted {
@@ -192,12 +198,7 @@ impl Node {
             return;
         }
         entry.is_known = true;
-        let record = entry.peer.record.as_ref();
-        let record = record.map(|record| record.to_bytes().to_vec());
-        let name = entry.peer.name.clone();
-        if let Some(record) = record {
-            self.errands.persist(now, id, record, name);
-        }
+        remember(now, &self.peers, &mut self.errands, id);
         self.peers.table.set_idle(key, false);
         self.peers.send_addresses(key, &self.addresses);
         self.rendezvous.on_peer_connected(id);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::agenda::Agenda;
 use super::status::Pictures;
 use super::table::{PeerEntry, Table, View};
+use crate::addresses::Audience;
 use crate::addresses::OwnAddresses;
-use crate::api::{Accepted, ApiMisuse};
+use crate::api::{Accepted, ApiMisuse, Strangers};
 use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
 use crate::limits;
@@ -23,12 +24,15 @@ pub(super) struct Peers {
     pub(super) agenda: Agenda,
     /// Channels of relays, and the peers behind them.
     pub(super) relays: RelayRoutes,
+    /// What the owner said of strangers.
+    strangers: Strangers,
 }
 
 impl Peers {
     /// Nobody yet.
-    pub(super) fn new(table: Table) -> Self {
+    pub(super) fn new(table: Table, strangers: Strangers) -> Self {
         Self {
+            strangers,
             table,
             agenda: Agenda::default(),
             relays: RelayRoutes::default(),
@@ -95,14 +99,11 @@ impl Peers {
         now: Instant,
         record: KeyRecord,
         name: Option<String>,
-        own: &OwnAddresses,
     ) -> PeerKey {
         let key = self.table.ensure(now, record.id);
         if let Some(entry) = self.change(key) {
             entry.is_known = true;
             entry.peer.learn_record(Arc::new(record));
-            let paths = &mut entry.peer.paths;
-            paths.on_local_addresses(&own.reflexive(), own.interfaces());
         }
         if let Some(name) = name {
             self.table.set_name(key, name);
@@ -175,12 +176,16 @@ impl Peers {
     /// Tells a peer our addresses, inside the session.
     pub(super) fn send_addresses(&mut self, key: PeerKey, own: &OwnAddresses) {
         let direct_paths = self.table.common().direct_paths;
+        let strangers = self.strangers;
         let Some(entry) = self.change(key) else {
             return;
         };
+        let audience = entry.acquaintance.audience(strangers);
         let paths = &mut entry.peer.paths;
-        paths.on_local_addresses(&own.reflexive(), own.interfaces());
-        let candidates = own.candidates();
+        let remote = paths.remote_addresses();
+        paths.allow_direct(direct_paths && audience != Audience::Nobody);
+        paths.on_local_addresses(&own.reflexive(), &own.known_to(audience, &remote));
+        let candidates = own.candidates(audience, &remote);
         if direct_paths && !candidates.is_empty() {
             let message = ControlMessage::Candidates(candidates);
             entry.peer.push_control(message.to_json().into());

@@ -1,6 +1,6 @@
 //! What the configuration says, checked once and read by the parts of a node.
 
-use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles};
+use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles, Strangers};
 use crate::directory::name::is_valid_name;
 use crate::directory::server::DirectoryConfig;
 use crate::door::Policy;
@@ -17,7 +17,7 @@ pub(super) struct Settings {
     pub(super) name: Option<String>,
     pub(super) listed: bool,
     pub(super) roles: Roles,
-    pub(super) accept_strangers: bool,
+    pub(super) strangers: Strangers,
     /// Whether peers may be called at their addresses.
     pub(super) direct_paths: bool,
     /// What this node offers, without the bits of the engine (protocol §3.8).
@@ -45,7 +45,7 @@ impl Settings {
             name: config.name.clone(),
             listed: config.listed,
             roles: config.roles,
-            accept_strangers: config.accept_strangers,
+            strangers: config.strangers,
             direct_paths: config.direct_paths,
             capabilities: config.capabilities & !ENGINE_CAPABILITIES,
         })
@@ -72,7 +72,7 @@ impl Settings {
     /// What the door is told of callers.
     pub(super) const fn policy(&self) -> Policy {
         Policy {
-            accept_strangers: self.accept_strangers,
+            strangers: self.strangers,
             roles: self.roles,
             capabilities: self.capabilities,
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
+use super::acquaintance::Acquaintance;
 use crate::id::{NodeId, PeerKey};
 use crate::peer::{Common, Peer, Resident};
 use crate::rng::Rng;
@@ -71,6 +72,7 @@ pub(super) struct PeerEntry {
     pub(super) is_known: bool,
     /// Whether this node asked for the connection.
     pub(super) asked: bool,
+    pub(super) acquaintance: Acquaintance,
     tokens: Vec<[u8; 16]>,
     idle_since: Option<u64>,
 }
@@ -80,6 +82,14 @@ struct EntryAtRest {
     resident: Resident,
     is_known: bool,
     asked: bool,
+    acquaintance: Acquaintance,
+}
+
+impl PeerEntry {
+    /// Whether the owner of this node chose it.
+    pub(super) const fn is_accepted(&self) -> bool {
+        self.acquaintance.is_accepted
+    }
 }
 
 impl EntryAtRest {
@@ -95,6 +105,7 @@ impl EntryAtRest {
             peer,
             is_known: self.is_known,
             asked: self.asked,
+            acquaintance: self.acquaintance,
             tokens: vec![*self.resident.reset_token()],
             idle_since: None,
         }
@@ -229,10 +240,12 @@ impl Table {
         }
         if let Some(resident) = entry.peer.rest(now) {
             let (is_known, asked) = (entry.is_known, entry.asked);
+            let acquaintance = entry.acquaintance;
             *slot = Slot::AtRest(Box::new(EntryAtRest {
                 resident,
                 is_known,
                 asked,
+                acquaintance,
             }));
         }
     }
@@ -260,6 +273,7 @@ impl Table {
             peer,
             is_known: false,
             asked: false,
+            acquaintance: Acquaintance::default(),
             tokens: Vec::new(),
             idle_since: None,
         });

@@ -31,8 +31,9 @@ pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Whether `candidate` may be probed, given the reflexive addresses of both sides and our own
-/// interfaces.
+/// Whether `candidate` may be probed, given the reflexive addresses of both sides and those of our own interfaces that
+/// the peer may know. A stranger may know none: a probe must then show it no more than its introducer did, and what it
+/// says of its own outside address opens no network of ours.
 ///
 /// # Errors
 /// The reason why not.
@@ -61,25 +62,39 @@ pub(crate) fn may_probe(
     if kind == CandidateKind::PeerReflexive {
         return Ok(());
     }
+    let is_stranger = local_host.is_empty();
     match scope {
+        Scope::Public if is_stranger && !is_seen_in_family(ip, local_reflexive) => {
+            Err(CandidateRefusal::Stranger)
+        }
         Scope::Public => Ok(()),
         Scope::Loopback if any_in(local_reflexive, Scope::Loopback) => Ok(()),
         Scope::Loopback => Err(CandidateRefusal::ForeignLoopback),
         Scope::LinkLocal if shares_subnet => Ok(()),
         Scope::LinkLocal => Err(CandidateRefusal::ForeignLink),
         Scope::Private if shares_subnet => Ok(()),
-        Scope::Private if same_side(remote_reflexive, local_reflexive) => Ok(()),
+        Scope::Private if both_inside(remote_reflexive, local_reflexive) => Ok(()),
+        Scope::Private if !is_stranger && any_equal(remote_reflexive, local_reflexive) => Ok(()),
         Scope::Private => Err(CandidateRefusal::ForeignNetwork),
     }
 }
 
-/// Whether both sides are seen with the same public address, or both from inside a private
-/// network. A peer that names no reflexive address of its own was seen under its host address.
-fn same_side(remote: &[SocketAddr], local: &[SocketAddr]) -> bool {
+/// Whether both sides are seen with the same outside address.
+fn any_equal(remote: &[SocketAddr], local: &[SocketAddr]) -> bool {
     let ip = |address: &SocketAddr| address.ip().to_canonical();
-    let equal = remote.iter().any(|r| local.iter().any(|l| ip(r) == ip(l)));
-    let both_inside = any_inside(local) && (remote.is_empty() || any_inside(remote));
-    equal || both_inside
+    remote.iter().any(|r| local.iter().any(|l| ip(r) == ip(l)))
+}
+
+/// Whether both sides are seen from inside a private network. A peer that names no reflexive address of its own was
+/// seen under its host address.
+fn both_inside(remote: &[SocketAddr], local: &[SocketAddr]) -> bool {
+    any_inside(local) && (remote.is_empty() || any_inside(remote))
+}
+
+/// Whether an introducer sees us in this family, or none sees us at all.
+fn is_seen_in_family(candidate: IpAddr, local_reflexive: &[SocketAddr]) -> bool {
+    let is_same = |seen: &SocketAddr| seen.ip().to_canonical().is_ipv4() == candidate.is_ipv4();
+    local_reflexive.is_empty() || local_reflexive.iter().any(is_same)
 }
 
 fn any_inside(addresses: &[SocketAddr]) -> bool {
@@ -95,11 +110,16 @@ fn any_in(addresses: &[SocketAddr], wanted: Scope) -> bool {
 fn shares_subnet(candidate: IpAddr, local_host: &[SocketAddr]) -> bool {
     local_host
         .iter()
-        .any(|own| match (own.ip().to_canonical(), candidate) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => own.to_bits() >> 8 == other.to_bits() >> 8,
-            (IpAddr::V6(own), IpAddr::V6(other)) => own.to_bits() >> 64 == other.to_bits() >> 64,
-            _ => false,
-        })
+        .any(|own| shares_network(own.ip(), candidate))
+}
+
+/// Whether both addresses lie in one /24 (IPv4) or /64 (IPv6).
+pub(crate) fn shares_network(one: IpAddr, other: IpAddr) -> bool {
+    match (one.to_canonical(), other.to_canonical()) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
+        _ => false,
+    }
 }
 
 fn scope(ip: IpAddr) -> Result<Scope, CandidateRefusal> {

@@ -62,7 +62,19 @@ impl Paths {
         self.events.clear();
     }
 
-    /// Our own addresses: as introducers see them, and of our interfaces.
+    /// Whether addresses are tried at all with this peer.
+    pub(crate) const fn allow_direct(&mut self, is_allowed: bool) {
+        self.direct_paths = is_allowed;
+    }
+
+    /// Where the peer is, by what it said and by what was seen.
+    pub(crate) fn remote_addresses(&self) -> Vec<SocketAddr> {
+        let paths = self.paths.iter().filter_map(|path| path.route.address());
+        let refused = self.refused.iter().map(|(address, _, _)| *address);
+        paths.chain(refused).collect()
+    }
+
+    /// Our own addresses: as introducers see them, and those of our interfaces that the peer may know.
     pub(crate) fn on_local_addresses(&mut self, reflexive: &[SocketAddr], host: &[SocketAddr]) {
         let bounded =
             |from: &[SocketAddr]| from.iter().take(limits::CANDIDATES * 2).copied().collect();

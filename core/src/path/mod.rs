@@ -34,7 +34,7 @@ mod tests;
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
-pub(crate) use candidates::{canonical, may_probe};
+pub(crate) use candidates::{canonical, may_probe, shares_network};
 pub(crate) use mtu::MtuDiscovery;
 pub(crate) use rest::PathsAtRest;
 pub(crate) use types::{

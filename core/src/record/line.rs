@@ -10,7 +10,7 @@ use crate::id::NodeId;
 use crate::time::Instant;
 
 /// Version of the format; another one is refused.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,9 +2,9 @@
 
 mod watch;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use p2p_core::api::{AddressFamilies, Command, Link, LinkId};
+use p2p_core::api::{AddressFamilies, Command, HostAddresses, Link, LinkId};
 
 pub use watch::{InterfaceWatch, watch};
 
@@ -16,17 +16,20 @@ pub struct LocalAddresses {
     /// address that the system routes here without an interface that has it.
     served: Vec<bool>,
     reachable: Vec<SocketAddr>,
+    /// Addresses from which the system reaches the Internet.
+    outgoing: Vec<IpAddr>,
 }
 
 impl LocalAddresses {
     /// Asks the system, for sockets that are bound so; blocks for a moment.
     #[must_use]
     pub fn of(bound: Vec<SocketAddr>) -> Self {
-        Self::with(bound, &list())
+        Self::with(bound, &list(), outgoing())
     }
 
-    fn with(bound: Vec<SocketAddr>, interfaces: &[IpAddr]) -> Self {
+    fn with(bound: Vec<SocketAddr>, interfaces: &[IpAddr], outgoing: Vec<IpAddr>) -> Self {
         Self {
+            outgoing,
             served: bound.iter().map(|b| is_served(b, interfaces)).collect(),
             reachable: reachable(&bound, interfaces),
             bound,
@@ -49,6 +52,18 @@ impl LocalAddresses {
         &self.reachable
     }
 
+    /// The addresses as the engine wants them: those of the default route and those that a socket is bound to are the
+    /// main ones. Without a default route all are.
+    #[must_use]
+    pub fn host_addresses(&self) -> HostAddresses {
+        let is_main = |a: &SocketAddr| self.outgoing.contains(&a.ip()) || self.bound.contains(a);
+        let (main, side): (Vec<_>, Vec<_>) = self.reachable.iter().partition(|a| is_main(a));
+        if main.is_empty() {
+            return side.into();
+        }
+        HostAddresses { main, side }
+    }
+
     /// The interfaces have these addresses now; gives what the engine must hear of it. No address at all, not even
     /// loopback, is taken for a failed look.
     pub fn update(&mut self, interfaces: &[IpAddr]) -> Vec<Command> {
@@ -56,7 +71,7 @@ impl LocalAddresses {
         if interfaces.is_empty() {
             return news;
         }
-        let now = Self::with(self.bound.clone(), interfaces);
+        let now = Self::with(self.bound.clone(), interfaces, outgoing());
         for (at, link) in self.links().into_iter().enumerate() {
             let bound = self.bound.get(at);
             match (self.served.get(at), now.served.get(at)) {
@@ -71,9 +86,9 @@ impl LocalAddresses {
                 _ => {}
             }
         }
-        if now.reachable != self.reachable {
+        if now.host_addresses() != self.host_addresses() {
             log::info!("this machine's addresses are now {:?}", now.reachable);
-            news.push(Command::SetLocalAddresses(now.reachable.clone()));
+            news.push(Command::SetLocalAddresses(now.host_addresses()));
             news.push(Command::NetworkChanged);
         }
         *self = now;
@@ -119,6 +134,18 @@ fn reachable(bound: &[SocketAddr], interfaces: &[IpAddr]) -> Vec<SocketAddr> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// The addresses from which the system would send to the Internet. Connecting a UDP socket asks for the route and
+/// sends nothing; the destinations are reserved for documentation (RFC 5737, RFC 3849).
+fn outgoing() -> Vec<IpAddr> {
+    let routes = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let source = |(from, to): (&str, &str)| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    routes.into_iter().filter_map(source).collect()
 }
 
 fn is_link_local(ip: &IpAddr) -> bool {
@@ -181,7 +208,7 @@ mod tests {
     #[test]
     fn only_a_change_is_told() {
         let bound = sockets(&["0.0.0.0:7"]);
-        let mut addresses = LocalAddresses::with(bound, &ips(&["192.0.2.7"]));
+        let mut addresses = LocalAddresses::with(bound, &ips(&["192.0.2.7"]), Vec::new());
         let same = addresses.update(&ips(&["192.0.2.7", "127.0.0.1"]));
         assert!(same.is_empty(), "{same:?}");
         assert!(addresses.update(&[]).is_empty(), "a look that failed");
@@ -189,7 +216,7 @@ mod tests {
         let [Command::SetLocalAddresses(told), Command::NetworkChanged] = &*moved else {
             panic!("{moved:?}");
         };
-        assert_eq!(*told, sockets(&["192.0.2.8:7"]));
+        assert_eq!(*told, sockets(&["192.0.2.8:7"]).into());
         assert_eq!(addresses.reachable(), sockets(&["192.0.2.8:7"]));
     }
 
@@ -197,7 +224,7 @@ mod tests {
     fn a_socket_without_its_address_is_a_link_that_is_down() {
         let bound = sockets(&["192.0.2.7:1", "[::]:1"]);
         let both = ips(&["192.0.2.7", "127.0.0.1", "::1"]);
-        let mut addresses = LocalAddresses::with(bound, &both);
+        let mut addresses = LocalAddresses::with(bound, &both, Vec::new());
         let [v4, v6] = addresses.links()[..] else {
             panic!("{:?}", addresses.links());
         };
@@ -219,8 +246,25 @@ mod tests {
     fn a_socket_that_no_interface_ever_served_is_not_down() {
         let bound = sockets(&["192.0.2.7:1", "127.0.0.2:1"]);
         let loopback = ips(&["127.0.0.1"]);
-        let mut addresses = LocalAddresses::with(bound, &loopback);
+        let mut addresses = LocalAddresses::with(bound, &loopback, Vec::new());
         let same = addresses.update(&ips(&["127.0.0.1", "198.51.100.1"]));
         assert!(same.is_empty(), "{same:?}");
+    }
+
+    #[test]
+    fn addresses_off_the_default_route_are_side_ones() {
+        let interfaces = ips(&["10.77.0.2", "100.99.1.7", "172.17.0.1"]);
+        let bound = sockets(&["0.0.0.0:6660"]);
+        let of = |outgoing: &[&str]| {
+            let of = LocalAddresses::with(bound.clone(), &interfaces, ips(outgoing));
+            of.host_addresses()
+        };
+        let HostAddresses { main, side } = of(&["10.77.0.2"]);
+        assert_eq!(main, sockets(&["10.77.0.2:6660"]));
+        assert_eq!(side, sockets(&["100.99.1.7:6660", "172.17.0.1:6660"]));
+        assert_eq!(of(&[]).side, [], "nothing tells them apart");
+        let chosen = sockets(&["100.99.1.7:6660"]);
+        let chosen = LocalAddresses::with(chosen.clone(), &interfaces, ips(&["10.77.0.2"]));
+        assert_eq!(chosen.host_addresses().side, [], "the owner chose it");
     }
 }

@@ -191,7 +191,7 @@ mod tests {
         let options = merge(&given, variable, &file, "").expect("good values");
         assert_eq!(options.name.as_deref(), Some("line"));
         assert_eq!(options.network.as_deref(), Some("environment"));
-        assert!(!options.listed && !options.direct_paths && options.accept_strangers);
+        assert!(!options.listed && !options.direct_paths && options.strangers.are_admitted());
         assert_eq!(options.operator.relay_bytes_per_s, 4_096);
     }
 

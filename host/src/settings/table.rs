@@ -109,14 +109,19 @@ pub const SETTINGS: &[Setting] = &[
         get: |o| Some(o.listed.to_string()),
     },
     Setting {
-        key: "accept_strangers",
-        option: "no-strangers",
-        variable: "P2P_ACCEPT_STRANGERS",
-        kind: Kind::Switch,
-        default: "true",
-        what: "Whether peers not connected to before may connect",
-        set: |o, v| one(v).map(|on| o.accept_strangers = on),
-        get: |o| Some(o.accept_strangers.to_string()),
+        key: "strangers",
+        option: "strangers",
+        variable: "P2P_STRANGERS",
+        kind: Kind::One("WORD"),
+        default: "public",
+        what: "Peers that you never connected or wrote to: public (may connect, see the address that your introducer \
+               sees), relayed (may connect, see no address), ask (may knock, you decide), refuse",
+        set: |o, v| {
+            let text = v.last().map_or("", String::as_str);
+            let kind = text.parse().map_err(|e| format!("\"{text}\": {e}"));
+            kind.map(|kind| o.strangers = kind)
+        },
+        get: |o| Some(o.strangers.to_string()),
     },
     Setting {
         key: "direct_paths",

@@ -145,7 +145,7 @@ fn address(n: u8) -> SocketAddr {
 
 pub(crate) fn config(n: u8) -> NodeConfig {
     let mut config = NodeConfig::new([n; 32], [n + 100; 32], [n + 50; 32]);
-    config.local_addresses = vec![address(n)];
+    config.local_addresses = vec![address(n)].into();
     config
 }
 

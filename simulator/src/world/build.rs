@@ -222,7 +222,7 @@ impl World {
         let make = self.make;
         let host = &mut self.hosts[who.0];
         host.incarnation += 1;
-        host.config.local_addresses = vec![host.address];
+        host.config.local_addresses = vec![host.address].into();
         let mut config = host.config.clone();
         let label = format!("start {} of {}", host.incarnation, who.0);
         config.rng_seed = self.rng.fork(&label).array();

@@ -151,11 +151,11 @@ impl World {
         host.lan = lan;
         host.address = SocketAddr::new(self.topology.attach(who.0, lan), port);
         let address = host.address;
-        host.config.local_addresses = vec![address];
+        host.config.local_addresses = vec![address].into();
         let name = format!("{}.test", host.name);
         self.names.insert(name, address);
         if noticed && !self.hosts[who.0].paused {
-            let _ = self.command(who, Command::SetLocalAddresses(vec![address]));
+            let _ = self.command(who, Command::SetLocalAddresses(vec![address].into()));
             let _ = self.command(who, Command::NetworkChanged);
         }
     }

@@ -186,7 +186,7 @@ fn a_node_that_wants_no_strangers_answers_none() {
             .to_bytes()
             .to_vec();
         let mut closed = config(3);
-        closed.accept_strangers = false;
+        closed.strangers = crate::api::Strangers::Refuse;
         if is_known {
             closed.known_peers = vec![KnownPeer { record, name: None }];
         }

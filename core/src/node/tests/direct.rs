@@ -105,7 +105,11 @@ fn two_calls_by_address_that_cross_make_one_connection() {
 
 #[test]
 fn who_takes_no_strangers_does_not_say_that_he_is_there() {
-    let (mut net, ada, ben) = two(|n, config| config.accept_strangers = n == 2);
+    let (mut net, ada, ben) = two(|n, config| {
+        if n != 2 {
+            config.strangers = crate::api::Strangers::Refuse;
+        }
+    });
     connect_at(&mut net, 2, ben, 3).expect("a host's address");
     net.trace = Some(Vec::new());
     net.run(Duration::from_secs(11));

@@ -166,6 +166,7 @@ fn only_our_introducers_may_introduce() {
         channel: 1 << 31,
         name: Some("ada".to_owned()),
         observed: stranger(),
+        is_neighbour: false,
     };
     let (to, bytes) = net.forge(2, ben, &control(&message));
     net.send(address(2), to, bytes);
@@ -371,6 +372,7 @@ fn an_address_that_an_introduction_shows_first_is_told_to_connected_peers() {
         channel: RELAY_CHOSEN | 9,
         name: None,
         observed: new,
+        is_neighbour: false,
     };
     net.trace = Some(Vec::new());
     let (to, bytes) = net.forge(1, ada, &control(&introduction));

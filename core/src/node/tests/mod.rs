@@ -14,6 +14,7 @@ mod introducers;
 mod latest;
 mod operator;
 mod order;
+mod privacy;
 mod relaying;
 mod repeating;
 mod replay;
@@ -88,7 +89,7 @@ fn stranger() -> SocketAddr {
 
 fn config(n: u8) -> NodeConfig {
     let mut config = NodeConfig::new([n; 32], [n + 100; 32], [n + 50; 32]);
-    config.local_addresses = vec![address(n)];
+    config.local_addresses = vec![address(n)].into();
     config
 }
 
@@ -297,7 +298,7 @@ fn pair() -> (Net, NodeId, NodeId) {
 
 /// The peer of a record, known to the application of `node`.
 fn prepare(node: &mut Node, now: Instant, record: KeyRecord) -> PeerKey {
-    node.peers.prepare(now, record, None, &node.addresses)
+    node.peers.prepare(now, record, None)
 }
 
 /// Lets `n` call `m` where `m` lives.

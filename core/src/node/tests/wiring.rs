@@ -327,7 +327,7 @@ fn a_peer_of_an_earlier_run_is_no_stranger() {
         .to_bytes()
         .to_vec();
     let mut again = config(2);
-    again.accept_strangers = false;
+    again.strangers = crate::api::Strangers::Refuse;
     let (name, broken) = (Some("ben".to_owned()), record[1..].to_vec());
     again.known_peers = vec![
         KnownPeer {

@@ -202,12 +202,20 @@ impl ControlMessage {
                 channel,
                 name,
                 observed,
-            } => Builder::command(command::INTRODUCE)
-                .reference(seed::REQUEST, *reference)
-                .record(ours::KEY_RECORD, key_record)
-                .channel(*channel)
-                .optional_text(seed::FROM, name.as_ref())
-                .address(*observed),
+                is_neighbour,
+            } => {
+                let b = Builder::command(command::INTRODUCE)
+                    .reference(seed::REQUEST, *reference)
+                    .record(ours::KEY_RECORD, key_record)
+                    .channel(*channel)
+                    .optional_text(seed::FROM, name.as_ref())
+                    .address(*observed);
+                if *is_neighbour {
+                    b.raw(ours::NEIGHBOUR, true)
+                } else {
+                    b
+                }
+            }
             Self::IntroduceAccepted { reply_to } => {
                 Builder::command(command::INTRODUCE).reference(seed::RESPONSE, *reply_to)
             }

@@ -160,6 +160,8 @@ pub(crate) enum ControlMessage {
         name: Option<String>,
         /// The target's address as seen.
         observed: SocketAddr,
+        /// The requester is seen at the same outside address as the target.
+        is_neighbour: bool,
     },
     /// `cr2` answer of the target.
     IntroduceAccepted {

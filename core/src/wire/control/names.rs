@@ -47,6 +47,8 @@ pub(super) mod ours {
     pub(in super::super) const LIFE: &str = "lf";
     /// Name record.
     pub(in super::super) const NAME_RECORD: &str = "nr";
+    /// Set where requester and target share their outside address.
+    pub(in super::super) const NEIGHBOUR: &str = "nb";
     /// Retry after, seconds.
     pub(in super::super) const RETRY_AFTER: &str = "ra";
 }

@@ -93,6 +93,7 @@ fn introduction(a: &Attributes<'_>) -> Result<ControlMessage> {
             channel: a.channel()?,
             name: a.optional(seed::FROM, Attributes::name)?,
             observed: a.address()?,
+            is_neighbour: a.has(ours::NEIGHBOUR) && a.flag(ours::NEIGHBOUR)?,
         });
     }
     if a.has(ours::REFUSAL) {

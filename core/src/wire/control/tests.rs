@@ -105,6 +105,7 @@ fn any_introduction(g: &mut Gen) -> ControlMessage {
             channel: u32::arbitrary(g),
             name: any_option(g, any_name),
             observed: any_address(g),
+            is_neighbour: bool::arbitrary(g),
         },
         _ => ControlMessage::IntroduceAccepted {
             reply_to: u64::arbitrary(g),
@@ -327,9 +328,11 @@ fn introductions_have_the_spelling_of_the_protocol() {
             channel: 1,
             name: Some("ada".into()),
             observed: SEEN.parse().unwrap(),
+            is_neighbour: true,
         },
         &format!(
-            r#"{{"c":"cr2","n":"0000000000000005","k":"{key}","ch":"00000001","f":"ada","h":"2001:db8::1","p":4000}}"#
+            r#"{{"c":"cr2","n":"0000000000000005","k":"{key}","ch":"00000001","f":"ada",{}}}"#,
+            r#""h":"2001:db8::1","p":4000,"nb":true"#
         ),
     );
     golden(
