@@ -20,10 +20,12 @@ pub(super) fn carry_out(
             expiry,
         } => {
             let expiry = expiry.map(|life| now + life);
-            peers.order(peer, |p| p.send_datagram(&label, data, expiry).map(done))
+            peers.order(peer, |p| {
+                p.levels.send_datagram(&label, data, expiry).map(done)
+            })
         }
         Command::SetLatest { peer, key, data } => {
-            peers.order(peer, |p| p.set_latest(&key, data).map(done))
+            peers.order(peer, |p| p.levels.set_latest(&key, data).map(done))
         }
         Command::SendRequest {
             peer,
@@ -32,17 +34,18 @@ pub(super) fn carry_out(
             body,
             deadline,
         } => peers.order(peer, |p| {
-            p.send_request(now, (service, budget), body, deadline)
+            p.levels
+                .send_request(now, (service, budget), body, deadline)
                 .map(Accepted::Request)
         }),
         Command::CancelRequest { peer, request } => {
-            peers.order(peer, |p| p.cancel_request(request).map(done))
+            peers.order(peer, |p| p.levels.cancel_request(request).map(done))
         }
         Command::Answer {
             peer,
             request,
             answer,
-        } => peers.order(peer, |p| p.answer(now, request, answer).map(done)),
+        } => peers.order(peer, |p| p.levels.answer(now, request, answer).map(done)),
         Command::SendMessage {
             peer,
             label,
@@ -51,25 +54,30 @@ pub(super) fn carry_out(
         } => {
             let deadline = deadline.map(|life| now + life);
             peers.order(peer, |p| {
-                p.send_message(&label, data, deadline)
+                p.levels
+                    .send_message(&label, data, deadline)
                     .map(Accepted::Message)
             })
         }
         Command::OpenStream { peer, label } => {
-            peers.order(peer, |p| p.open_stream(&label).map(Accepted::Stream))
+            peers.order(peer, |p| p.levels.open_stream(&label).map(Accepted::Stream))
         }
         Command::WriteStream { peer, stream, data } => peers.order(peer, |p| {
-            p.write_stream(stream, data).map(Accepted::Written)
+            let (streams, id) = p.levels.stream(stream)?;
+            streams.write(id, data).map(Accepted::Written)
         }),
-        Command::FinishStream { peer, stream } => {
-            peers.order(peer, |p| p.finish_stream(stream).map(done))
-        }
-        Command::ResetStream { peer, stream, code } => {
-            peers.order(peer, |p| p.reset_stream(stream, code).map(done))
-        }
-        Command::StopStream { peer, stream, code } => {
-            peers.order(peer, |p| p.stop_stream(stream, code).map(done))
-        }
+        Command::FinishStream { peer, stream } => peers.order(peer, |p| {
+            let (streams, id) = p.levels.stream(stream)?;
+            streams.finish(id).map(done)
+        }),
+        Command::ResetStream { peer, stream, code } => peers.order(peer, |p| {
+            let (streams, id) = p.levels.stream(stream)?;
+            streams.reset(id, code).map(done)
+        }),
+        Command::StopStream { peer, stream, code } => peers.order(peer, |p| {
+            let (streams, id) = p.levels.stream(stream)?;
+            streams.stop(id, code).map(done)
+        }),
         Command::Ping(peer) => peers.order(peer, |p| p.ping().map(done)),
         Command::SetLocalAddresses(_)
         | Command::LinkUp(_)

@@ -113,7 +113,10 @@ impl Node {
     fn ask(&mut self, now: Instant, introducer: NodeId, purpose: Purpose, question: Question) {
         let asked = self.peers.change_by_id(&introducer).map(|entry| {
             let message = |reference| question.into_message(reference);
-            entry.peer.ask(now, purpose, limits::CONTROL_LIFE, message)
+            entry
+                .peer
+                .levels
+                .ask(now, purpose, limits::CONTROL_LIFE, message)
         });
         if !matches!(asked, Some(Ok(()))) {
             self.rendezvous.on_unasked(now, introducer, purpose);

@@ -115,7 +115,7 @@ impl Node {
         };
         let answer = result.unwrap_or_else(|refused| refused.into_message(command, reference));
         if let Some(entry) = self.peers.change(key) {
-            entry.peer.answer_control(now, reference, &answer);
+            entry.peer.levels.answer_control(now, reference, &answer);
         }
         self.serving.drop_ended(&mut self.peers);
     }

@@ -98,9 +98,11 @@ impl Serving {
         let (target, answer) = (introduction.target, introduction.answer.clone());
         let entry = peers.change(target);
         let peer = &mut entry.ok_or(Refused::because(RefusalCode::Unknown))?.peer;
-        let asked = peer.ask(now, Purpose::Introduce, limits::CONTROL_LIFE, |n| {
-            introduction.into_request(n)
-        });
+        let asked = peer
+            .levels
+            .ask(now, Purpose::Introduce, limits::CONTROL_LIFE, |n| {
+                introduction.into_request(n)
+            });
         asked.map_err(|_| Refused::because(RefusalCode::Full))?;
         Ok(answer)
     }

@@ -2,14 +2,7 @@
 //! levels' news become events for the application.
 
 use super::Peer;
-use super::outcome::{Asker, PeerOutcome};
-use super::unclaimed::Epoch;
-use crate::api::{Event, MessageFailure, MessageId, RequestId, RequestOutcome, StreamId};
-use crate::id::NodeId;
-use crate::level::Violation;
-use crate::level::message::MessageEvent;
-use crate::level::names::Names;
-use crate::level::stream::StreamEvent;
+use super::outcome::PeerOutcome;
 use crate::path::PathKey;
 use crate::recovery::{self, AckOutcome, Lost};
 use crate::schedule::{Acked, Content, SentFrame};
@@ -48,7 +41,9 @@ impl Peer {
             SentFrame::Ping => self.pings.on_delivered(rtt),
             SentFrame::Control(_) => {}
             SentFrame::Level(sent) => {
-                self.levels().on_delivered(&sent, Acked { by_pn: pn, now });
+                if let Some(levels) = self.levels.open_mut() {
+                    levels.on_delivered(&sent, Acked { by_pn: pn, now });
+                }
             }
             SentFrame::MtuProbe(bytes) => {
                 self.paths.on_mtu_probe_acked(now, path, bytes);
@@ -79,7 +74,11 @@ impl Peer {
             SentFrame::Ack { .. } => {}
             SentFrame::Ping => self.pings.on_lost(),
             SentFrame::Control(json) => self.controls.on_lost(json),
-            SentFrame::Level(sent) => self.levels().on_lost(&sent),
+            SentFrame::Level(sent) => {
+                if let Some(levels) = self.levels.open_mut() {
+                    levels.on_lost(&sent);
+                }
+            }
             SentFrame::MtuProbe(bytes) => self.paths.on_mtu_probe_lost(now, path, bytes),
         }
     }
@@ -91,7 +90,7 @@ impl Peer {
         let Some(content) = oldest.cloned() else {
             return;
         };
-        let Some(levels) = &mut self.levels else {
+        let Some(levels) = self.levels.open_mut() else {
             return;
         };
         for frame in content {
@@ -109,129 +108,4 @@ impl Peer {
             self.outcomes.push_back(PeerOutcome::Pong { rtt });
         }
     }
-
-    /// Turns the levels' news into events.
-    pub(super) fn collect_events(&mut self) {
-        let (peer, epoch) = (self.id, self.epoch);
-        let Some(levels) = &mut self.levels else {
-            return;
-        };
-        let (outcomes, names) = (&mut self.outcomes, &levels.names);
-        // Numbers of services were looked up when their frames came: none is without a name here.
-        while let Some(event) = levels.streams.poll_event() {
-            let event = stream_event(peer, epoch, names, event);
-            outcomes.extend(event.ok().map(PeerOutcome::Event));
-        }
-        while let Some(event) = levels.messages.poll_event() {
-            let event = message_event(peer, epoch, names, event);
-            outcomes.extend(event.ok().map(PeerOutcome::Event));
-        }
-    }
-
-    /// The association is over: every promise that is open ends now, each with one event.
-    pub(super) fn fail_everything(&mut self) {
-        self.collect_events();
-        self.pings.on_ended();
-        self.collect_pongs();
-        let Some(mut levels) = self.levels.take() else {
-            return;
-        };
-        self.unclaimed.keep(
-            self.epoch,
-            &mut levels.messages,
-            &mut levels.streams,
-            &self.common.budgets.receive,
-        );
-        let peer = self.id;
-        for entry in levels.requests.take_all() {
-            match entry.owner {
-                Asker::Engine(purpose) => {
-                    self.outcomes
-                        .push_back(PeerOutcome::ControlFailed { purpose });
-                }
-                Asker::Application => {
-                    let outcome = RequestOutcome::Disconnected;
-                    let request = RequestId(entry.reference);
-                    self.event(Event::RequestDone {
-                        peer,
-                        request,
-                        outcome,
-                    });
-                }
-            }
-        }
-        for message in levels.messages.unfinished() {
-            let message = self.epoch.outer_message(message);
-            let reason = MessageFailure::Disconnected;
-            self.event(Event::MessageFailed {
-                peer,
-                message,
-                reason,
-            });
-        }
-    }
-}
-
-fn stream_event(
-    peer: NodeId,
-    epoch: Epoch,
-    names: &Names,
-    event: StreamEvent,
-) -> Result<Event, Violation> {
-    let outer = |id: StreamId| epoch.outer_stream(id);
-    Ok(match event {
-        StreamEvent::Opened { id, tag } => Event::StreamOpened {
-            peer,
-            stream: outer(id),
-            label: names.label(tag)?,
-        },
-        StreamEvent::Readable(id) => Event::StreamReadable {
-            peer,
-            stream: outer(id),
-        },
-        StreamEvent::Writable(id) => Event::StreamWritable {
-            peer,
-            stream: outer(id),
-        },
-        StreamEvent::Finished(id) => Event::StreamFinished {
-            peer,
-            stream: outer(id),
-        },
-        StreamEvent::Reset { id, code } => Event::StreamReset {
-            peer,
-            stream: outer(id),
-            code,
-        },
-        StreamEvent::Stopped { id, code } => Event::StreamStopped {
-            peer,
-            stream: outer(id),
-            code,
-        },
-    })
-}
-
-fn message_event(
-    peer: NodeId,
-    epoch: Epoch,
-    names: &Names,
-    event: MessageEvent,
-) -> Result<Event, Violation> {
-    let outer = |id: MessageId| epoch.outer_message(id);
-    Ok(match event {
-        MessageEvent::Ready { id, tag, len_bytes } => Event::MessageReady {
-            peer,
-            message: outer(id),
-            label: names.label(tag)?,
-            len: len_bytes,
-        },
-        MessageEvent::Delivered(id) => Event::MessageDelivered {
-            peer,
-            message: outer(id),
-        },
-        MessageEvent::Failed { id, reason } => Event::MessageFailed {
-            peer,
-            message: outer(id),
-            reason,
-        },
-    })
 }

@@ -1,26 +1,18 @@
 //! Packets that came in: opened, checked whole, then each frame told to the part that it concerns (protocol §4, §5).
 //! One arm for each frame, one call in each arm.
 
-use bytes::Bytes;
-
+use super::Peer;
+use super::levels::Halt;
 use super::outcome::{Farewell, PeerOutcome};
-use super::unclaimed::Epoch;
-use super::{Asker, Peer};
-use crate::api::{
-    Answer, CandidateKind, DisconnectReason, Event, Label, RequestId, RequestOutcome,
-};
+use crate::api::{CandidateKind, DisconnectReason};
 use crate::ecn::EcnCodepoint;
 use crate::error::PeerMisbehaved;
-use crate::level::names::Names;
-use crate::level::{Received, Violation};
 use crate::path::{Received as PathPacket, ResponseOutcome, Route};
 use crate::recovery;
-use crate::schedule::Reply;
 use crate::session::OpenError;
-use crate::tag::Tag;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Candidate, CandidateKind as Named, ControlMessage, ParsedControl};
-use crate::wire::frame::{self, AckFrame, Frame, LatestFrame, RequestFrame};
+use crate::wire::frame::{self, AckFrame, Frame};
 
 /// What became of a data packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,36 +25,6 @@ pub(crate) enum PacketFate {
     Replayed,
     /// Authentic, but its content does not decode.
     Malformed,
-}
-
-/// Why the rest of a packet is not applied.
-enum Halt {
-    /// The packet must not be acknowledged: its content comes again.
-    NotNow,
-    /// The peer broke a rule.
-    Misbehaved(PeerMisbehaved),
-}
-
-impl From<Violation> for Halt {
-    fn from(violation: Violation) -> Self {
-        Self::Misbehaved(match violation {
-            Violation::FlowControl => PeerMisbehaved::FlowControl,
-            Violation::StreamLimit => PeerMisbehaved::StreamLimit,
-            Violation::StreamState => PeerMisbehaved::StreamState,
-            Violation::FinalSize => PeerMisbehaved::FinalSize,
-            Violation::MessageLimit => PeerMisbehaved::MessageLimit,
-            Violation::ServiceName => PeerMisbehaved::ServiceName,
-            Violation::InconsistentData => PeerMisbehaved::MalformedFrame,
-        })
-    }
-}
-
-/// Turns what a level said about a piece into whether the packet goes on.
-fn accepted(received: Received) -> Result<(), Halt> {
-    match received {
-        Received::Accepted => Ok(()),
-        Received::Refused => Err(Halt::NotNow),
-    }
 }
 
 /// How a datagram came.
@@ -189,23 +151,6 @@ impl Peer {
                 }
             }
             Frame::Close(close) => self.on_close(close.code),
-            Frame::Datagram(f) => {
-                let (peer, data) = (self.id, Bytes::copy_from_slice(f.data));
-                let label = self.label(f.tag)?;
-                self.event(Event::DatagramReceived { peer, label, data });
-            }
-            Frame::Latest(f) => self.on_latest(&f),
-            Frame::Request(request) => self.on_request(now, pn, &request),
-            Frame::Answer(f) => {
-                let body = Bytes::copy_from_slice(f.body);
-                self.on_answer(
-                    f.reference,
-                    Answer {
-                        status: f.status,
-                        body,
-                    },
-                );
-            }
             Frame::Relay(f) => {
                 let datagram = f.datagram.to_vec();
                 let relayed = PeerOutcome::Relayed {
@@ -214,67 +159,12 @@ impl Peer {
                 };
                 self.outcomes.push_back(relayed);
             }
-            other => self.apply_level(now, other)?,
+            other => {
+                self.levels.on_frame(now, pn, other)?;
+                self.collect_news();
+            }
         }
         Ok(())
-    }
-
-    fn apply_level(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Halt> {
-        use crate::api::{MessageId, StreamId};
-        let levels = self.flows();
-        match frame {
-            Frame::ServiceName(f) => levels.names.on_name(f.number, f.name)?,
-            // Senders count from 0; a larger one would pass for a message of a later association.
-            Frame::Message(f) if f.id >= Epoch::IDS => {
-                return Err(Halt::Misbehaved(PeerMisbehaved::MessageLimit));
-            }
-            Frame::Message(f) => {
-                levels.names.label(f.tag)?;
-                let piece = (MessageId(f.id), f.tag);
-                let (total, offset) = (f.total_bytes, f.offset_bytes);
-                let received = levels
-                    .messages
-                    .on_fragment(piece, total, offset, f.data, now)?;
-                accepted(received)?;
-            }
-            Frame::MessageDeadline(f) => levels.messages.on_deadline(f.id, f.life_ms, now),
-            Frame::MessageAbandon(f) => levels.messages.on_abandon(f.id)?,
-            Frame::MessageCredit(f) => levels.messages.on_credit(f.total_bytes, f.total_messages),
-            Frame::Stream(f) => {
-                if let Some(tag) = f.tag {
-                    levels.names.label(tag)?;
-                }
-                let id = StreamId(f.id);
-                let received =
-                    levels
-                        .streams
-                        .on_stream(id, f.offset_bytes, f.tag, f.data, f.fin)?;
-                accepted(received)?;
-            }
-            Frame::StreamReset(f) => {
-                levels
-                    .streams
-                    .on_reset(StreamId(f.id), f.code, f.final_size_bytes)?;
-            }
-            Frame::StreamStop(f) => levels.streams.on_stop(StreamId(f.id), f.code)?,
-            Frame::StreamCredit(f) => {
-                levels
-                    .streams
-                    .on_stream_credit(StreamId(f.id), f.total_bytes)?;
-            }
-            Frame::StreamsCredit(f) => levels.streams.on_streams_credit(f.total_bytes),
-            Frame::StreamsLimit(f) => levels.streams.on_streams_limit(f.streams),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// What a tag stands for.
-    fn label(&self, tag: Tag) -> Result<Label, Violation> {
-        match (&self.levels, tag.topic) {
-            (Some(levels), _) => levels.names.label(tag),
-            (None, _) => Names::default().label(tag),
-        }
     }
 
     fn on_ack(&mut self, now: Instant, pn: u64, ack: &AckFrame<'_>) -> Result<(), Halt> {
@@ -292,17 +182,6 @@ impl Peer {
         result.map_err(|_| Halt::Misbehaved(PeerMisbehaved::AckOfUnsentPacket))
     }
 
-    fn on_latest(&mut self, frame: &LatestFrame<'_>) {
-        if self.flows().latest.on_value(frame.key, frame.version) {
-            let event = Event::LatestReceived {
-                peer: self.id,
-                key: frame.key.to_owned(),
-                data: Bytes::copy_from_slice(frame.value),
-            };
-            self.event(event);
-        }
-    }
-
     fn on_close(&mut self, code: u64) {
         let reason = match code {
             0 => DisconnectReason::Remote,
@@ -315,39 +194,6 @@ impl Peer {
     pub(super) fn on_misbehaved(&mut self, fault: PeerMisbehaved) {
         log::debug!("a peer broke a rule: {}", fault.rule());
         self.close(Farewell::Fault(fault));
-    }
-
-    fn on_request(&mut self, now: Instant, pn: u64, request: &RequestFrame<'_>) {
-        let replies = &mut self.levels().replies;
-        if replies.on_request(request.reference, pn, now) {
-            let event = Event::RequestReceived {
-                peer: self.id,
-                request: RequestId(request.reference),
-                service: request.service.to_owned(),
-                budget: request.budget,
-                body: Bytes::copy_from_slice(request.body),
-            };
-            self.event(event);
-        }
-    }
-
-    fn on_answer(&mut self, reference: u64, answer: Answer) {
-        let levels = self.levels();
-        let is_ours = |asker: &Asker| *asker == Asker::Application;
-        if levels
-            .requests
-            .peek(reference)
-            .is_some_and(|entry| is_ours(&entry.owner))
-        {
-            levels.requests.on_answer(reference);
-            let (peer, request) = (self.id, RequestId(reference));
-            let outcome = RequestOutcome::Answered(answer);
-            self.event(Event::RequestDone {
-                peer,
-                request,
-                outcome,
-            });
-        }
     }
 
     fn on_control(&mut self, now: Instant, pn: u64, json: &[u8]) {
@@ -365,34 +211,11 @@ impl Peer {
                 return;
             }
         };
-        if let Some(reference) = message.reference() {
-            self.on_control_request(now, pn, reference, message);
-        } else if let Some(reference) = message.reply_to() {
-            self.on_control_answer(reference, message);
-        } else if let ControlMessage::Candidates(candidates) = &message {
+        if let ControlMessage::Candidates(candidates) = &message {
             self.on_candidates(now, candidates);
-        }
-    }
-
-    fn on_control_request(
-        &mut self,
-        now: Instant,
-        pn: u64,
-        reference: u64,
-        message: ControlMessage,
-    ) {
-        if self.levels().replies.on_request(reference, pn, now) {
-            self.outcomes.push_back(PeerOutcome::Control(message));
-        }
-    }
-
-    fn on_control_answer(&mut self, reference: u64, answer: ControlMessage) {
-        let levels = self.levels();
-        let owner = levels.requests.peek(reference).map(|entry| entry.owner);
-        if let Some(Asker::Engine(purpose)) = owner {
-            levels.requests.on_answer(reference);
-            self.outcomes
-                .push_back(PeerOutcome::ControlAnswered { purpose, answer });
+        } else {
+            self.levels.on_control(now, pn, message);
+            self.collect_news();
         }
     }
 
@@ -406,17 +229,6 @@ impl Peer {
             .map(|c| (c.address, kind(c.kind)))
             .collect();
         self.paths.on_remote_candidates(now, &named);
-    }
-
-    /// Answers a control request; the answer is kept to be repeated.
-    pub(crate) fn answer_control(
-        &mut self,
-        now: Instant,
-        reference: u64,
-        message: &ControlMessage,
-    ) {
-        let reply = Reply::Control(Bytes::from(message.to_json()));
-        self.levels().replies.answer(reference, reply, now);
     }
 }
 

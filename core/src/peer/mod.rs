@@ -6,11 +6,11 @@
 //! one peer leaves as a [`PeerOutcome`].
 
 mod activity;
+mod common;
 mod delivery;
 mod handshake;
 mod input;
 mod levels;
-mod orders;
 mod outcome;
 mod output;
 mod packets;
@@ -20,10 +20,10 @@ mod status;
 #[cfg(any(test, feature = "fuzzing"))]
 mod tests;
 mod timeout;
-mod unclaimed;
 
+pub(crate) use common::Common;
 pub(crate) use input::{PacketFate, Via};
-pub(crate) use outcome::{Asker, Farewell, PeerOutcome};
+pub(crate) use outcome::{Farewell, PeerOutcome};
 pub(crate) use output::PeerTransmit;
 pub(crate) use rest::Resident;
 pub(crate) use timeout::Renewal;
@@ -37,28 +37,15 @@ use self::activity::Activity;
 use self::handshake::Handshakes;
 use self::levels::Levels;
 use self::sessions::Sessions;
-use self::unclaimed::{Epoch, Unclaimed};
-use crate::api::{ControllerKind, DisconnectReason, Event};
+use crate::api::{ApiMisuse, DisconnectReason};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
-use crate::level::budget::Budgets;
 use crate::path::{Paths, Route};
 use crate::recovery::{AckOutcome, ReceivedPackets, Recovery, TimeoutOutcome};
 use crate::rng::Rng;
 use crate::schedule::{Content, Controls, Pings, Relayed};
 use crate::session::{Initiator, Session};
 use crate::time::{Duration, Instant};
-
-/// What all peers of a node have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Common {
-    /// Congestion controller of every path.
-    pub(crate) congestion: ControllerKind,
-    /// Bytes that all peers together may hold.
-    pub(crate) budgets: Budgets,
-    /// Whether direct paths are tried at all.
-    pub(crate) direct_paths: bool,
-}
 
 /// One remote node.
 pub(crate) struct Peer {
@@ -78,11 +65,7 @@ pub(crate) struct Peer {
     received: ReceivedPackets,
     acks: AckOutcome<Content>,
     timeouts: TimeoutOutcome<Content>,
-    levels: Option<Box<Levels>>,
-    /// Requests from packets below this number were executed by levels that are gone.
-    request_floor: u64,
-    unclaimed: Unclaimed,
-    epoch: Epoch,
+    pub(crate) levels: Levels,
     controls: Controls,
     relayed: Relayed<Route>,
     pings: Pings,
@@ -116,10 +99,7 @@ impl Peer {
             received: ReceivedPackets::new(),
             acks: AckOutcome::new(),
             timeouts: TimeoutOutcome::new(),
-            levels: None,
-            request_floor: 0,
-            unclaimed: Unclaimed::default(),
-            epoch: Epoch::default(),
+            levels: Levels::new(id, is_smaller, Arc::clone(&common), rng.fork("levels")),
             controls: Controls::new(now),
             relayed: Relayed::default(),
             pings: Pings::default(),
@@ -186,7 +166,8 @@ impl Peer {
 
     /// Takes the next thing that the node has to act on.
     pub(crate) fn poll_outcome(&mut self) -> Option<PeerOutcome> {
-        self.collect_events();
+        self.levels.collect_events();
+        self.collect_news();
         self.outcomes.pop_front()
     }
 
@@ -268,6 +249,7 @@ impl Peer {
         let largest = self.received.largest();
         let retired = self.sessions.install(now, session, association, largest);
         self.retire(retired);
+        self.levels.on_up();
         self.paths.on_established(now, route);
         self.activity.on_received(now, 0);
         self.activity.on_busy(now);
@@ -291,13 +273,16 @@ impl Peer {
         self.paths.on_ended();
         self.recovery = Recovery::new(self.common.congestion);
         self.received = ReceivedPackets::new();
-        self.request_floor = 0;
         self.controls.clear();
         self.paced_until = None;
         self.relayed.clear();
         self.closing = None;
-        self.fail_everything();
-        self.epoch.advance();
+        self.levels.collect_events();
+        self.collect_news();
+        self.pings.on_ended();
+        self.collect_pongs();
+        self.levels.on_ended();
+        self.collect_news();
         self.outcomes.push_back(PeerOutcome::Ended(reason));
     }
 
@@ -321,6 +306,15 @@ impl Peer {
         }
     }
 
+    /// Measures one round trip.
+    pub(crate) fn ping(&mut self) -> Result<(), ApiMisuse> {
+        if !self.sessions.is_up() {
+            return Err(ApiMisuse::NotConnected);
+        }
+        self.pings.ask();
+        Ok(())
+    }
+
     /// A stateless reset with a token of this peer: ends the association, or only the session before.
     pub(crate) fn on_reset(&mut self, token: &[u8; 16]) {
         if self.sessions.is_current_token(token) {
@@ -339,20 +333,10 @@ impl Peer {
         }
     }
 
-    fn event(&mut self, event: Event) {
-        self.outcomes.push_back(PeerOutcome::Event(event));
-    }
-
-    fn levels(&mut self) -> &mut Levels {
-        let (is_smaller, floor) = (self.is_smaller, self.request_floor);
-        self.levels
-            .get_or_insert_with(|| Box::new(Levels::new(is_smaller, floor, &self.common.budgets)))
-    }
-
-    /// The levels, for what counts streams, messages and their credit: those are not thrown away in a rest.
-    fn flows(&mut self) -> &mut Levels {
-        let levels = self.levels();
-        levels.has_flows = true;
-        levels
+    /// Takes over what the levels have for the node.
+    fn collect_news(&mut self) {
+        while let Some(news) = self.levels.poll_news() {
+            self.outcomes.push_back(news);
+        }
     }
 }

@@ -29,12 +29,7 @@ impl Peer {
     }
 
     pub(super) fn has_eliciting(&self) -> bool {
-        self.pings.waits()
-            || self.controls.waits()
-            || self
-                .levels
-                .as_ref()
-                .is_some_and(|levels| levels.has_data_to_send())
+        self.pings.waits() || self.controls.waits() || self.levels.waits()
     }
 
     /// A node that only receives never hears which of its acknowledgements arrived, and lists gaps for ever. Now and
@@ -75,7 +70,7 @@ impl Peer {
             if elicits {
                 self.pings.fill(w, content);
                 self.controls.fill(w, content);
-                if let Some(levels) = &mut self.levels {
+                if let Some(levels) = self.levels.open_mut() {
                     used.is_data = levels.fill(pace, w, content);
                 }
                 let is_more = |f: &SentFrame| !matches!(f, SentFrame::Ack { .. });

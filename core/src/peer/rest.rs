@@ -8,10 +8,9 @@
 use std::sync::Arc;
 
 use super::activity::ActivityAtRest;
-use super::levels::Levels;
+use super::levels::{EpochAtRest, OpenLevels};
 use super::sessions::SessionsAtRest;
-use super::unclaimed::EpochAtRest;
-use super::{Common, Epoch, Peer};
+use super::{Common, Peer};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
 use crate::path::{Paths, PathsAtRest};
@@ -24,7 +23,7 @@ use crate::time::Instant;
 struct Extras {
     name: Option<String>,
     /// Levels whose identifiers and credit outlive what is under way; none where only requests were made.
-    levels: Option<Box<Levels>>,
+    levels: Option<Box<OpenLevels>>,
 }
 
 /// A peer at rest.
@@ -53,8 +52,7 @@ impl Peer {
         if self.rest_at(now).is_some() || self.has_output(now) {
             return None;
         }
-        self.collect_events();
-        let keeps_levels = self.levels_at_rest()?;
+        self.levels.collect_events();
         let path = self.paths.may_rest()?;
         if self.owes(now) {
             return None;
@@ -64,14 +62,14 @@ impl Peer {
         let recovery = self
             .recovery
             .rest(PathKey(path.0), &self.received, opened)?;
-        let epoch = self.epoch.rest()?;
         let record = Arc::clone(self.record.as_ref()?);
         let base = sessions.since();
         let activity = self.activity.rest(base, &self.recovery.sums())?;
+        let levels = self.levels.rest()?;
         // Nothing may refuse any more: from here on things are taken out.
         let extras = Extras {
             name: self.name.take(),
-            levels: self.levels.take().filter(|_| keeps_levels),
+            levels: levels.open,
         };
         Some(Resident {
             record,
@@ -80,7 +78,7 @@ impl Peer {
             paths: self.paths.rest(now, base),
             recovery,
             activity,
-            epoch,
+            epoch: levels.epoch,
             capabilities: self.capabilities,
             is_smaller: self.is_smaller,
         })
@@ -103,11 +101,8 @@ impl Peer {
             received: _,
             acks: _,
             timeouts: _,
+            // Asked on their own.
             levels: _,
-            // Covered by the largest number received.
-            request_floor: _,
-            unclaimed,
-            epoch: _,
             controls,
             relayed,
             // Belongs to output, and there is none.
@@ -123,18 +118,7 @@ impl Peer {
             || closing.is_some()
             || relayed.waits()
             || !outcomes.is_empty()
-            || !unclaimed.is_empty()
             || !controls.may_rest(now)
-    }
-
-    /// Whether the levels are kept in a rest; `None` while one of them has something to say or to wait for.
-    fn levels_at_rest(&self) -> Option<bool> {
-        let Some(levels) = &self.levels else {
-            return Some(false);
-        };
-        // Levels that are kept keep what they wait for.
-        let is_idle = levels.requests.is_empty() && (levels.has_flows || levels.replies.may_rest());
-        is_idle.then_some(levels.has_flows)
     }
 }
 
@@ -152,7 +136,8 @@ impl Resident {
         let paths = self.paths.wake(base, rng.fork("paths"));
         let mut peer = self.peer(common, rng, paths);
         if let Some(extras) = self.extras.take() {
-            (peer.name, peer.levels) = (extras.name, extras.levels);
+            peer.name = extras.name;
+            peer.levels.restore(extras.levels);
         }
         peer
     }
@@ -181,8 +166,8 @@ impl Resident {
         let opened = self.sessions.largest_opened();
         (peer.recovery, peer.received) = self.recovery.wake(base, common.congestion, path, opened);
         // All copies of requests that were executed left before the newest packet.
-        peer.request_floor = self.recovery.largest_received(opened).unwrap_or(0);
-        peer.epoch = Epoch::wake(self.epoch);
+        let request_floor = self.recovery.largest_received(opened).unwrap_or(0);
+        peer.levels.wake(self.epoch, request_floor);
         peer.activity = self.activity.wake(base);
         peer
     }

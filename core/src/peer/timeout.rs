@@ -1,7 +1,7 @@
 //! Time that passed, handed to whoever waits for it; and the earliest of what all of them wait for.
 
-use super::{Asker, Peer, PeerOutcome};
-use crate::api::{DisconnectReason, Event, RequestId, RequestOutcome};
+use super::{Peer, PeerOutcome};
+use crate::api::DisconnectReason;
 use crate::path::PathKey;
 use crate::session::Age;
 use crate::time::{Deadline, Instant, TimerKind};
@@ -28,7 +28,8 @@ impl Peer {
             return Renewal::None;
         }
         self.detect_losses(now);
-        self.expire_levels(now);
+        self.levels.on_timeout(now);
+        self.collect_news();
         if let Some(index) = self.sessions.retire_previous(now) {
             self.retire([index]);
         }
@@ -83,25 +84,6 @@ impl Peer {
         self.timeouts = timeouts;
     }
 
-    fn expire_levels(&mut self, now: Instant) {
-        let Some(levels) = &mut self.levels else {
-            return;
-        };
-        levels.messages.on_timeout(now);
-        levels.replies.on_timeout(now);
-        for entry in levels.requests.on_timeout(now) {
-            let outcome = match entry.owner {
-                Asker::Engine(purpose) => PeerOutcome::ControlFailed { purpose },
-                Asker::Application => PeerOutcome::Event(Event::RequestDone {
-                    peer: self.id,
-                    request: RequestId(entry.reference),
-                    outcome: RequestOutcome::TimedOut,
-                }),
-            };
-            self.outcomes.push_back(outcome);
-        }
-    }
-
     /// Whether age asks for something that was not done yet: a packet may come in between the moment when it was due
     /// and the timer, and the next deadline is read anew after it.
     fn is_renewal_due(&self, now: Instant) -> bool {
@@ -118,10 +100,6 @@ impl Peer {
         let mut next = self.handshakes.next_timeout();
         if self.sessions.is_up() {
             next = Deadline::earlier(next, self.paths.next_timeout());
-            let levels = self
-                .levels
-                .as_ref()
-                .and_then(|levels| levels.next_timeout());
             let others = [
                 at(self.sessions.next_timeout(now), TimerKind::Rekey),
                 at(self.is_renewal_due(now).then_some(now), TimerKind::Rekey),
@@ -129,7 +107,7 @@ impl Peer {
                 at(self.received.next_timeout(), TimerKind::AckDelay),
                 at(self.paced_until, TimerKind::Pacing),
                 at(self.rest_at(now), TimerKind::Rest),
-                levels,
+                self.levels.next_timeout(),
             ];
             next = others.into_iter().fold(next, Deadline::earlier);
         }

@@ -42,13 +42,13 @@ impl Peer {
 
     /// Lengths of everything that a peer could make grow: outcomes, controls, relayed, replies, kept bytes.
     pub(crate) fn queue_lengths(&self) -> [usize; 5] {
-        let replies = self.levels.as_ref().map_or(0, |l| l.replies.queued());
+        let [replies, unclaimed] = self.levels.queue_lengths();
         [
             self.outcomes.len(),
             self.controls.len(),
             self.relayed.len(),
             replies,
-            self.unclaimed.bytes(),
+            unclaimed,
         ]
     }
 }

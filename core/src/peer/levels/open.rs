@@ -1,25 +1,28 @@
-//! The levels of one peer, as sources of frames. Made when data first flows: a peer that only keeps a registration
-//! holds none.
+//! The levels of one association, as sources of frames. Made when data first flows: a peer that only keeps a
+//! registration holds none.
 
-use super::outcome::Asker;
+use super::dialogues::Dialogues;
+use super::halt::{Halt, accepted};
+use super::unclaimed::Epoch;
+use crate::api::{MessageId, StreamId};
+use crate::error::PeerMisbehaved;
 use crate::level::budget::Budgets;
 use crate::level::datagram::Datagrams;
 use crate::level::latest::Latest;
 use crate::level::message::Messages;
 use crate::level::names::Names;
-use crate::level::request::Requests;
 use crate::level::stream::Streams;
 use crate::level::window::Pace;
-use crate::schedule::{Acked, Content, LevelSent, Name, Pool, Replies, Schedule, Source, Wrote};
+use crate::schedule::{Acked, Content, LevelSent, Name, Pool, Schedule, Source, Wrote};
 use crate::time::{Deadline, Instant, TimerKind};
 use crate::wire::Writer;
+use crate::wire::frame::Frame;
 
 /// All levels, both directions.
-pub(super) struct Levels {
+pub(in crate::peer) struct OpenLevels {
     pub(super) datagrams: Datagrams,
     pub(super) latest: Latest,
-    pub(super) requests: Requests<Asker>,
-    pub(super) replies: Replies,
+    pub(super) dialogues: Dialogues,
     pub(super) messages: Messages,
     pub(super) streams: Streams,
     pub(super) names: Names,
@@ -28,20 +31,56 @@ pub(super) struct Levels {
     pub(super) has_flows: bool,
 }
 
-impl Levels {
+impl OpenLevels {
     /// Levels that execute no request from a packet below `request_floor`.
     pub(super) fn new(is_smaller: bool, request_floor: u64, budgets: &Budgets) -> Self {
         Self {
             datagrams: Datagrams::default(),
             latest: Latest::default(),
-            requests: Requests::default(),
-            replies: Replies::above(request_floor),
+            dialogues: Dialogues::above(request_floor),
             messages: Messages::new(budgets),
             streams: Streams::new(is_smaller, budgets),
             names: Names::default(),
             schedule: Schedule::default(),
             has_flows: false,
         }
+    }
+
+    /// A frame of messages or streams, or a name that they need.
+    pub(super) fn on_frame(&mut self, now: Instant, frame: Frame<'_>) -> Result<(), Halt> {
+        let (messages, streams) = (&mut self.messages, &mut self.streams);
+        match frame {
+            Frame::ServiceName(f) => self.names.on_name(f.number, f.name)?,
+            // Senders count from 0; a larger one would pass for a message of a later association.
+            Frame::Message(f) if f.id >= Epoch::IDS => {
+                return Err(Halt::Misbehaved(PeerMisbehaved::MessageLimit));
+            }
+            Frame::Message(f) => {
+                self.names.label(f.tag)?;
+                let piece = (MessageId(f.id), f.tag);
+                let (total, offset) = (f.total_bytes, f.offset_bytes);
+                accepted(messages.on_fragment(piece, total, offset, f.data, now)?)?;
+            }
+            Frame::MessageDeadline(f) => messages.on_deadline(f.id, f.life_ms, now),
+            Frame::MessageAbandon(f) => messages.on_abandon(f.id)?,
+            Frame::MessageCredit(f) => messages.on_credit(f.total_bytes, f.total_messages),
+            Frame::Stream(f) => {
+                if let Some(tag) = f.tag {
+                    self.names.label(tag)?;
+                }
+                let id = StreamId(f.id);
+                accepted(streams.on_stream(id, f.offset_bytes, f.tag, f.data, f.fin)?)?;
+            }
+            Frame::StreamReset(f) => {
+                streams.on_reset(StreamId(f.id), f.code, f.final_size_bytes)?
+            }
+            Frame::StreamStop(f) => streams.on_stop(StreamId(f.id), f.code)?,
+            Frame::StreamCredit(f) => streams.on_stream_credit(StreamId(f.id), f.total_bytes)?,
+            Frame::StreamsCredit(f) => streams.on_streams_credit(f.total_bytes),
+            Frame::StreamsLimit(f) => streams.on_streams_limit(f.streams),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether any level wants to send.
@@ -60,7 +99,12 @@ impl Levels {
     }
 
     /// Fills the rest of a packet. Says whether any of it is the application's.
-    pub(super) fn fill(&mut self, pace: Pace, w: &mut Writer<'_>, content: &mut Content) -> bool {
+    pub(in crate::peer) fn fill(
+        &mut self,
+        pace: Pace,
+        w: &mut Writer<'_>,
+        content: &mut Content,
+    ) -> bool {
         self.names.begin_packet();
         let mut is_data = false;
         while let Some(wrote) = Source::poll_control(&mut self.streams, w, pace, content) {
@@ -76,11 +120,15 @@ impl Levels {
     }
 
     /// A packet with this in it was acknowledged.
-    pub(super) fn on_delivered(&mut self, sent: &LevelSent, acked: Acked) {
+    pub(in crate::peer) fn on_delivered(&mut self, sent: &LevelSent, acked: Acked) {
         match sent {
             LevelSent::Latest(sent) => Source::on_delivered(&mut self.latest, sent, acked),
-            LevelSent::Request(sent) => Source::on_delivered(&mut self.requests, sent, acked),
-            LevelSent::Reply(sent) => Source::on_delivered(&mut self.replies, sent, acked),
+            LevelSent::Request(sent) => {
+                Source::on_delivered(&mut self.dialogues.requests, sent, acked)
+            }
+            LevelSent::Reply(sent) => {
+                Source::on_delivered(&mut self.dialogues.replies, sent, acked)
+            }
             LevelSent::ServiceName(number) => self.names.on_delivered(*number),
             LevelSent::Message(sent) => Source::on_delivered(&mut self.messages, sent, acked),
             LevelSent::Stream(sent) => Source::on_delivered(&mut self.streams, sent, acked),
@@ -88,11 +136,11 @@ impl Levels {
     }
 
     /// A packet with this in it is lost.
-    pub(super) fn on_lost(&mut self, sent: &LevelSent) {
+    pub(in crate::peer) fn on_lost(&mut self, sent: &LevelSent) {
         match sent {
             LevelSent::Latest(sent) => Source::on_lost(&mut self.latest, sent),
-            LevelSent::Request(sent) => Source::on_lost(&mut self.requests, sent),
-            LevelSent::Reply(sent) => Source::on_lost(&mut self.replies, sent),
+            LevelSent::Request(sent) => Source::on_lost(&mut self.dialogues.requests, sent),
+            LevelSent::Reply(sent) => Source::on_lost(&mut self.dialogues.replies, sent),
             LevelSent::ServiceName(number) => self.names.on_lost(*number),
             LevelSent::Message(sent) => Source::on_lost(&mut self.messages, sent),
             LevelSent::Stream(sent) => Source::on_lost(&mut self.streams, sent),
@@ -100,36 +148,50 @@ impl Levels {
     }
 
     /// A probe timeout fired while this was in the oldest packet under way.
-    pub(super) fn on_probe(&mut self, sent: &LevelSent) {
+    pub(in crate::peer) fn on_probe(&mut self, sent: &LevelSent) {
         match sent {
             LevelSent::Latest(sent) => Source::on_probe(&mut self.latest, sent),
-            LevelSent::Request(sent) => Source::on_probe(&mut self.requests, sent),
-            LevelSent::Reply(sent) => Source::on_probe(&mut self.replies, sent),
+            LevelSent::Request(sent) => Source::on_probe(&mut self.dialogues.requests, sent),
+            LevelSent::Reply(sent) => Source::on_probe(&mut self.dialogues.replies, sent),
             LevelSent::ServiceName(number) => self.names.on_lost(*number),
             LevelSent::Message(sent) => Source::on_probe(&mut self.messages, sent),
             LevelSent::Stream(sent) => Source::on_probe(&mut self.streams, sent),
         }
     }
 
+    /// Whether these are worth keeping in a rest; `None` while one has something to say or to wait for.
+    pub(super) fn may_rest(&self) -> Option<bool> {
+        // Levels that are kept keep what they wait for.
+        let is_idle =
+            self.dialogues.asks_nothing() && (self.has_flows || self.dialogues.owes_nothing());
+        is_idle.then_some(self.has_flows)
+    }
+
     /// When a level wants to be told the time.
     pub(super) fn next_timeout(&self) -> Option<Deadline> {
         let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
         let all = [
-            at(Source::next_timeout(&self.requests), TimerKind::Request),
-            at(Source::next_timeout(&self.replies), TimerKind::Request),
+            at(
+                Source::next_timeout(&self.dialogues.requests),
+                TimerKind::Request,
+            ),
+            at(
+                Source::next_timeout(&self.dialogues.replies),
+                TimerKind::Request,
+            ),
             at(Source::next_timeout(&self.messages), TimerKind::Message),
         ];
         all.into_iter().fold(None, Deadline::earlier)
     }
 }
 
-impl Pool for Levels {
+impl Pool for OpenLevels {
     fn waits(&self, name: Name) -> bool {
         match name {
             Name::Datagrams => self.datagrams.waits(),
             Name::Latest => self.latest.waits(),
-            Name::Replies => self.replies.waits(),
-            Name::Requests => self.requests.waits(),
+            Name::Replies => self.dialogues.replies.waits(),
+            Name::Requests => self.dialogues.requests.waits(),
             Name::Messages => self.messages.waits(),
             Name::Streams => self.streams.waits(),
         }
@@ -145,8 +207,20 @@ impl Pool for Levels {
         match name {
             Name::Datagrams => Source::poll(&mut self.datagrams, &mut self.names, w, now, content),
             Name::Latest => Source::poll(&mut self.latest, &mut self.names, w, now, content),
-            Name::Replies => Source::poll(&mut self.replies, &mut self.names, w, now, content),
-            Name::Requests => Source::poll(&mut self.requests, &mut self.names, w, now, content),
+            Name::Replies => Source::poll(
+                &mut self.dialogues.replies,
+                &mut self.names,
+                w,
+                now,
+                content,
+            ),
+            Name::Requests => Source::poll(
+                &mut self.dialogues.requests,
+                &mut self.names,
+                w,
+                now,
+                content,
+            ),
             Name::Messages => Source::poll(&mut self.messages, &mut self.names, w, now, content),
             Name::Streams => Source::poll(&mut self.streams, &mut self.names, w, now, content),
         }
@@ -160,15 +234,16 @@ mod tests {
     use super::*;
     use crate::level::datagram::Queued;
     use crate::level::request::RequestPayload;
+    use crate::peer::levels::Asker;
     use crate::time::Duration;
-    use crate::wire::frame::{self, Frame};
+    use crate::wire::frame;
 
     /// Bytes of each kind: datagrams, requests, messages, streams.
     type Shares = [usize; 4];
 
     /// Builds packets of 1,200 bytes while everything wants to send; `flood` refills what is small before each.
-    fn shares(packets: usize, mut flood: impl FnMut(&mut Levels)) -> Shares {
-        let mut levels = Levels::new(true, 0, &Budgets::default());
+    fn shares(packets: usize, mut flood: impl FnMut(&mut OpenLevels)) -> Shares {
+        let mut levels = OpenLevels::new(true, 0, &Budgets::default());
         let stream = levels.streams.open(1.into()).unwrap();
         let bulk = Bytes::from(vec![1; 400_000]);
         levels.streams.write(stream, bulk.clone()).unwrap();
@@ -192,7 +267,7 @@ mod tests {
         got
     }
 
-    fn datagram(levels: &mut Levels) {
+    fn datagram(levels: &mut OpenLevels) {
         let queued = Queued {
             tag: 1.into(),
             data: Bytes::from(vec![0; 1_000]),
@@ -201,7 +276,7 @@ mod tests {
         levels.datagrams.push(queued).unwrap();
     }
 
-    fn request(levels: &mut Levels, reference: u64) {
+    fn request(levels: &mut OpenLevels, reference: u64) {
         let payload = RequestPayload::App {
             service: "s".to_owned(),
             budget: 0,
@@ -210,12 +285,13 @@ mod tests {
         let (owner, now) = (Asker::Application, Instant::EPOCH);
         let deadline = now + Duration::from_secs(9);
         let _ = levels
+            .dialogues
             .requests
             .start(reference, payload, owner, deadline, now);
     }
 
     /// Names and datagrams in a packet of so many bytes.
-    fn packet(levels: &mut Levels, room: usize) -> (usize, usize, Content) {
+    fn packet(levels: &mut OpenLevels, room: usize) -> (usize, usize, Content) {
         let (mut buffer, mut content) = ([0; 1_200], Content::new());
         let mut w = Writer::new(&mut buffer[..room]);
         let (now, rtt) = (Instant::EPOCH, Duration::from_millis(50));
@@ -234,7 +310,7 @@ mod tests {
     /// Protocol §5.1: what finds no room beside a long name waits until the name has arrived.
     #[test]
     fn on_a_narrow_path_a_name_goes_ahead_of_the_largest_datagram() {
-        let mut levels = Levels::new(true, 0, &Budgets::default());
+        let mut levels = OpenLevels::new(true, 0, &Budgets::default());
         let name = crate::api::ServiceName::new(&"n".repeat(48)).unwrap();
         let tag = levels.names.tag(&name.into()).unwrap();
         let data = Bytes::from(vec![0; crate::limits::DATAGRAM_BODY_BYTES]);

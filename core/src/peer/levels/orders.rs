@@ -1,41 +1,22 @@
-//! The application's orders to one peer: each goes to the level that it names.
+//! Orders of the application, and requests of the engine: each goes to the level that it names.
 
 use bytes::Bytes;
 
-use super::{Asker, Peer};
+use super::{Asker, Levels};
 use crate::api::{
     Answer, ApiMisuse, Channel, Event, Label, MessageId, RequestId, RequestOutcome, StreamId,
     StreamRead,
 };
 use crate::level::datagram::Queued;
 use crate::level::request::RequestPayload;
+use crate::level::stream::Streams;
 use crate::limits;
 use crate::purpose::Purpose;
 use crate::schedule::Reply;
 use crate::time::{Duration, Instant};
 use crate::wire::control::ControlMessage;
 
-impl Peer {
-    fn connected_levels(&mut self) -> Result<&mut super::Levels, ApiMisuse> {
-        if self.sessions.is_up() {
-            Ok(self.levels())
-        } else {
-            Err(ApiMisuse::NotConnected)
-        }
-    }
-
-    fn connected_flows(&mut self) -> Result<&mut super::Levels, ApiMisuse> {
-        self.connected_levels()?;
-        Ok(self.flows())
-    }
-
-    /// A number for a request that no request under way has.
-    fn unused_reference(&mut self) -> Result<u64, ApiMisuse> {
-        self.connected_levels()?;
-        let levels = self.levels.as_ref().ok_or(ApiMisuse::NotConnected)?;
-        Ok(levels.requests.unused_reference(&mut self.rng))
-    }
-
+impl Levels {
     /// Level 0.
     pub(crate) fn send_datagram(
         &mut self,
@@ -44,7 +25,7 @@ impl Peer {
         expiry: Option<Instant>,
     ) -> Result<(), ApiMisuse> {
         let levels = match label.channel {
-            Channel::Number(_) => self.connected_levels()?,
+            Channel::Number(_) => self.connected()?,
             Channel::Service(_) => self.connected_flows()?,
         };
         let tag = levels.names.tag(label)?;
@@ -80,32 +61,32 @@ impl Peer {
         if body.len() > limit_bytes {
             return Err(ApiMisuse::TooLarge { limit_bytes });
         }
-        let payload = RequestPayload::App {
+        let payload = |_| RequestPayload::App {
             service,
             budget,
             body,
         };
-        let reference = self.unused_reference()?;
-        let levels = self.connected_levels()?;
-        let asker = Asker::Application;
-        let started = levels
-            .requests
-            .start(reference, payload, asker, now + deadline, now);
-        started
-            .map(|()| RequestId(reference))
-            .map_err(ApiMisuse::Limit)
+        self.start(now, Asker::Application, deadline, payload)
+            .map(RequestId)
+    }
+
+    fn start(
+        &mut self,
+        now: Instant,
+        asker: Asker,
+        life: Duration,
+        payload: impl FnOnce(u64) -> RequestPayload,
+    ) -> Result<u64, ApiMisuse> {
+        self.connected()?;
+        let open = self.open.as_mut().ok_or(ApiMisuse::NotConnected)?;
+        let rng = &mut self.rng;
+        open.dialogues.ask(now, rng, asker, life, payload)
     }
 
     /// Ends a request without waiting for its answer.
     pub(crate) fn cancel_request(&mut self, request: RequestId) -> Result<(), ApiMisuse> {
-        let levels = self.connected_levels()?;
-        levels
-            .requests
-            .peek(request.0)
-            .filter(|entry| entry.owner == Asker::Application)
-            .ok_or(ApiMisuse::UnknownRequest)?;
-        levels.requests.cancel(request.0);
-        let (peer, outcome) = (self.id, RequestOutcome::Cancelled);
+        self.connected()?.dialogues.cancel(request.0)?;
+        let (peer, outcome) = (self.peer, RequestOutcome::Cancelled);
         self.event(Event::RequestDone {
             peer,
             request,
@@ -125,12 +106,12 @@ impl Peer {
         if answer.body.len() > limit_bytes {
             return Err(ApiMisuse::TooLarge { limit_bytes });
         }
-        let levels = self.connected_levels()?;
+        let dialogues = &mut self.connected()?.dialogues;
         let reply = Reply::Application {
             status: answer.status,
             body: answer.body,
         };
-        let is_awaited = levels.replies.answer(request.0, reply, now);
+        let is_awaited = dialogues.answer(request.0, reply, now);
         is_awaited.then_some(()).ok_or(ApiMisuse::UnknownRequest)
     }
 
@@ -142,14 +123,22 @@ impl Peer {
         life: Duration,
         message: impl FnOnce(u64) -> ControlMessage,
     ) -> Result<(), ApiMisuse> {
-        let reference = self.unused_reference()?;
-        let levels = self.connected_levels()?;
-        let payload = RequestPayload::Control(Bytes::from(message(reference).to_json()));
-        let asker = Asker::Engine(purpose);
-        levels
-            .requests
-            .start(reference, payload, asker, now + life, now)
-            .map_err(ApiMisuse::Limit)
+        let json = |reference| Bytes::from(message(reference).to_json());
+        let payload = |reference| RequestPayload::Control(json(reference));
+        self.start(now, Asker::Engine(purpose), life, payload)
+            .map(|_| ())
+    }
+
+    /// Answers a control request; the answer is kept to be repeated. Nobody waits for it after the association.
+    pub(crate) fn answer_control(
+        &mut self,
+        now: Instant,
+        reference: u64,
+        message: &ControlMessage,
+    ) {
+        if let Ok(open) = self.connected() {
+            open.dialogues.answer_control(reference, message, now);
+        }
     }
 
     /// Level 2.
@@ -167,10 +156,8 @@ impl Peer {
 
     /// Takes a message that arrived, also from an association that has ended since.
     pub(crate) fn take_message(&mut self, message: MessageId) -> Result<Bytes, ApiMisuse> {
-        let live = self.epoch.inner_message(message).and_then(|id| {
-            let levels = self.levels.as_mut()?;
-            levels.messages.take(id)
-        });
+        let inner = self.epoch.inner_message(message);
+        let live = inner.and_then(|id| self.open_mut()?.messages.take(id));
         live.or_else(|| self.unclaimed.take_message(message))
             .ok_or(ApiMisuse::UnknownMessage)
     }
@@ -189,28 +176,13 @@ impl Peer {
             .ok_or(ApiMisuse::UnknownStream)
     }
 
-    /// Appends bytes; how many were taken.
-    pub(crate) fn write_stream(&mut self, id: StreamId, data: Bytes) -> Result<usize, ApiMisuse> {
-        let id = self.inner(id)?;
-        self.connected_levels()?.streams.write(id, data)
-    }
-
-    /// Ends the sending half.
-    pub(crate) fn finish_stream(&mut self, id: StreamId) -> Result<(), ApiMisuse> {
-        let id = self.inner(id)?;
-        self.connected_levels()?.streams.finish(id)
-    }
-
-    /// Abandons the sending half.
-    pub(crate) fn reset_stream(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
-        let id = self.inner(id)?;
-        self.connected_levels()?.streams.reset(id, code)
-    }
-
-    /// Wants no more bytes.
-    pub(crate) fn stop_stream(&mut self, id: StreamId, code: u64) -> Result<(), ApiMisuse> {
-        let id = self.inner(id)?;
-        self.connected_levels()?.streams.stop(id, code)
+    /// A stream of the association that stands, and its identifier there.
+    pub(crate) fn stream(
+        &mut self,
+        stream: StreamId,
+    ) -> Result<(&mut Streams, StreamId), ApiMisuse> {
+        let id = self.inner(stream)?;
+        Ok((&mut self.connected()?.streams, id))
     }
 
     /// Reads on, also in a stream of an association that has ended since.
@@ -222,16 +194,7 @@ impl Peer {
         if let Some(read) = self.unclaimed.read_stream(id, max_bytes) {
             return Ok(read);
         }
-        let id = self.inner(id)?;
-        self.connected_levels()?.streams.read(id, max_bytes)
-    }
-
-    /// Measures one round trip.
-    pub(crate) fn ping(&mut self) -> Result<(), ApiMisuse> {
-        if !self.sessions.is_up() {
-            return Err(ApiMisuse::NotConnected);
-        }
-        self.pings.ask();
-        Ok(())
+        let (streams, id) = self.stream(id)?;
+        streams.read(id, max_bytes)
     }
 }
