@@ -247,3 +247,6 @@ pub const CONTROL_LIFE: Duration = Duration::from_secs(10);
 pub const NAME_LIFE_S: u32 = 600;
 /// Peers kept in memory that are not connected any more.
 pub const PEERS_REMEMBERED: usize = 4_096;
+
+/// Strangers that the owner hears of within a minute where they may only knock.
+pub const KNOCKS_A_MINUTE: usize = 64;

@@ -75,6 +75,8 @@ pub enum Command {
     },
     /// Ends the connection with a peer; everything unfinished on it fails.
     Disconnect(NodeId),
+    /// This peer is no stranger: it may connect, and may know where this node is.
+    Accept(NodeId),
     /// Level 0: at most once, any order, oldest dropped when the queue is full.
     SendDatagram {
         /// The peer.

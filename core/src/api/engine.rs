@@ -179,6 +179,14 @@ pub trait EngineExt: Engine {
         done(self.handle_command(now, Command::Disconnect(peer))?)
     }
 
+    /// Lets a peer in: it is no stranger any more.
+    ///
+    /// # Errors
+    /// `OwnId`.
+    fn accept(&mut self, now: Instant, peer: NodeId) -> Result<(), ApiMisuse> {
+        done(self.handle_command(now, Command::Accept(peer))?)
+    }
+
     /// Measures one round trip; [`Event::Pong`] ends it.
     ///
     /// # Errors

@@ -269,6 +269,15 @@ pub enum Event {
         /// What the application tells its data apart by.
         label: Label,
     },
+    /// A stranger wants to connect, and is refused until the owner accepts it ([`super::Strangers::Ask`]).
+    Knocked {
+        /// Who.
+        peer: NodeId,
+        /// What the introducer says that it is called.
+        name: Option<String>,
+        /// The introducer that it asked.
+        introducer: NodeId,
+    },
     /// A stream has bytes, or its end, to read; not repeated until a read came up short.
     StreamReadable {
         /// The peer.

@@ -4,7 +4,7 @@
 use super::errands::Errands;
 use super::peers::Peers;
 use crate::addresses::{Audience, OwnAddresses};
-use crate::api::{Command, Strangers};
+use crate::api::{Accepted, ApiMisuse, Command, Strangers};
 use crate::id::NodeId;
 use crate::time::Instant;
 
@@ -62,6 +62,29 @@ pub(super) fn accept(
         remember(now, peers, errands, id);
         peers.send_addresses(key, own);
     }
+}
+
+/// The owner lets a peer in that may never have been heard of.
+///
+/// # Errors
+/// `OwnId`.
+pub(super) fn welcome(
+    now: Instant,
+    peers: &mut Peers,
+    errands: &mut Errands,
+    own: &OwnAddresses,
+    id: NodeId,
+) -> Result<Accepted, ApiMisuse> {
+    if id == peers.table.local_id() {
+        return Err(ApiMisuse::OwnId);
+    }
+    let key = peers.table.ensure(now, id);
+    if let Some(entry) = peers.change(key) {
+        entry.is_known = true;
+    }
+    peers.note_idle_unless_connected(key);
+    accept(now, peers, errands, own, id);
+    Ok(Accepted::Done)
 }
 
 /// Has the record of a peer written down, if it is no stranger.

@@ -79,7 +79,8 @@ pub(super) fn carry_out(
             streams.stop(id, code).map(done)
         }),
         Command::Ping(peer) => peers.order(peer, |p| p.ping().map(done)),
-        Command::SetLocalAddresses(_)
+        Command::Accept(_)
+        | Command::SetLocalAddresses(_)
         | Command::LinkUp(_)
         | Command::LinkDown(_)
         | Command::AddIntroducer(_)

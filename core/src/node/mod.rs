@@ -12,6 +12,7 @@ mod engine;
 mod errands;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod forge;
+mod knocks;
 mod moves;
 mod news;
 mod outcomes;
@@ -27,6 +28,7 @@ use std::collections::VecDeque;
 
 use self::endpoint::Endpoint;
 use self::errands::Errands;
+use self::knocks::Knocks;
 use self::news::News;
 use self::peers::Peers;
 use self::serving::Serving;
@@ -60,6 +62,7 @@ pub struct Node {
     /// Datagrams that came through relays and wait for their turn.
     relayed: VecDeque<(Route, Vec<u8>)>,
     news: News,
+    knocks: Knocks,
     /// What the outside was asked to do.
     errands: Errands,
     counters: Counters,
@@ -103,6 +106,7 @@ impl Node {
             addresses: OwnAddresses::new(config.local_addresses),
             relayed: VecDeque::new(),
             news: News::default(),
+            knocks: Knocks::default(),
             errands: Errands::default(),
             counters: Counters::default(),
             is_shut_down: false,

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::acquaintance::{accept, chosen_by};
+use super::acquaintance::{accept, chosen_by, welcome};
 use super::errands::Errand;
 use super::{Node, commands};
 use crate::api::{
@@ -246,6 +246,10 @@ impl Node {
                 let rendezvous = &mut self.rendezvous;
                 let begun = rendezvous.connect(now, target, introducer, timeout, is_reached);
                 begun.map(Accepted::Operation)
+            }
+            Command::Accept(id) => {
+                let (peers, errands) = (&mut self.peers, &mut self.errands);
+                welcome(now, peers, errands, &self.addresses, id)
             }
             Command::NetworkChanged => {
                 self.peers.on_network_changed(now);

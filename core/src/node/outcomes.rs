@@ -3,7 +3,7 @@
 use super::Node;
 use super::acquaintance::remember;
 use super::endpoint::Handled;
-use crate::api::{Counters, DisconnectReason, Event, PathChangeReason};
+use crate::api::{Counters, DisconnectReason, Event, PathChangeReason, Strangers};
 use crate::door::Dropped;
 use crate::id::PeerKey;
 use crate::introducer::Refused;
@@ -145,9 +145,18 @@ impl Node {
         let record = record.map_err(|_| Refused::because(RefusalCode::Malformed))?;
         let known = self.peers.table.key_of(&record.id);
         let known = known.and_then(|key| self.peers.table.get(key));
-        let is_welcome =
-            self.settings.strangers.are_admitted() || known.is_some_and(|e| e.is_known);
-        if !is_welcome || record.id == self.peers.table.local_id() {
+        let strangers = self.settings.strangers;
+        let is_welcome = strangers.are_admitted() || known.is_some_and(|e| e.is_known);
+        let is_own = record.id == self.peers.table.local_id();
+        if !is_welcome || is_own {
+            let peer = record.id;
+            if strangers == Strangers::Ask && !is_own && self.knocks.on_knock(now, peer) {
+                self.news.push_if_room(Event::Knocked {
+                    peer,
+                    name,
+                    introducer,
+                });
+            }
             return Err(Refused::because(RefusalCode::Refused));
         }
         let peer = self.peers.prepare(now, record, name);

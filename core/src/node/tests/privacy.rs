@@ -113,6 +113,31 @@ fn who_is_refused_learns_nothing() {
     }
 }
 
+#[test]
+fn the_owner_hears_who_knocks_and_lets_in_whom_the_owner_accepts() {
+    let (mut net, ada, ben) = scene(Strangers::Ask);
+    for _ in 0..3 {
+        net.connect(2, ben);
+        net.run(Duration::from_secs(15));
+    }
+    let events = net.events_of(ben);
+    let knocks: Vec<_> = events.iter().filter(|e| is_knock(e)).collect();
+    let [Event::Knocked { peer, name, .. }] = &knocks[..] else {
+        panic!("one, and no connection: {events:?}");
+    };
+    assert_eq!((*peer, name.as_deref()), (ada, Some("ada")));
+    assert!(!net.is_connected(3, &ada));
+    net.order(3, Command::Accept(ada));
+    net.connect(2, ben);
+    net.run(Duration::from_secs(3));
+    assert!(net.is_connected(2, &ben) && net.is_connected(3, &ada));
+    assert!(!net.events_of(ben).iter().any(is_knock));
+}
+
+fn is_knock(event: &Event) -> bool {
+    matches!(event, Event::Knocked { .. })
+}
+
 /// Whoever is refused as a caller is reached as one who is called.
 #[test]
 fn the_owner_reaches_whom_the_owner_asks_for() {
