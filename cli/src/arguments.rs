@@ -103,6 +103,12 @@ pub(crate) enum Command {
     Request(Request),
     /// Connect standard input and output with a peer through a stream
     Pipe(Pipe),
+    /// Show strangers that wait for your word (with strangers = ask), let them in or take them off the list
+    Knocks {
+        /// What to do; nothing: show them
+        #[command(subcommand)]
+        action: Option<Knocks>,
+    },
     /// Show how the node is set up
     Settings,
     /// The token that opens the HTTP surface
@@ -131,6 +137,21 @@ pub(crate) enum Command {
     /// Explain the exit codes
     #[command(long_about = exit::TABLE)]
     ExitCodes,
+}
+
+/// `p2p knocks`
+#[derive(Subcommand)]
+pub(crate) enum Knocks {
+    /// Let a stranger in, now and later
+    Accept {
+        /// Its id, or 8 first characters of it
+        peer: String,
+    },
+    /// Take a stranger off the list; it may knock again
+    Dismiss {
+        /// Its id, or 8 first characters of it
+        peer: String,
+    },
 }
 
 /// `p2p up`

@@ -62,6 +62,7 @@ mod exchange;
 mod exchanges;
 mod inbox;
 mod journal;
+mod knocks;
 mod locks;
 mod openapi;
 mod outbox;

@@ -14,6 +14,7 @@ use crate::encode::RunMark;
 use crate::exchange::HttpId;
 use crate::inbox::Inbox;
 use crate::journal::Journal;
+use crate::knocks::Knocks;
 use crate::locks::Locks;
 use crate::outbox::Outbox;
 use crate::page::Page;
@@ -57,6 +58,7 @@ pub(crate) struct State {
     pub waiting: VecDeque<Waiting>,
     pub journal: Journal,
     pub outbox: Outbox,
+    pub knocks: Knocks,
     pub services: Services,
     pub page: Page,
     /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
@@ -87,6 +89,7 @@ impl State {
             waiting: VecDeque::new(),
             journal: Journal::new(run),
             outbox: Outbox::default(),
+            knocks: Knocks::default(),
             services: Services::default(),
             page: Page::new(),
             describe,

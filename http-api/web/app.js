@@ -4,6 +4,7 @@ import { call, logIn, logOut, resume, whenLoggedOut } from "./api.js";
 import { CHAT_CHANNEL, onItem, onMessageState, refreshStates } from "./chat.js";
 import { loadWhy, renderDetail } from "./detail.js";
 import { $, icon, setText, toast } from "./dom.js";
+import { refreshKnocks } from "./knocks.js";
 import { follow } from "./live.js";
 import { renderPeers, startPeers } from "./peers.js";
 import { renderSelf } from "./self.js";
@@ -53,7 +54,7 @@ async function showApp() {
 
 /** Everything anew: at the start, after a break, after a gap. */
 async function refreshAll() {
-  await Promise.allSettled([refreshNode(), refreshPeers(), fetchInbox()]);
+  await Promise.allSettled([refreshNode(), refreshPeers(), fetchInbox(), refreshKnocks(peersSoon)]);
   if (store.selected) {
     loadWhy(store.selected);
     refreshStates(store.selected);
@@ -116,6 +117,7 @@ const HANDLERS = {
   path_changed: peersSoon,
   disconnected: peersSoon,
   introducer: () => refreshNode().catch(() => {}),
+  knocked: () => refreshKnocks(peersSoon).catch(() => {}),
 };
 
 function select(id) {

@@ -4,6 +4,7 @@
 mod completions;
 mod connect;
 mod datagram;
+mod knocks;
 mod latest;
 mod message;
 mod node;
@@ -50,6 +51,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Latest { peer, key, value } => latest::run(context, &peer, &key, value).await,
         Command::Request(request) => request::run(context, request).await,
         Command::Pipe(pipe) => pipe::run(context, pipe).await,
+        Command::Knocks { action } => knocks::run(context, action).await,
         Command::Settings => settings::run(context).await,
         Command::Token { action } => token::run(context, action),
         Command::Ui { no_open } => ui::run(context, no_open).await,

@@ -208,6 +208,12 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
                 because()
             )
         }
+        "knocked" => format!(
+            "-- a stranger knocks{}: {}; let it in with: p2p knocks accept {}",
+            text("claimed_name").map_or(String::new(), |n| format!(", says it is \"{n}\"")),
+            short(data["peer"].as_str().unwrap_or("?")),
+            short(data["peer"].as_str().unwrap_or("?")),
+        ),
         "pong" => format!(
             "-- pong from {who}: {}, {}",
             ms_text(&data["rtt_ms"]),

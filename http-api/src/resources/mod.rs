@@ -4,6 +4,7 @@ pub(crate) mod auth;
 pub(crate) mod events;
 pub(crate) mod inbox;
 pub(crate) mod introducers;
+pub(crate) mod knocks;
 pub(crate) mod messages;
 pub(crate) mod node;
 pub(crate) mod page;

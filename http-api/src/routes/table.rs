@@ -9,8 +9,8 @@ use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
 use crate::resources::{
-    auth, events, inbox, introducers, messages, node, page, peers, requests, search, services,
-    streams,
+    auth, events, inbox, introducers, knocks, messages, node, page, peers, requests, search,
+    services, streams,
 };
 use crate::schema::schema_of;
 use crate::view;
@@ -207,6 +207,11 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new("PUT", "/v1/services/{name}", services::register, json!(200, view::ServiceView),
         "Offers a service to peers.").body(Body::Json(JSON_BYTES, schema_of::<view::ServiceBody>)),
     Route::new("DELETE", "/v1/services/{name}", services::unregister, Empty(204), "Takes a service back."),
+
+    Route::new("GET", "/v1/knocks", knocks::list, json!(200, view::KnockList),
+        "Lists strangers that wait for the owner's word (strangers = ask)."),
+    Route::new("POST", "/v1/knocks/{peer}/accept", knocks::accept, Empty(204), "Lets a stranger in, now and later."),
+    Route::new("DELETE", "/v1/knocks/{peer}", knocks::dismiss, Empty(204), "Takes a stranger off the list."),
 
     Route::new("GET", "/v1/introducers", introducers::list, json!(200, view::Introducers), "Lists introducers."),
     Route::new("POST", "/v1/introducers", introducers::add, json!(201, view::Introducer),

@@ -79,6 +79,8 @@ impl Surface {
                 if let Some(name) = &name {
                     self.state.on_name(peer, name);
                 }
+                // Who is connected was let in, or was asked for.
+                self.state.knocks.remove(&peer);
                 if let Some(operation) = operation {
                     let connected = view::Connected::new(&peer, name, &path);
                     let full = Full::json(200, &connected);
@@ -113,6 +115,11 @@ impl Surface {
                 self.resolve(&WaitFor::Answer(peer, request), &full);
             }
             Event::Disconnected { peer, .. } => self.on_disconnected(peer),
+            Event::Knocked {
+                peer,
+                name,
+                introducer,
+            } => self.state.knocks.on_knock(now, peer, name, introducer),
             other => self.on_stream_event(now, node, other),
         }
     }

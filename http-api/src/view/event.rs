@@ -15,6 +15,7 @@ pub(crate) const fn event_kind(event: &Event) -> Option<&'static str> {
         Event::PathChanged { .. } => "path_changed",
         Event::Disconnected { .. } => "disconnected",
         Event::LatestReceived { .. } => "latest",
+        Event::Knocked { .. } => "knocked",
         Event::Pong { .. } => "pong",
         Event::StreamReset { .. } => "stream_reset",
         _ => return None,
@@ -46,6 +47,14 @@ pub(crate) fn event(event: &Event) -> Value {
             let text = core::str::from_utf8(data).ok();
             let bytes = text.is_none().then(|| base64(data));
             json!({"peer": peer.to_string(), "key": key, "text": text, "data_base64": bytes})
+        }
+        Event::Knocked {
+            peer,
+            name,
+            introducer,
+        } => {
+            let (peer, introducer) = (peer.to_string(), introducer.to_string());
+            json!({"peer": peer, "claimed_name": name, "introducer": introducer})
         }
         Event::Pong { peer, rtt, path } => {
             let (rtt, path) = (rtt.map(ms), PathView::from(path));

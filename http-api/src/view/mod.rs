@@ -3,6 +3,7 @@
 
 mod event;
 mod item;
+mod knock;
 mod node;
 mod path;
 mod peer;
@@ -11,6 +12,7 @@ use core::time::Duration;
 
 pub(crate) use event::{event, event_kind};
 pub(crate) use item::{InboxItem, InboxList, MessageView, ServiceView, Services};
+pub(crate) use knock::{KnockList, KnockView};
 pub(crate) use node::{InboxState, Introducer, Introducers, NodeView, Settings, introducer_state};
 pub(crate) use path::{PathView, WhyView};
 pub(crate) use peer::{Connected, PeerList, PeerView, Pong, SearchItem, SearchList};
