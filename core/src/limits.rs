@@ -57,8 +57,15 @@ pub const LOSSES_REMEMBERED: usize = 512;
 
 // --- handshake and sessions -------------------------------------------------------------------------------------
 
-/// Half-open handshakes kept at once, over all sources.
+/// Half-open handshakes kept at once that begin an association, over all sources. Beyond half of them, cookies are
+/// asked for.
 pub const PROVISIONAL_SESSIONS: usize = 1_024;
+/// The same for those that go on with a live association: one for each peer, and with room of their own.
+pub const PROVISIONAL_RESUMED_SESSIONS: usize = 8_192;
+/// Half-open handshakes of one source: what its budget lets it begin in their life.
+pub const PROVISIONAL_PER_SOURCE: usize = 64;
+/// Half-open handshakes of one IPv6 /48.
+pub const PROVISIONAL_PER_NETWORK: usize = 128;
 /// Life of a half-open handshake.
 pub const PROVISIONAL_LIFE: Duration = Duration::from_secs(5);
 /// First repetition of a handshake datagram; doubles each time.
@@ -85,8 +92,6 @@ pub const FORGERIES_REKEY: u64 = 1 << 35;
 pub const FORGERIES_MAX: u64 = 1 << 36;
 /// How long the keys of a past key phase open reordered packets.
 pub const PREVIOUS_PHASE_LIFE: Duration = Duration::from_secs(5);
-/// Half-open handshakes of one identity: a replayed initiation must not push the genuine one out.
-pub const PROVISIONAL_PER_IDENTITY: usize = 4;
 /// Life of a half-open handshake that goes on with a live association: as long as that may stay silent, because
 /// its initiator, who seals with the new keys already, would lose the association with it.
 pub const PROVISIONAL_RESUMED_LIFE: Duration = Duration::from_secs(60);
@@ -98,6 +103,12 @@ pub const HANDSHAKES_PER_SOURCE_PER_S: u32 = 20;
 pub const HANDSHAKES_PER_SOURCE_BURST: u32 = 20;
 /// Handshakes computed a second for strangers before cookies are demanded of all.
 pub const HANDSHAKES_BEFORE_COOKIES_PER_S: u32 = 1_000;
+/// Handshakes computed a second for all that showed a cookie: about a quarter of a core.
+pub const HANDSHAKES_VALIDATED_PER_S: u32 = 2_000;
+/// Handshakes a second of one network that showed cookies (IPv4 /32, IPv6 /48).
+pub const HANDSHAKES_PER_NETWORK_PER_S: u32 = 100;
+/// Handshakes a second of one network that come before those of busier ones.
+pub const HANDSHAKES_MODEST_PER_S: u32 = 4;
 /// Handshakes computed a second for datagrams that came through relays, where cookies prove nothing.
 pub const HANDSHAKES_RELAYED_PER_S: u32 = 100;
 /// Slots of the table that meters unauthenticated sources; 64 bytes each at most.
@@ -105,7 +116,9 @@ pub const SOURCE_SLOTS: usize = 65_536;
 /// Life of the secret behind cookies.
 pub const COOKIE_SECRET_LIFE: Duration = Duration::from_secs(120);
 /// Stateless resets a second.
-pub const RESETS_PER_S: u32 = 10;
+pub const RESETS_PER_S: u32 = 200;
+/// Stateless resets a second to one source (IPv4 /32, IPv6 /48).
+pub const RESETS_PER_SOURCE_PER_S: u32 = 10;
 /// Packet numbers remembered behind the newest (RFC 6479).
 pub const REPLAY_WINDOW: u64 = 8_192;
 

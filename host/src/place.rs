@@ -78,6 +78,8 @@ impl Place {
         let http: Vec<_> = all(listeners.iter().map(TcpListener::local_addr))?;
         let local_addresses = LocalAddresses::of(udp.clone());
         let mut config = configuration(options, &state)?;
+        let running_ms = clock.now().as_nanos() / 1_000_000;
+        config.epoch_unix_ms = Clock::wall_clock_unix_ms().saturating_sub(running_ms);
         config.local_addresses = local_addresses.host_addresses();
         config.links = local_addresses.links();
         let facts = Ready {

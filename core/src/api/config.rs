@@ -267,6 +267,9 @@ pub struct NodeConfig {
     pub record_sequence: u64,
     /// Seed of all randomness in the engine.
     pub rng_seed: [u8; 32],
+    /// The wall clock at [`crate::time::Instant::EPOCH`], ms since 1970: handshakes are stamped with it, so that those
+    /// of a later run of this node are newer than those of an earlier one (protocol §3.6). 0 where it is unknown.
+    pub epoch_unix_ms: u64,
     /// Keeps networks that must not meet apart; part of every handshake's prologue.
     pub network: String,
     /// Name to register at introducers; none: reachable by id only.
@@ -313,6 +316,7 @@ impl NodeConfig {
             static_seed,
             record_sequence: 1,
             rng_seed,
+            epoch_unix_ms: 0,
             network: "p2p".to_owned(),
             name: None,
             listed: true,

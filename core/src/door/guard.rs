@@ -1,11 +1,9 @@
 //! The door for strangers: what an unauthenticated datagram may cost us (protocol §3.4, §3.5, §4.6, §11).
 //! Decides: compute, demand a cookie, or drop. Holds nothing per source but a slot of a fixed table.
 
-use core::net::{IpAddr, Ipv6Addr};
-
 use crate::id::NodeId;
 use crate::identity::Identity;
-use crate::limiter::{SourceMeter, TokenBucket};
+use crate::limiter::{FairBudget, SourceKey, SourceMeter, TokenBucket};
 use crate::limits;
 use crate::path::Route;
 use crate::rng::Rng;
@@ -35,7 +33,9 @@ pub(crate) struct Guard {
     channels: SourceMeter,
     relayed: TokenBucket,
     computed: TokenBucket,
-    resets: TokenBucket,
+    /// What all together may ask for that showed a cookie.
+    computed_validated: FairBudget,
+    resets: FairBudget,
     stun: TokenBucket,
     reset_key: ResetKey,
     rng: Rng,
@@ -54,6 +54,15 @@ impl Guard {
             SourceMeter::new(&mut rng, rate, burst)
         };
         let (sources, validated, channels) = (meter(), meter(), meter());
+        let computed_validated = FairBudget::new(
+            now,
+            &mut rng,
+            limits::HANDSHAKES_VALIDATED_PER_S,
+            limits::HANDSHAKES_PER_NETWORK_PER_S,
+            limits::HANDSHAKES_MODEST_PER_S,
+        );
+        let per_source = limits::RESETS_PER_SOURCE_PER_S;
+        let resets = FairBudget::new(now, &mut rng, limits::RESETS_PER_S, per_source, 1);
         Self {
             mac: MacKey::of(&id),
             cookies: CookieJar::new(id, rng.fork("cookies")),
@@ -62,7 +71,8 @@ impl Guard {
             channels,
             relayed: per_s(limits::HANDSHAKES_RELAYED_PER_S),
             computed: per_s(limits::HANDSHAKES_BEFORE_COOKIES_PER_S),
-            resets: per_s(limits::RESETS_PER_S),
+            computed_validated,
+            resets,
             stun: per_s(limits::STUN_PER_S),
             reset_key: ResetKey::of(identity),
             rng,
@@ -75,16 +85,23 @@ impl Guard {
         self.mac.check_mac1(datagram)
     }
 
-    /// Judges an initiation, or a third datagram of `XX` whose handshake has used up its free one.
-    pub(crate) fn admit(&mut self, now: Instant, route: Route, datagram: &[u8]) -> Admission {
+    /// Judges an initiation, or a third datagram of `XX` whose handshake has used up its free one. Where the half-open
+    /// handshakes are many, `must_prove` asks for a cookie in any case.
+    pub(crate) fn admit(
+        &mut self,
+        now: Instant,
+        route: Route,
+        datagram: &[u8],
+        must_prove: bool,
+    ) -> Admission {
         if !self.is_for_us(datagram) {
             return Admission::WrongMac;
         }
         let source = match route {
             Route::Direct(pair) => pair.remote,
-            Route::Relay { relay, channel } => {
-                let is_allowed = self.channels.take(now, channel_source(relay, channel))
-                    && self.relayed.take(now, 1);
+            Route::Relay { .. } => {
+                let is_allowed =
+                    self.channels.take(now, source_of(route)) && self.relayed.take(now, 1);
                 return if is_allowed {
                     Admission::Compute
                 } else {
@@ -94,13 +111,17 @@ impl Guard {
         };
         self.cookies.on_time(now);
         if self.cookies.check_mac2(datagram, source) {
-            return if self.validated.take(now, source.ip()) {
+            let source = source_of(route);
+            let is_allowed =
+                self.validated.take(now, source) && self.computed_validated.take(now, source);
+            return if is_allowed {
                 Admission::Compute
             } else {
                 Admission::Throttled
             };
         }
-        if self.sources.take(now, source.ip()) && self.computed.take(now, 1) {
+        let is_allowed = !must_prove && self.sources.take(now, source_of(route));
+        if is_allowed && self.computed.take(now, 1) {
             return Admission::Compute;
         }
         let reply = self.cookies.reply(datagram, source, &mut self.rng);
@@ -116,10 +137,11 @@ impl Guard {
     pub(crate) fn reset(
         &mut self,
         now: Instant,
+        route: Route,
         index: u32,
         trigger_bytes: usize,
     ) -> Option<Vec<u8>> {
-        if !self.resets.take(now, 1) {
+        if !self.resets.take(now, source_of(route)) {
             return None;
         }
         let token = self.reset_key.token(index);
@@ -132,8 +154,10 @@ impl Guard {
     }
 }
 
-/// A channel of a relay is one source; the meter knows sources by the first half of an IPv6 address.
-fn channel_source(relay: u32, channel: u32) -> IpAddr {
-    let bits = u128::from(relay) << 96 | u128::from(channel) << 64;
-    Ipv6Addr::from_bits(bits).into()
+/// Where it comes from: an address, or a channel of a relay.
+pub(super) fn source_of(route: Route) -> SourceKey {
+    match route {
+        Route::Direct(pair) => SourceKey::of(pair.remote.ip()),
+        Route::Relay { relay, channel } => SourceKey::of_channel(relay, channel),
+    }
 }

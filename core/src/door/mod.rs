@@ -15,7 +15,7 @@ mod tests;
 pub(crate) use admission::{Facts, Policy};
 
 use admission::{Decision, decide, is_rolled_back};
-use guard::{Admission, Guard};
+use guard::{Admission, Guard, source_of};
 use half_open::{HalfOpen, HalfOpenIk, HalfOpenTable};
 
 use crate::id::NodeId;
@@ -109,6 +109,9 @@ pub(crate) struct Door {
     guard: Guard,
     half_open: HalfOpenTable,
     computed: u64,
+    /// The wall clock when engine time began, and the newest stamp, microseconds.
+    epoch_us: u64,
+    stamp: u64,
     rng: Rng,
 }
 
@@ -118,7 +121,7 @@ impl Door {
         now: Instant,
         identity: Identity,
         network: String,
-        policy: Policy,
+        (policy, epoch_unix_ms): (Policy, u64),
         rng: Rng,
     ) -> Self {
         let id = identity.node_id();
@@ -129,6 +132,8 @@ impl Door {
             policy,
             half_open: HalfOpenTable::default(),
             computed: 0,
+            epoch_us: epoch_unix_ms.saturating_mul(1_000),
+            stamp: 0,
             rng: rng.fork("handshakes"),
         }
     }
@@ -160,6 +165,7 @@ impl Door {
     /// `association` names it and goes on. `None` where the peer's key is no key.
     pub(crate) fn initiate(
         &mut self,
+        now: Instant,
         index: u32,
         (id, record): (NodeId, Option<&KeyRecord>),
         association: u64,
@@ -169,7 +175,8 @@ impl Door {
             0 => (fresh, 0),
             current => (current, RESUME),
         };
-        let offer = self.offer(index, association, bits);
+        let mut offer = self.offer(index, association, bits);
+        offer.stamp = self.next_stamp(now);
         let (identity, network) = (&self.identity, &self.network);
         let initiator = match record {
             Some(record) => Initiator::new_ik(identity, network, record, offer, &mut self.rng),
@@ -178,18 +185,27 @@ impl Door {
         initiator.ok()
     }
 
+    /// Larger than all before, those of earlier runs too, as far as the wall clock goes forward.
+    fn next_stamp(&mut self, now: Instant) -> u64 {
+        let time = self.epoch_us.saturating_add(now.as_nanos() / 1_000);
+        self.stamp = time.max(self.stamp.saturating_add(1));
+        self.stamp
+    }
+
     fn offer(&self, index: u32, association: u64, engine_bits: u32) -> LocalOffer {
         LocalOffer {
             index,
             association,
             reset_token: self.guard.reset_token(index),
             capabilities: engine_bits | self.policy.capabilities,
+            stamp: 0,
         }
     }
 
     /// Lets a datagram that asks for a computation in, or says what happens instead.
     fn admit(&mut self, now: Instant, route: Route, datagram: &[u8]) -> Result<(), Knock> {
-        match self.guard.admit(now, route, datagram) {
+        let must_prove = self.half_open.is_crowded(source_of(route));
+        match self.guard.admit(now, route, datagram, must_prove) {
             Admission::Compute => Ok(()),
             Admission::Cookie(reply) => Err(Knock::Cookie(reply)),
             Admission::WrongMac => Err(Knock::Dropped(Dropped::WrongMac)),
@@ -240,6 +256,10 @@ impl Door {
             Decision::Refuse => return Knock::Dropped(Dropped::Refused),
             Decision::OursFirst => return Knock::OursFirst(request.remote.id),
         }
+        let newest = self.half_open.stamp_of(&request.remote.id);
+        if newest.is_some_and(|newest| request.stamp <= newest) {
+            return Knock::Dropped(Dropped::Replayed);
+        }
         let wants_resume = request.capabilities & RESUME != 0;
         let is_held = facts.is_known && facts.association == request.association;
         let (association, bits) = match (wants_resume, is_held) {
@@ -250,6 +270,7 @@ impl Door {
         let index = new_index();
         let offer = self.offer(index, association, bits);
         let (record, capabilities) = (request.remote.clone(), request.capabilities);
+        let stamp = request.stamp;
         let Ok(responded) = request.accept(offer) else {
             return Knock::Dropped(Dropped::Unauthentic);
         };
@@ -259,6 +280,7 @@ impl Door {
             association,
             capabilities,
             resumes: bits & RESUME != 0,
+            stamp,
         }));
         self.keep(now, route, index, half_open, (datagram, responded.datagram))
     }
@@ -280,7 +302,8 @@ impl Door {
             return Knock::Dropped(Dropped::Unknown);
         };
         let memory = (body.to_vec(), answer.clone());
-        let retired = self.half_open.insert(now, index, half_open, route, memory);
+        let from = (route, source_of(route));
+        let retired = self.half_open.insert(now, index, half_open, from, memory);
         Knock::Answered {
             index,
             answer,
@@ -420,10 +443,11 @@ impl Door {
     pub(crate) fn reset(
         &mut self,
         now: Instant,
+        route: Route,
         index: u32,
         trigger_bytes: usize,
     ) -> Option<Vec<u8>> {
-        self.guard.reset(now, index, trigger_bytes)
+        self.guard.reset(now, route, index, trigger_bytes)
     }
 
     /// The answer to a STUN binding request (RFC 8489), where that is a role of this node.

@@ -33,7 +33,7 @@ fn identity(n: u8) -> Identity {
 
 fn door(n: u8, policy: Policy) -> Door {
     let rng = Rng::from_seed([n; 32]);
-    Door::new(NOW, identity(n), "lab".to_owned(), policy, rng)
+    Door::new(NOW, identity(n), "lab".to_owned(), (policy, 0), rng)
 }
 
 fn route() -> Route {
@@ -44,7 +44,7 @@ fn route() -> Route {
 fn initiate(door: &mut Door, index: u32, m: u8, knows_record: bool, association: u64) -> Initiator {
     let theirs = identity(m);
     let record = knows_record.then(|| theirs.record());
-    let initiator = door.initiate(index, (theirs.node_id(), record), association);
+    let initiator = door.initiate(NOW, index, (theirs.node_id(), record), association);
     initiator.expect("keys that are keys")
 }
 

@@ -1,5 +1,5 @@
-//! Meters what unauthenticated sources may ask for: one small token bucket for each IPv4 address
-//! or IPv6 /64, in a table that starts small, doubles where busy sources crowd, and never exceeds
+//! Meters what unauthenticated sources may ask for: one small token bucket for each source, in a table
+//! that starts small, doubles where busy sources crowd, and never exceeds
 //! [`limits::SOURCE_SLOTS`] however many sources there are.
 //!
 //! Takes: the time and a source address. Returns: whether its budget allows one more. The place in
@@ -8,10 +8,9 @@
 //! gain fresh budgets for itself, never take those of others (docs/protocol.md §3.5: beyond the
 //! table, cookies and the global budget decide).
 
-use core::net::{IpAddr, Ipv6Addr};
-
 use blake2::digest::{Update, VariableOutput};
 
+use super::SourceKey;
 use crate::limits;
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
@@ -51,7 +50,7 @@ impl SourceMeter {
 
     /// Takes one token of the source's budget; false where it is used up.
     #[must_use]
-    pub(crate) fn take(&mut self, now: Instant, source: IpAddr) -> bool {
+    pub(crate) fn take(&mut self, now: Instant, source: SourceKey) -> bool {
         if self.slots.is_empty() {
             self.slots.resize(FIRST_SLOTS, Slot::default());
         }
@@ -106,12 +105,12 @@ impl SourceMeter {
         }
     }
 
-    fn hash(&self, source: IpAddr) -> u64 {
+    fn hash(&self, source: SourceKey) -> u64 {
         let mut tag = [0; 8];
         #[expect(clippy::expect_used, reason = "8 is a valid BLAKE2s output length")]
         let mut hash = blake2::Blake2sVar::new(8).expect("a valid length");
         hash.update(&self.key);
-        hash.update(&prefix(source));
+        hash.update(&source.to_bytes());
         let _ = hash.finalize_variable(&mut tag);
         // Zero marks an empty slot.
         u64::from_be_bytes(tag).max(1)
@@ -124,29 +123,24 @@ fn set_of(hash: u64, slots: usize) -> usize {
     usize::try_from(hash % sets).unwrap_or(0) * WAYS
 }
 
-/// What counts as one source: an IPv4 address, or the /64 that one subscriber of IPv6 has at
-/// least.
-fn prefix(source: IpAddr) -> [u8; 16] {
-    match source.to_canonical() {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).octets(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::Ipv4Addr;
+    use core::net::{IpAddr, Ipv4Addr};
 
     fn meter() -> SourceMeter {
         SourceMeter::new(&mut Rng::from_seed([3; 32]), 20, 20)
+    }
+
+    fn of(ip: impl Into<IpAddr>) -> SourceKey {
+        SourceKey::of(ip.into())
     }
 
     #[test]
     fn each_source_has_its_own_burst_and_rate() {
         let mut meter = meter();
         let now = Instant::from_millis(1_000);
-        let (a, b) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let (a, b) = (of([192, 0, 2, 1]), of([192, 0, 2, 2]));
         assert_eq!((0..100).filter(|_| meter.take(now, a)).count(), 20);
         assert_eq!((0..100).filter(|_| meter.take(now, b)).count(), 20);
         let later = now + Duration::from_millis(500);
@@ -157,13 +151,13 @@ mod tests {
     fn a_64_is_one_source_and_a_mapped_address_is_its_ipv4() {
         let mut meter = meter();
         let now = Instant::from_millis(1);
-        let net = |tail: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, tail]);
+        let net = |tail: u16| of([0x2001, 0xdb8, 0, 1, 0, 0, 0, tail]);
         assert_eq!((0..100).filter(|i| meter.take(now, net(*i))).count(), 20);
-        let other = IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]);
+        let other = of([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]);
         assert!(meter.take(now, other));
         let v4 = Ipv4Addr::new(198, 51, 100, 7);
-        assert!((0..20).all(|_| meter.take(now, v4.into())));
-        assert!(!meter.take(now, v4.to_ipv6_mapped().into()));
+        assert!((0..20).all(|_| meter.take(now, of(v4))));
+        assert!(!meter.take(now, of(v4.to_ipv6_mapped())));
     }
 
     #[test]
@@ -171,7 +165,7 @@ mod tests {
         let mut meter = meter();
         assert_eq!(meter.slots.capacity(), 0);
         for i in 0..200_000_u32 {
-            let _ = meter.take(Instant::from_millis(1), Ipv4Addr::from_bits(i).into());
+            let _ = meter.take(Instant::from_millis(1), of(Ipv4Addr::from_bits(i)));
         }
         assert_eq!(meter.slots.len(), limits::SOURCE_SLOTS);
         assert!(size_of::<Slot>() <= 64);
@@ -184,7 +178,7 @@ mod tests {
             let now = Instant::from_millis(1 + 1_000 * round);
             for i in 0..4 {
                 let source = Ipv4Addr::from_bits(u32::try_from(round).unwrap() * 4 + i);
-                assert!(meter.take(now, source.into()));
+                assert!(meter.take(now, of(source)));
             }
         }
         assert!(meter.slots.len() * size_of::<Slot>() <= 2_048);
@@ -194,13 +188,13 @@ mod tests {
     fn a_table_that_doubles_forgets_no_busy_source() {
         let mut meter = meter();
         let now = Instant::from_millis(1);
-        let early: Vec<IpAddr> = (0..20).map(|i| Ipv4Addr::from_bits(i).into()).collect();
+        let early: Vec<_> = (0..20).map(|i| of(Ipv4Addr::from_bits(i))).collect();
         for source in &early {
             assert_eq!((0..100).filter(|_| meter.take(now, *source)).count(), 20);
         }
         let small = meter.slots.len();
         for i in 1_000..2_000_u32 {
-            assert!(meter.take(now, Ipv4Addr::from_bits(i).into()));
+            assert!(meter.take(now, of(Ipv4Addr::from_bits(i))));
         }
         assert!(meter.slots.len() > small);
         assert!(early.iter().all(|source| !meter.take(now, *source)));

@@ -94,7 +94,8 @@ impl Node {
             rng.fork("relay"),
         );
         let credentials = settings.credentials(&identity);
-        let (network, policy) = (config.network.clone(), settings.policy());
+        let network = config.network.clone();
+        let policy = (settings.policy(), config.epoch_unix_ms);
         let door = Door::new(now, identity, network, policy, rng.fork("door"));
         let mut node = Self {
             settings,

@@ -1,8 +1,6 @@
 //! What the directory stores: compact, because there may be a million of it. Given nothing, decides nothing.
 //! protocol §10.1.
 
-use core::net::{IpAddr, SocketAddr};
-
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -10,6 +8,7 @@ use smol_str::SmolStr;
 use crate::directory::name::fold_name;
 use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
+use crate::limiter::SourceKey;
 use crate::time::Instant;
 
 /// One identity: registered, or owner of names in their grace time.
@@ -54,20 +53,6 @@ pub(super) struct Hold {
     pub(super) owner: u32,
     /// End of the grace time; `None` while the registration with this name stands.
     pub(super) grace_ends: Option<Instant>,
-}
-
-/// IPv4 address or IPv6 /64: what one household has. An IPv4 address stands behind 32 bits that no IPv6
-/// address of a single host begins with (ff00::/8 are groups).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SourceKey(u64);
-
-impl SourceKey {
-    pub(super) fn of(source: SocketAddr) -> Self {
-        Self(match source.ip().to_canonical() {
-            IpAddr::V4(ip) => u64::from(u32::MAX) << 32 | u64::from(ip.to_bits()),
-            IpAddr::V6(ip) => (ip.to_bits() >> 64) as u64,
-        })
-    }
 }
 
 /// The part of an id by which it is indexed.

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::entry::{Hold, KeyHolder, SourceKey, id_index};
+use super::entry::{Hold, KeyHolder, id_index};
 use super::{Directory, NameClaim, Refusal, Registered, Registration};
 use crate::directory::name::{fold_name, is_valid_name};
 use crate::id::{NodeId, PeerKey};
+use crate::limiter::SourceKey;
 use crate::time::{Duration, Instant};
 
 /// No entry is registered in a session.
@@ -32,7 +33,7 @@ impl Directory {
     ) -> Result<Registered, Refusal> {
         self.on_timeout(now);
         let slot = self.slot_of(&registration.record.id);
-        let source = SourceKey::of(source);
+        let source = SourceKey::of(source.ip());
         let folded = match self.check(slot, source, &registration) {
             Ok(folded) => folded,
             Err(refusal) => {

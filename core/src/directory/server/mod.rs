@@ -25,10 +25,11 @@ use slab::Slab;
 use smol_str::SmolStr;
 
 use budget::Budget;
-use entry::{Hold, KeyHolder, SourceKey};
+use entry::{Hold, KeyHolder};
 
 use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
+use crate::limiter::SourceKey;
 use crate::limits::{
     CONNECTS_PER_MINUTE, CONNECTS_TO_TARGET_PER_MINUTE, KEYS_PER_SOURCE, NAME_GRACE, NAMES_PER_KEY,
     REGISTRATION_LIFE, REGISTRATIONS, SEARCH_BURST, SEARCHES_PER_MINUTE,

@@ -7,11 +7,11 @@
 use core::net::SocketAddr;
 use core::ops::Bound;
 
-use super::entry::SourceKey;
 use super::{Directory, Refusal};
 use crate::directory::name::fold_name;
 use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
+use crate::limiter::SourceKey;
 use crate::limits::{NAME_BYTES, SEARCH_CHARACTERS_MIN, SEARCH_PAGE};
 use crate::time::{Duration, Instant};
 
@@ -88,7 +88,7 @@ impl Directory {
         self.on_timeout(now);
         self.searches_by_id.forget_full(now);
         self.searches_by_source.forget_full(now);
-        let source = SourceKey::of(requester.source);
+        let source = SourceKey::of(requester.source.ip());
         let wait = self.searches_by_id.wait(now, &requester.id);
         let wait = wait.max(self.searches_by_source.wait(now, &source));
         self.throttle(wait)?;

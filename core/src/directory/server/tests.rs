@@ -189,14 +189,6 @@ fn a_key_owns_8_names_and_a_source_64_keys() {
 }
 
 #[test]
-fn an_ipv6_network_is_one_source() {
-    let key = |text: &str| SourceKey::of(text.parse().unwrap());
-    assert_eq!(key("[2001:db8:1:2::1]:1"), key("[2001:db8:1:2:ffff::9]:2"));
-    assert_ne!(key("[2001:db8:1:2::1]:1"), key("[2001:db8:1:3::1]:1"));
-    assert_eq!(key("[::ffff:1.2.3.4]:1"), key("1.2.3.4:2"));
-}
-
-#[test]
 fn the_total_is_bounded_and_the_fresh_do_not_drive_out_the_old() {
     let mut d = Directory::new(DirectoryConfig {
         registrations: 2,

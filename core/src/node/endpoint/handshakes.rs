@@ -27,7 +27,7 @@ impl Endpoint {
         };
         let peer = &mut entry.peer;
         let whom = (peer.id(), peer.record.as_deref());
-        let Some(initiator) = self.door.initiate(index, whom, peer.association()) else {
+        let Some(initiator) = self.door.initiate(now, index, whom, peer.association()) else {
             log::debug!("a handshake could not be started: the peer's key is no key");
             return;
         };

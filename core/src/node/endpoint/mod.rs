@@ -95,7 +95,7 @@ impl Endpoint {
             Some(Owner::Handshaking(_)) => Handled::Dropped(Dropped::Unauthentic),
             None => {
                 if via.route.is_direct()
-                    && let Some(reset) = self.door.reset(now, index, datagram.len())
+                    && let Some(reset) = self.door.reset(now, via.route, index, datagram.len())
                 {
                     self.outbox.push(via.route, reset);
                 }

@@ -10,6 +10,7 @@ mod effects;
 mod forged;
 mod handshake;
 mod hostile;
+mod initiations;
 mod introducers;
 mod latest;
 mod operator;

@@ -17,13 +17,16 @@ const COOKIE_REPLY: u8 = 0x88;
 const XX_SECOND: u8 = 0x83;
 
 /// Somebody who knows the introducer's id only, at an address of its own.
-struct Caller {
-    initiator: Initiator,
-    address: SocketAddr,
+pub(super) struct Caller {
+    pub(super) who: Identity,
+    pub(super) initiator: Initiator,
+    pub(super) address: SocketAddr,
+    /// The association that the introducer proposed.
+    pub(super) association: Option<u64>,
 }
 
 impl Caller {
-    fn new(n: u32, introducer: NodeId, rng: &mut Rng) -> Self {
+    pub(super) fn new(n: u32, introducer: NodeId, rng: &mut Rng) -> Self {
         let mut seed = [5; 32];
         seed[..4].copy_from_slice(&n.to_be_bytes());
         let who = Identity::from_seeds(&seed, &seed, 1).expect("a key");
@@ -32,14 +35,20 @@ impl Caller {
             association: 1,
             reset_token: rng.array(),
             capabilities: 0,
+            stamp: 1,
         };
         let initiator = Initiator::new_xx(&who, "p2p", introducer, offer, rng).expect("a call");
         let address = SocketAddr::from(((0x0b00_0000 + n).to_be_bytes(), 5_000));
-        Self { initiator, address }
+        Self {
+            who,
+            initiator,
+            address,
+            association: None,
+        }
     }
 
     /// Says `bytes` to the introducer; what it answers at once.
-    fn say(&self, net: &mut Net, bytes: &[u8]) -> Vec<Vec<u8>> {
+    pub(super) fn say(&self, net: &mut Net, bytes: &[u8]) -> Vec<Vec<u8>> {
         let (now, mut buffer) = (net.now, vec![0; 65_536]);
         let node = net.node(1);
         node.handle_datagram(now, self.address, &mut bytes.to_vec());
@@ -53,7 +62,7 @@ impl Caller {
     }
 
     /// The first two datagrams, with a cookie where one is asked for; the third, to be sent.
-    fn third(&mut self, net: &mut Net) -> Option<Vec<u8>> {
+    pub(super) fn third(&mut self, net: &mut Net) -> Option<Vec<u8>> {
         let mut answers = self.say(net, self.initiator.datagram());
         if answers.first()?.first() == Some(&COOKIE_REPLY) {
             self.initiator.on_cookie(answers.first()?).ok()?;
@@ -64,6 +73,7 @@ impl Caller {
             .initiator
             .on_response(second, &mut RecordCache::new())
             .ok()?;
+        self.association = Some(established.association);
         established.final_datagram
     }
 }

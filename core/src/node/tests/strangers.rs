@@ -25,12 +25,13 @@ pub(super) fn initiation(
     is_ik: bool,
     rng: &mut Rng,
 ) -> Vec<u8> {
-    let index = rng.next_u32();
+    let (index, stamp) = (rng.next_u32(), net.now.as_nanos());
     let offer = LocalOffer {
         index,
         association: 1,
         reset_token: rng.array(),
         capabilities: 0,
+        stamp,
     };
     let node = net.node(to);
     let network = node.endpoint.door.network().to_owned();

@@ -16,6 +16,7 @@ fn offer(index: u32) -> LocalOffer {
         association: 42,
         reset_token: [u8::try_from(index).unwrap_or(0); 16],
         capabilities: 0,
+        stamp: 0,
     }
 }
 

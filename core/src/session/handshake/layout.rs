@@ -10,7 +10,7 @@ use crate::hash::{blake2s_256, keyed_128};
 use crate::id::NodeId;
 
 /// Length of the datagrams 0x80 and 0x82, bytes: what `IK` needs; `XX` pads to it.
-pub(super) const INITIATION_BYTES: usize = 300;
+pub(super) const INITIATION_BYTES: usize = 308;
 
 pub(super) const TYPE_IK_INITIATION: u8 = 0x80;
 pub(super) const TYPE_IK_RESPONSE: u8 = 0x81;
@@ -23,11 +23,11 @@ pub(super) const MAC_BYTES: usize = 16;
 const MACS_BYTES: usize = 2 * MAC_BYTES;
 
 /// Length of the noise message in each datagram type.
-pub(super) const IK_FIRST_NOISE: usize = 262;
+pub(super) const IK_FIRST_NOISE: usize = 270;
 pub(super) const IK_SECOND_NOISE: usize = 81;
 pub(super) const XX_FIRST_NOISE: usize = 32;
 pub(super) const XX_SECOND_NOISE: usize = 266;
-pub(super) const XX_THIRD_NOISE: usize = 230;
+pub(super) const XX_THIRD_NOISE: usize = 238;
 
 /// A handshake datagram taken apart.
 pub(super) struct Frame<'a> {

@@ -52,6 +52,8 @@ pub(crate) struct LocalOffer {
     pub reset_token: [u8; 16],
     /// What this side can do, bit by bit.
     pub capabilities: u32,
+    /// Larger than in every handshake that this side began before; says nothing in an answer.
+    pub stamp: u64,
 }
 
 /// A handshake's end: keys are agreed with an identity.

@@ -5,7 +5,7 @@ use super::{HandshakeError, LocalOffer, RecordCache};
 use crate::identity::{KEY_RECORD_BYTES, KeyRecord};
 use crate::session::protection::Suite;
 
-pub(super) const OFFER_BYTES: usize = KEY_RECORD_BYTES + 29;
+pub(super) const OFFER_BYTES: usize = KEY_RECORD_BYTES + 37;
 pub(super) const ACCEPTANCE_BYTES: usize = 33;
 pub(super) const XX_ACCEPTANCE_BYTES: usize = KEY_RECORD_BYTES + ACCEPTANCE_BYTES;
 
@@ -16,6 +16,8 @@ pub(super) struct Offer {
     pub reset_token: [u8; 16],
     pub suites: u8,
     pub capabilities: u32,
+    /// Grows with each handshake of its sender.
+    pub stamp: u64,
 }
 
 impl Offer {
@@ -26,6 +28,7 @@ impl Offer {
         bytes.extend_from_slice(&local.reset_token);
         bytes.push(Suite::ALL_BITS);
         bytes.extend_from_slice(&local.capabilities.to_be_bytes());
+        bytes.extend_from_slice(&local.stamp.to_be_bytes());
         bytes
     }
 
@@ -41,6 +44,7 @@ impl Offer {
         let reset_token = fields.take()?;
         let [suites] = fields.take()?;
         let capabilities = u32::from_be_bytes(fields.take()?);
+        let stamp = u64::from_be_bytes(fields.take()?);
         fields.finish()?;
         if association == 0 {
             return Err(HandshakeError::Malformed);
@@ -55,6 +59,7 @@ impl Offer {
             reset_token,
             suites,
             capabilities,
+            stamp,
         })
     }
 }

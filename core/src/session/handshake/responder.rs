@@ -27,6 +27,8 @@ pub(crate) struct IkRequest {
     pub sender_index: u32,
     /// What the caller can do.
     pub capabilities: u32,
+    /// Larger than in every handshake that the caller began before.
+    pub stamp: u64,
     reset_token: [u8; 16],
     suite: Suite,
     state: HandshakeState,
@@ -62,6 +64,7 @@ pub(crate) fn read_ik(
         association: offer.association,
         sender_index: frame.sender,
         capabilities: offer.capabilities,
+        stamp: offer.stamp,
         reset_token: offer.reset_token,
         suite: Suite::choose(offer.suites).ok_or(HandshakeError::Suite)?,
         state,

@@ -22,6 +22,7 @@ fn offer(index: u32, association: u64) -> LocalOffer {
         association,
         reset_token: [index as u8; 16],
         capabilities: index * 3,
+        stamp: u64::from(index),
     }
 }
 
