@@ -100,7 +100,7 @@ fn is_test(name: &str) -> bool {
 
 /// Types that many parts meet in, with the most methods and files that each may have: a type that outgrows them is a
 /// bag of methods, and one of its jobs is a part of its own.
-const MEETING_PLACES: &[(&str, usize, usize)] = &[("Node", 39, 4)];
+const MEETING_PLACES: &[(&str, usize, usize)] = &[("Node", 39, 4), ("Peer", 39, 4)];
 
 /// How many methods a source gives a type, in impl blocks of its own and of traits.
 fn methods_of(type_name: &str, text: &str) -> usize {

@@ -94,9 +94,9 @@ pub(super) fn remember(now: Instant, peers: &Peers, errands: &mut Errands, id: N
     let Some(entry) = entry.filter(|entry| entry.is_accepted()) else {
         return;
     };
-    if let Some(record) = &entry.peer.record {
+    if let Some(record) = entry.peer.profile.record() {
         let record = record.to_bytes().to_vec();
-        errands.persist(now, id, record, entry.peer.name.clone());
+        errands.persist(now, id, record, entry.peer.profile.name.clone());
     }
 }
 

@@ -21,11 +21,14 @@ pub(super) fn carry_out(
         } => {
             let expiry = expiry.map(|life| now + life);
             peers.order(peer, |p| {
-                p.levels.send_datagram(&label, data, expiry).map(done)
+                p.sources
+                    .levels
+                    .send_datagram(&label, data, expiry)
+                    .map(done)
             })
         }
         Command::SetLatest { peer, key, data } => {
-            peers.order(peer, |p| p.levels.set_latest(&key, data).map(done))
+            peers.order(peer, |p| p.sources.levels.set_latest(&key, data).map(done))
         }
         Command::SendRequest {
             peer,
@@ -34,18 +37,21 @@ pub(super) fn carry_out(
             body,
             deadline,
         } => peers.order(peer, |p| {
-            p.levels
+            p.sources
+                .levels
                 .send_request(now, (service, budget), body, deadline)
                 .map(Accepted::Request)
         }),
         Command::CancelRequest { peer, request } => {
-            peers.order(peer, |p| p.levels.cancel_request(request).map(done))
+            peers.order(peer, |p| p.sources.levels.cancel_request(request).map(done))
         }
         Command::Answer {
             peer,
             request,
             answer,
-        } => peers.order(peer, |p| p.levels.answer(now, request, answer).map(done)),
+        } => peers.order(peer, |p| {
+            p.sources.levels.answer(now, request, answer).map(done)
+        }),
         Command::SendMessage {
             peer,
             label,
@@ -54,31 +60,32 @@ pub(super) fn carry_out(
         } => {
             let deadline = deadline.map(|life| now + life);
             peers.order(peer, |p| {
-                p.levels
+                p.sources
+                    .levels
                     .send_message(&label, data, deadline)
                     .map(Accepted::Message)
             })
         }
-        Command::OpenStream { peer, label } => {
-            peers.order(peer, |p| p.levels.open_stream(&label).map(Accepted::Stream))
-        }
+        Command::OpenStream { peer, label } => peers.order(peer, |p| {
+            p.sources.levels.open_stream(&label).map(Accepted::Stream)
+        }),
         Command::WriteStream { peer, stream, data } => peers.order(peer, |p| {
-            let (streams, id) = p.levels.stream(stream)?;
+            let (streams, id) = p.sources.levels.stream(stream)?;
             streams.write(id, data).map(Accepted::Written)
         }),
         Command::FinishStream { peer, stream } => peers.order(peer, |p| {
-            let (streams, id) = p.levels.stream(stream)?;
+            let (streams, id) = p.sources.levels.stream(stream)?;
             streams.finish(id).map(done)
         }),
         Command::ResetStream { peer, stream, code } => peers.order(peer, |p| {
-            let (streams, id) = p.levels.stream(stream)?;
+            let (streams, id) = p.sources.levels.stream(stream)?;
             streams.reset(id, code).map(done)
         }),
         Command::StopStream { peer, stream, code } => peers.order(peer, |p| {
-            let (streams, id) = p.levels.stream(stream)?;
+            let (streams, id) = p.sources.levels.stream(stream)?;
             streams.stop(id, code).map(done)
         }),
-        Command::Ping(peer) => peers.order(peer, |p| p.ping().map(done)),
+        Command::Ping(peer) => peers.order(peer, |p| p.sources.ping().map(done)),
         Command::Accept(_)
         | Command::SetLocalAddresses(_)
         | Command::LinkUp(_)
@@ -95,7 +102,7 @@ pub(super) fn carry_out(
 
 /// Says goodbye to a peer, or gives a handshake with it up.
 fn disconnect(peer: &mut Peer) -> Result<Accepted, ApiMisuse> {
-    if !peer.is_connected() && !peer.is_handshaking() {
+    if !peer.is_connected() && !peer.handshakes.is_under_way() {
         return Err(ApiMisuse::NotConnected);
     }
     peer.drop_handshake();

@@ -77,7 +77,7 @@ impl Engine for Node {
     ) -> Result<StreamRead, ApiMisuse> {
         let entry = self.peers.change_by_id(&peer);
         let peer = &mut entry.ok_or(ApiMisuse::UnknownPeer)?.peer;
-        peer.levels.read_stream(stream, max_bytes)
+        peer.sources.levels.read_stream(stream, max_bytes)
     }
 
     fn take_message(
@@ -88,7 +88,7 @@ impl Engine for Node {
     ) -> Result<Bytes, ApiMisuse> {
         let entry = self.peers.change_by_id(&peer);
         let peer = &mut entry.ok_or(ApiMisuse::UnknownPeer)?.peer;
-        peer.levels.take_message(message)
+        peer.sources.levels.take_message(message)
     }
 
     fn poll_transmit(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Transmit> {

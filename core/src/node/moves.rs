@@ -99,7 +99,7 @@ impl Node {
             return;
         };
         let entry = self.peers.table.get(key);
-        let name = entry.and_then(|entry| entry.peer.name.clone());
+        let name = entry.and_then(|entry| entry.peer.profile.name.clone());
         if let Some(path) = self.peers.pictures().active_path(key) {
             self.news.push(Event::Connected {
                 operation,
@@ -115,6 +115,7 @@ impl Node {
             let message = |reference| question.into_message(reference);
             entry
                 .peer
+                .sources
                 .levels
                 .ask(now, purpose, limits::CONTROL_LIFE, message)
         });

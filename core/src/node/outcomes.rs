@@ -115,7 +115,11 @@ impl Node {
         };
         let answer = result.unwrap_or_else(|refused| refused.into_message(command, reference));
         if let Some(entry) = self.peers.change(key) {
-            entry.peer.levels.answer_control(now, reference, &answer);
+            entry
+                .peer
+                .sources
+                .levels
+                .answer_control(now, reference, &answer);
         }
         self.serving.drop_ended(&mut self.peers);
     }
@@ -182,7 +186,7 @@ impl Node {
         let bytes = datagram.len();
         if let Forward::To { peer, channel } = self.serving.role.forward(now, key, channel, bytes)
             && let Some(entry) = self.peers.table.get_mut(peer)
-            && entry.peer.push_relayed(channel, datagram.into())
+            && entry.peer.sources.push_relayed(channel, datagram.into())
         {
             self.counters.relayed_datagrams += 1;
             self.counters.relayed_bytes += bytes as u64;
@@ -224,7 +228,7 @@ impl Node {
         if self.rendezvous.is_introducer(&id)
             && let Some(entry) = self.peers.table.get_mut(key)
         {
-            entry.peer.record = None;
+            entry.peer.profile.forget_record();
         }
         self.rendezvous.on_handshake_failed(now, id);
     }
@@ -255,7 +259,7 @@ impl Node {
         };
         let (peer, is_known) = (entry.peer.id(), entry.is_known);
         let is_replaced = entry.peer.is_connected();
-        let is_handshaking = entry.peer.is_handshaking();
+        let is_handshaking = entry.peer.handshakes.is_under_way();
         if self.rendezvous.on_session_lost(now, peer, is_handshaking) {
             return;
         }

@@ -103,7 +103,7 @@ impl Peers {
         let key = self.table.ensure(now, record.id);
         if let Some(entry) = self.change(key) {
             entry.is_known = true;
-            entry.peer.learn_record(Arc::new(record));
+            entry.peer.profile.on_record(Arc::new(record));
         }
         if let Some(name) = name {
             self.table.set_name(key, name);
@@ -128,7 +128,7 @@ impl Peers {
         if let Some(entry) = self.change(key) {
             let relay = relay.0;
             let route = Route::Relay { relay, channel };
-            entry.peer.paths.on_relay_route(now, route);
+            entry.peer.line.paths.on_relay_route(now, route);
         }
         self.drop_stale_relay_routes(key);
     }
@@ -141,7 +141,7 @@ impl Peers {
         let is_stale = |(relay, channel): &(PeerKey, u32)| {
             let (relay, channel) = (relay.0, *channel);
             let route = Route::Relay { relay, channel };
-            entry.peer.paths.key_of(route).is_none()
+            entry.peer.line.paths.key_of(route).is_none()
         };
         let stale: Vec<_> = self.relays.routes_to(key).filter(is_stale).collect();
         for (relay, channel) in stale {
@@ -153,7 +153,7 @@ impl Peers {
     pub(super) fn on_relay_gone(&mut self, now: Instant, relay: PeerKey) {
         for (_, remote) in self.relays.remove_relay(relay) {
             if let Some(entry) = self.change(remote) {
-                entry.peer.paths.on_relay_lost(now, relay.0);
+                entry.peer.line.paths.on_relay_lost(now, relay.0);
             }
         }
     }
@@ -181,14 +181,14 @@ impl Peers {
             return;
         };
         let audience = entry.acquaintance.audience(strangers);
-        let paths = &mut entry.peer.paths;
+        let paths = &mut entry.peer.line.paths;
         let remote = paths.remote_addresses();
         paths.allow_direct(direct_paths && audience != Audience::Nobody);
         paths.on_local_addresses(&own.reflexive(), &own.known_to(audience, &remote));
         let candidates = own.candidates(audience, &remote);
         if direct_paths && !candidates.is_empty() {
             let message = ControlMessage::Candidates(candidates);
-            entry.peer.push_control(message.to_json().into());
+            entry.peer.sources.push_control(&message);
         }
     }
 
@@ -209,7 +209,7 @@ impl Peers {
     pub(super) fn on_network_changed(&mut self, now: Instant) {
         for key in self.table.keys() {
             if let Some(entry) = self.change(key) {
-                entry.peer.paths.on_network_change(now);
+                entry.peer.line.paths.on_network_change(now);
             }
         }
     }

@@ -76,7 +76,10 @@ impl Serving {
         let caller = caller(peers, key)?;
         let mut claim = claim(door)?;
         // The peer and the directory hold one record.
-        let known = peers.table.get(key).and_then(|e| e.peer.record.clone());
+        let known = peers
+            .table
+            .get(key)
+            .and_then(|e| e.peer.profile.record().cloned());
         if let Some(known) = known.filter(|known| *known == claim.record) {
             claim.record = known;
         }
@@ -99,6 +102,7 @@ impl Serving {
         let entry = peers.change(target);
         let peer = &mut entry.ok_or(Refused::because(RefusalCode::Unknown))?.peer;
         let asked = peer
+            .sources
             .levels
             .ask(now, Purpose::Introduce, limits::CONTROL_LIFE, |n| {
                 introduction.into_request(n)

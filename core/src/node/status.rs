@@ -25,7 +25,7 @@ impl Pictures<'_> {
             host: address.host.clone(),
             port: address.port,
             state: introducer.link.state(),
-            rtt: key.and_then(|key| table.get(key)?.peer.rtt()),
+            rtt: key.and_then(|key| table.get(key)?.peer.line.rtt()),
             observed: introducer.link.observed(),
         }
     }
@@ -56,7 +56,9 @@ impl Pictures<'_> {
 
     fn paths(&self, key: PeerKey) -> Vec<(bool, PathStatus)> {
         let entry = self.peers.table.get(key);
-        let routes = entry.map(|entry| entry.peer.routes()).unwrap_or_default();
+        let routes = entry
+            .map(|entry| entry.peer.line.paths.status())
+            .unwrap_or_default();
         let routes = routes.iter();
         routes
             .map(|route| (route.active, self.path_status(route)))
@@ -79,25 +81,25 @@ impl Pictures<'_> {
     /// One peer.
     pub(super) fn peer(&self, now: Instant, key: PeerKey) -> Option<PeerStatus> {
         let peer = &self.peers.table.get(key)?.peer;
-        let state = match (peer.is_connected(), peer.is_handshaking()) {
+        let state = match (peer.is_connected(), peer.handshakes.is_under_way()) {
             (true, _) => PeerState::Connected,
             (false, true) => PeerState::Connecting,
             (false, false) => PeerState::Disconnected,
         };
         let (active, others): (Vec<_>, Vec<_>) = self.paths(key).into_iter().partition(|p| p.0);
-        let counts = peer.counts();
+        let counts = peer.counts(now);
         Some(PeerStatus {
             id: peer.id(),
-            name: peer.name.clone(),
+            name: peer.profile.name.clone(),
             state,
-            capabilities: peer.capabilities(),
+            capabilities: peer.profile.capabilities(),
             path: active.into_iter().next().map(|(_, path)| path),
             alternatives: others.into_iter().map(|(_, path)| path).collect(),
             sent_bytes: counts.sent_bytes,
             received_bytes: counts.received_bytes,
             sent_packets: counts.sent_packets,
             lost_packets: counts.lost_packets,
-            quiet_for: peer.quiet_for(now),
+            quiet_for: counts.quiet_for,
             congestion_window_bytes: counts.window_bytes,
         })
     }
@@ -106,7 +108,7 @@ impl Pictures<'_> {
     pub(super) fn why(&self, key: PeerKey, own: &OwnAddresses) -> Option<Why> {
         let peer = &self.peers.table.get(key)?.peer;
         let verdict = if peer.is_connected() {
-            peer.paths.verdict()
+            peer.line.paths.verdict()
         } else {
             Verdict::NotConnected
         };
@@ -115,7 +117,7 @@ impl Pictures<'_> {
             verdict,
             path: self.active_path(key).filter(|_| peer.is_connected()),
             local_observed: own.reflexive(),
-            attempts: peer.paths.attempts(),
+            attempts: peer.line.paths.attempts(),
         })
     }
 }

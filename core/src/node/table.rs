@@ -288,7 +288,7 @@ impl Table {
         let Some(entry) = self.get_mut(key) else {
             return;
         };
-        let before = entry.peer.name.replace(name.clone());
+        let before = entry.peer.profile.name.replace(name.clone());
         if let Some(before) = before {
             self.by_name.remove(&(before, key));
         }
@@ -320,7 +320,7 @@ impl Table {
         self.forget_tokens(key);
         self.set_idle(key, false);
         let (id, name) = match self.entries.try_remove(key.0 as usize) {
-            Some(Slot::Awake(entry)) => (entry.peer.id(), entry.peer.name),
+            Some(Slot::Awake(entry)) => (entry.peer.id(), entry.peer.profile.name),
             Some(Slot::AtRest(at_rest)) => {
                 let resident = &at_rest.resident;
                 (resident.id(), resident.name().map(str::to_owned))
@@ -396,7 +396,7 @@ impl Table {
         let Some(entry) = self.get_mut(key) else {
             return;
         };
-        entry.tokens = entry.peer.reset_tokens().copied().collect();
+        entry.tokens = entry.peer.sessions().reset_tokens().copied().collect();
         for token in entry.tokens.clone() {
             self.by_token.insert((token_index(&token), key));
         }

@@ -1,18 +1,18 @@
 //! Packets that came in: opened, checked whole, then each frame told to the part that it concerns (protocol §4, §5).
 //! One arm for each frame, one call in each arm.
 
-use super::Peer;
+use core::net::SocketAddr;
+
 use super::levels::Halt;
-use super::outcome::{Farewell, PeerOutcome};
+use super::{Farewell, Peer, PeerOutcome};
 use crate::api::{CandidateKind, DisconnectReason};
 use crate::ecn::EcnCodepoint;
 use crate::error::PeerMisbehaved;
 use crate::path::{Received as PathPacket, ResponseOutcome, Route};
-use crate::recovery;
 use crate::session::OpenError;
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 use crate::wire::control::{Candidate, CandidateKind as Named, ControlMessage, ParsedControl};
-use crate::wire::frame::{self, AckFrame, Frame};
+use crate::wire::frame::{self, Frame};
 
 /// What became of a data packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +51,13 @@ impl Peer {
             Ok(opened) => opened,
             Err(OpenError::Replayed) => return PacketFate::Replayed,
             Err(OpenError::ReservedBits) => {
-                self.on_misbehaved(PeerMisbehaved::ReservedBits);
+                self.close(Farewell::Fault(PeerMisbehaved::ReservedBits));
                 return PacketFate::Malformed;
             }
             Err(OpenError::Exhausted) => {
-                self.on_exhausted(index);
+                // So many forgeries that these keys must not open anything any more (protocol §4.5).
+                let is_current = self.sessions.is_current(index);
+                self.lose_session(is_current, DisconnectReason::TimedOut);
                 return PacketFate::Unauthentic;
             }
             Err(_) => return PacketFate::Unauthentic,
@@ -79,9 +81,7 @@ impl Peer {
         let Ok(summary) = summarize(payload) else {
             return PacketFate::Malformed;
         };
-        let route = via.route;
         self.sessions.on_opened(now, index);
-        let is_newest = self.received.largest().is_none_or(|largest| pn > largest);
         if self.sessions.is_current(index) {
             self.handshakes.on_confirmed();
         }
@@ -93,25 +93,28 @@ impl Peer {
             self.sessions.on_application_data();
         }
         if self.sessions.is_up() {
-            let is_probing = summary.is_probing;
+            let largest = self.sources.received.largest();
             let packet = PathPacket {
                 bytes: datagram_bytes,
-                is_newest,
-                is_probing,
+                is_newest: largest.is_none_or(|largest| pn > largest),
+                is_probing: summary.is_probing,
             };
-            self.paths.on_packet_received(now, route, packet);
+            self.line.paths.on_packet_received(now, via.route, packet);
         }
-        match self.apply_all(now, route, pn, payload) {
+        match self.apply_all(now, via.route, pn, payload) {
             // A packet that ended the association leaves nothing for the next one.
             Ok(()) if self.sessions.is_up() => {
-                let elicits = summary.is_eliciting;
-                self.received.on_packet(pn, elicits, via.ecn, now);
+                let received = &mut self.sources.received;
+                received.on_packet(pn, summary.is_eliciting, via.ecn, now);
                 if summary.is_urgent {
-                    self.received.hasten_ack();
+                    received.hasten_ack();
                 }
             }
             Ok(()) | Err(Halt::NotNow) => {}
-            Err(Halt::Misbehaved(fault)) => self.on_misbehaved(fault),
+            Err(Halt::Misbehaved(fault)) => {
+                log::debug!("a peer broke a rule: {}", fault.rule());
+                self.close(Farewell::Fault(fault));
+            }
         }
         PacketFate::Applied
     }
@@ -138,98 +141,63 @@ impl Peer {
     }
 
     fn apply(&mut self, now: Instant, route: Route, pn: u64, frame: Frame<'_>) -> Result<(), Halt> {
+        let (line, sources) = (&mut self.line, &mut self.sources);
         match frame {
             Frame::Padding(_) | Frame::Ping | Frame::KeepAlive => {}
-            Frame::Ack(ack) => self.on_ack(now, pn, &ack)?,
+            Frame::Ack(ack) => {
+                let result = line.on_ack(now, pn, &ack, sources);
+                sources.take_news(&mut self.outcomes);
+                result.map_err(Halt::Misbehaved)?;
+            }
             Frame::Control(control) => self.on_control(now, pn, control.json),
-            Frame::PathChallenge(f) => self.paths.on_challenge_received(now, route, f.data),
+            Frame::PathChallenge(f) => line.paths.on_challenge_received(now, route, f.data),
             Frame::PathResponse(f) => {
-                let outcome = self.paths.on_response_received(now, route, f.data);
+                let outcome = line.paths.on_response_received(now, route, f.data);
                 if let ResponseOutcome::Validated { path, rtt, .. } = outcome {
                     // Measured without the delay of an acknowledgement: the better first sample.
-                    self.recovery.seed_rtt(recovery::PathKey(path.0), rtt, now);
+                    line.seed_rtt(now, path, rtt);
                 }
             }
-            Frame::Close(close) => self.on_close(close.code),
+            Frame::Close(close) => self.end_association(Farewell::reason_of_peer(close.code)),
             Frame::Relay(f) => {
-                let datagram = f.datagram.to_vec();
-                let relayed = PeerOutcome::Relayed {
-                    channel: f.channel,
-                    datagram,
-                };
+                let (channel, datagram) = (f.channel, f.datagram.to_vec());
+                let relayed = PeerOutcome::Relayed { channel, datagram };
                 self.outcomes.push_back(relayed);
             }
             other => {
-                self.levels.on_frame(now, pn, other)?;
-                self.collect_news();
+                sources.levels.on_frame(now, pn, other)?;
+                sources.take_news(&mut self.outcomes);
             }
         }
         Ok(())
     }
 
-    fn on_ack(&mut self, now: Instant, pn: u64, ack: &AckFrame<'_>) -> Result<(), Halt> {
-        let delay = Duration::from_micros(ack.delay_us.min(1_000_000));
-        let mut acks = core::mem::take(&mut self.acks);
-        let newest = self.recovery.largest_acked();
-        let result = self.recovery.on_ack(ack.ranges(), delay, now, &mut acks);
-        // Acknowledgements may overtake each other: older counts say nothing (RFC 9000 §13.4.2.1).
-        if result.is_ok() && Some(ack.largest) > newest {
-            let counts = ack.ecn.unwrap_or_default();
-            self.recovery.on_ecn_counts(counts, &acks.acked, now);
-        }
-        self.apply_acks(now, pn, &mut acks);
-        self.acks = acks;
-        result.map_err(|_| Halt::Misbehaved(PeerMisbehaved::AckOfUnsentPacket))
-    }
-
-    fn on_close(&mut self, code: u64) {
-        let reason = match code {
-            0 => DisconnectReason::Remote,
-            _ => DisconnectReason::Accused(code),
-        };
-        self.end_association(reason);
-    }
-
-    /// Ends the connection with a peer that broke a rule, and tells it which.
-    pub(super) fn on_misbehaved(&mut self, fault: PeerMisbehaved) {
-        log::debug!("a peer broke a rule: {}", fault.rule());
-        self.close(Farewell::Fault(fault));
-    }
-
     fn on_control(&mut self, now: Instant, pn: u64, json: &[u8]) {
-        if !self.controls.admits(now) {
+        if !self.sources.controls.admits(now) {
             return;
         }
-        let message = match ControlMessage::parse(json) {
-            Ok(ParsedControl::Known(message)) => message,
-            Ok(ParsedControl::Unknown) => {
-                self.outcomes.push_back(PeerOutcome::UnknownCommand);
-                return;
+        match ControlMessage::parse(json) {
+            Ok(ParsedControl::Known(ControlMessage::Candidates(candidates))) => {
+                let named: Vec<_> = candidates.iter().map(candidate).collect();
+                self.line.paths.on_remote_candidates(now, &named);
             }
-            Err(_) => {
-                self.outcomes.push_back(PeerOutcome::Malformed);
-                return;
+            Ok(ParsedControl::Known(message)) => {
+                self.sources.levels.on_control(now, pn, message);
+                self.sources.take_news(&mut self.outcomes);
             }
-        };
-        if let ControlMessage::Candidates(candidates) = &message {
-            self.on_candidates(now, candidates);
-        } else {
-            self.levels.on_control(now, pn, message);
-            self.collect_news();
+            Ok(ParsedControl::Unknown) => self.outcomes.push_back(PeerOutcome::UnknownCommand),
+            Err(_) => self.outcomes.push_back(PeerOutcome::Malformed),
         }
     }
+}
 
-    fn on_candidates(&mut self, now: Instant, candidates: &[Candidate]) {
-        let kind = |named| match named {
-            Named::Host => CandidateKind::Host,
-            Named::Reflexive => CandidateKind::ServerReflexive,
-        };
-        let named: Vec<_> = candidates
-            .iter()
-            .map(|c| (c.address, kind(c.kind)))
-            .collect();
-        self.paths.on_remote_candidates(now, &named);
-    }
+/// A candidate in the words of paths.
+fn candidate(named: &Candidate) -> (SocketAddr, CandidateKind) {
+    let kind = match named.kind {
+        Named::Host => CandidateKind::Host,
+        Named::Reflexive => CandidateKind::ServerReflexive,
+    };
+    (named.address, kind)
 }
 
 /// What a packet is as a whole.

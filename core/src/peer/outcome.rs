@@ -1,7 +1,6 @@
 //! What a peer tells the node above it; the node translates and passes on.
 
 use crate::api::{DisconnectReason, Event, PathChangeReason};
-use crate::error::PeerMisbehaved;
 use crate::purpose::Purpose;
 use crate::time::Duration;
 use crate::wire::control::ControlMessage;
@@ -46,13 +45,4 @@ pub(crate) enum PeerOutcome {
     UnknownCommand,
     /// A packet broke the protocol and was dropped.
     Malformed,
-}
-
-/// With what a connection is ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
-    /// The application, or the end of the node.
-    Goodbye,
-    /// The peer broke a rule.
-    Fault(PeerMisbehaved),
 }

@@ -264,14 +264,22 @@ impl Sessions {
         Some(old.session.local_index)
     }
 
-    /// When age next asks for something.
-    pub(crate) fn next_timeout(&self, now: Instant) -> Option<Instant> {
+    /// When age next asks for something; at once where it does already: a packet may come in between the moment when
+    /// it was due and the timer, and the next deadline is read anew after it. `may_rekey` says that new keys could be
+    /// asked for.
+    pub(crate) fn next_timeout(&self, now: Instant, may_rekey: bool) -> Option<Instant> {
         let current = self
             .current
             .as_ref()
             .and_then(|live| live.lifetime.next_timeout(now));
         let previous = self.previous.as_ref().and_then(|live| live.ends);
-        [current, previous].into_iter().flatten().min()
+        let is_due = match self.age(now) {
+            Age::Fresh => false,
+            Age::StepPhaseDue | Age::Expired => true,
+            Age::RekeyDue => may_rekey,
+        };
+        let due = is_due.then_some(now);
+        [current, previous, due].into_iter().flatten().min()
     }
 }
 

@@ -1,59 +1,42 @@
-//! Read-only pictures of a peer. Routes are still the peer's own; the node puts names to relays.
+//! Counters of a peer for the status. Routes are still the peer's own; the node puts names to relays.
 
-use super::Peer;
-use crate::path::{Route, RouteStatus};
-use crate::recovery::{self, PathStats};
+use super::activity::Activity;
+use super::line::Line;
 use crate::time::{Duration, Instant};
 
-/// Counters of a peer for the status.
-#[derive(Clone, Copy, Debug, Default)]
+/// What passed between a peer and us.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerCounts {
     pub(crate) sent_bytes: u64,
     pub(crate) received_bytes: u64,
+    /// Sums over all paths.
     pub(crate) sent_packets: u64,
     pub(crate) lost_packets: u64,
+    /// Congestion window of the path in use.
     pub(crate) window_bytes: u64,
+    /// Time since an authentic packet arrived.
+    pub(crate) quiet_for: Option<Duration>,
 }
 
-impl Peer {
-    /// Every validated path, the active one first.
-    pub(crate) fn routes(&self) -> Vec<RouteStatus> {
-        self.paths.status()
-    }
-
-    /// Where data goes now.
-    pub(crate) fn active_route(&self) -> Option<Route> {
-        self.paths.active().map(|(_, route)| route)
-    }
-
-    /// Smoothed round-trip time on the active path.
-    pub(crate) fn rtt(&self) -> Option<Duration> {
-        self.routes().first().and_then(|route| route.rtt)
-    }
-
-    /// Time since an authentic packet arrived.
-    pub(crate) fn quiet_for(&self, now: Instant) -> Option<Duration> {
-        self.activity.quiet_for(now)
-    }
-
-    /// Sums over its paths.
-    pub(crate) fn counts(&self) -> PeerCounts {
-        let (sent_bytes, received_bytes) = self.activity.bytes();
-        let forgotten = self.activity.forgotten();
-        let mut counts = PeerCounts {
+impl PeerCounts {
+    /// Counts as they stand.
+    pub(super) fn of(line: &Line, activity: &Activity, now: Instant) -> Self {
+        let (sent_bytes, received_bytes) = activity.bytes();
+        let forgotten = activity.forgotten();
+        let mut counts = Self {
             sent_bytes,
             received_bytes,
             sent_packets: forgotten.sent_packets,
             lost_packets: forgotten.lost_packets,
-            ..PeerCounts::default()
+            window_bytes: 0,
+            quiet_for: activity.quiet_for(now),
         };
-        for route in self.routes() {
-            let key = recovery::PathKey(route.path.0);
-            let stats: Option<PathStats> = self.recovery.stats(key);
-            counts.sent_packets += stats.as_ref().map_or(0, |s| s.sent_packets);
-            counts.lost_packets += stats.as_ref().map_or(0, |s| s.lost_packets);
+        for route in line.paths.status() {
+            let stats = line.stats(route.path).unwrap_or_default();
+            counts.sent_packets += stats.sent_packets;
+            counts.lost_packets += stats.lost_packets;
             if route.active {
-                counts.window_bytes = self.recovery.window(key);
+                counts.window_bytes = line.window(route.path);
             }
         }
         counts

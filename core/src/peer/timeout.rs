@@ -1,8 +1,9 @@
-//! Time that passed, handed to whoever waits for it; and the earliest of what all of them wait for.
+//! Time that passed, handed to whoever waits for it; the earliest of what all of them wait for; and rest, when nobody
+//! waits for anything but signs of life.
 
+use super::rest::{Parts, Resident};
 use super::{Peer, PeerOutcome};
 use crate::api::DisconnectReason;
-use crate::path::PathKey;
 use crate::session::Age;
 use crate::time::{Deadline, Instant, TimerKind};
 
@@ -18,99 +19,96 @@ pub(crate) enum Renewal {
 impl Peer {
     /// Does everything that is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Renewal {
-        self.expire_handshakes(now);
+        if let Some(given_up) = self.handshakes.expire(now) {
+            self.retire([given_up.index]);
+            if !given_up.is_rekey {
+                self.outcomes.push_back(PeerOutcome::HandshakeFailed);
+            }
+        }
+        if self.sessions.is_up() {
+            self.line.paths.handle_timeout(now);
+            self.apply_changes(now);
+        }
         if !self.sessions.is_up() {
             return Renewal::None;
         }
-        self.paths.handle_timeout(now);
-        self.apply_path_events(now);
-        if !self.sessions.is_up() {
-            return Renewal::None;
-        }
-        self.detect_losses(now);
-        self.levels.on_timeout(now);
-        self.collect_news();
-        if let Some(index) = self.sessions.retire_previous(now) {
-            self.retire([index]);
-        }
+        self.line.on_timeout(now, &mut self.sources);
+        self.sources.levels.on_timeout(now);
+        self.sources.take_news(&mut self.outcomes);
+        let retired = self.sessions.retire_previous(now);
+        self.retire(retired);
+        self.renew(now)
+    }
+
+    /// Does what the age of the keys asks for.
+    fn renew(&mut self, now: Instant) -> Renewal {
         match self.sessions.age(now) {
-            Age::Fresh => Renewal::None,
+            Age::RekeyDue if !self.handshakes.is_under_way() => return Renewal::Due,
+            Age::Fresh | Age::RekeyDue => {}
             Age::StepPhaseDue => {
-                self.sessions
-                    .step_key_phase(now, self.recovery.largest_acked());
+                self.sessions.step_key_phase(now, self.line.largest_acked());
                 // Signs of life are not acknowledged; without an acknowledgement in each phase the keys could not
                 // step again, and the session would be too old for data.
-                self.pings.confirm();
-                Renewal::None
+                self.sources.pings.confirm();
             }
-            Age::RekeyDue if self.handshakes.is_under_way() => Renewal::None,
-            Age::RekeyDue => Renewal::Due,
-            Age::Expired => {
-                self.end_association(DisconnectReason::TimedOut);
-                Renewal::None
-            }
+            Age::Expired => self.end_association(DisconnectReason::TimedOut),
         }
-    }
-
-    fn expire_handshakes(&mut self, now: Instant) {
-        let Some(given_up) = self.handshakes.expire(now) else {
-            return;
-        };
-        self.retire([given_up.index]);
-        if !given_up.is_rekey {
-            self.outcomes.push_back(PeerOutcome::HandshakeFailed);
-        }
-    }
-
-    fn detect_losses(&mut self, now: Instant) {
-        if self.recovery.next_timeout().is_none_or(|at| at > now) {
-            return;
-        }
-        let mut timeouts = core::mem::take(&mut self.timeouts);
-        self.recovery.on_timeout(now, &mut timeouts);
-        self.apply_losses(now, &mut timeouts.lost);
-        let active = self.paths.active().map(|(path, _)| path);
-        for path in timeouts.probes.drain(..) {
-            let key = PathKey(path.0);
-            if active == Some(key) {
-                self.paths
-                    .on_probe_timeouts(now, key, self.recovery.pto_count(path));
-                self.repeat_oldest(path);
-                self.pings.on_probe_timeout();
-            } else {
-                self.abandon(now, Some(key));
-            }
-        }
-        self.timeouts = timeouts;
-    }
-
-    /// Whether age asks for something that was not done yet: a packet may come in between the moment when it was due
-    /// and the timer, and the next deadline is read anew after it.
-    fn is_renewal_due(&self, now: Instant) -> bool {
-        match self.sessions.age(now) {
-            Age::Fresh => false,
-            Age::StepPhaseDue | Age::Expired => true,
-            Age::RekeyDue => !self.handshakes.is_under_way() && self.paths.active().is_some(),
-        }
+        Renewal::None
     }
 
     /// When to be told the time again.
     pub(crate) fn next_timeout(&self, now: Instant) -> Option<Deadline> {
-        let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
         let mut next = self.handshakes.next_timeout();
         if self.sessions.is_up() {
-            next = Deadline::earlier(next, self.paths.next_timeout());
-            let others = [
-                at(self.sessions.next_timeout(now), TimerKind::Rekey),
-                at(self.is_renewal_due(now).then_some(now), TimerKind::Rekey),
-                at(self.recovery.next_timeout(), TimerKind::LossDetection),
-                at(self.received.next_timeout(), TimerKind::AckDelay),
-                at(self.paced_until, TimerKind::Pacing),
+            let may_rekey = !self.handshakes.is_under_way() && self.active_route().is_some();
+            let at = |at: Option<Instant>, kind| at.map(|at| Deadline::new(at, kind));
+            let all = [
+                self.line.next_timeout(),
+                at(self.sessions.next_timeout(now, may_rekey), TimerKind::Rekey),
+                self.sources.next_timeout(),
                 at(self.rest_at(now), TimerKind::Rest),
-                self.levels.next_timeout(),
             ];
-            next = others.into_iter().fold(next, Deadline::earlier);
+            next = all.into_iter().fold(next, Deadline::earlier);
         }
         next
+    }
+
+    /// When to look whether it may rest; `None` where nothing but its own timers can change that.
+    fn rest_at(&self, now: Instant) -> Option<Instant> {
+        let at = self.activity.quiet_at(self.sessions.carried_data());
+        (self.sessions.is_up() && now < at).then_some(at)
+    }
+
+    /// The peer at rest, where it may rest; this one is to be dropped then.
+    pub(crate) fn rest(&mut self, now: Instant) -> Option<Resident> {
+        if self.rest_at(now).is_some() {
+            return None;
+        }
+        self.sources.levels.collect_events();
+        // Names every field, so that nobody adds one without a thought about rests.
+        let Self {
+            id: _,
+            profile,
+            sessions,
+            handshakes,
+            line,
+            sources,
+            farewell,
+            activity,
+            outcomes,
+        } = self;
+        let is_settled = handshakes.is_idle() && farewell.is_none() && outcomes.is_empty();
+        if !is_settled || sources.has_output(now) || !sources.may_rest(now) {
+            return None;
+        }
+        let sessions = sessions.rest(line.next_pn())?;
+        let parts = Parts {
+            profile,
+            sessions,
+            line,
+            sources,
+            activity,
+        };
+        Resident::new(now, parts)
     }
 }

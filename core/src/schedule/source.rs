@@ -3,7 +3,7 @@
 use super::sent::Content;
 use crate::level::names::Names;
 use crate::level::window::Pace;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::Writer;
 
 /// Whose a frame was that has been written: a session that carries the application's changes its keys sooner
@@ -23,6 +23,8 @@ pub(crate) struct Acked {
     pub(crate) by_pn: u64,
     /// When it came.
     pub(crate) now: Instant,
+    /// The round-trip time that it measured.
+    pub(crate) rtt: Option<Duration>,
 }
 
 /// Something that writes frames.

@@ -1,6 +1,8 @@
 //! Handshakes at the table: the door says what they lead to (protocol §3); here receiver indices get owners and
 //! sessions get peers.
 
+use std::sync::Arc;
+
 use super::{Endpoint, Handled, handled, handshake_of};
 use crate::door::{Confirmed, Dropped, Facts, First, Knock, Third};
 use crate::id::{NodeId, PeerKey};
@@ -26,8 +28,9 @@ impl Endpoint {
             return;
         };
         let peer = &mut entry.peer;
-        let whom = (peer.id(), peer.record.as_deref());
-        let Some(initiator) = self.door.initiate(now, index, whom, peer.association()) else {
+        let whom = (peer.id(), peer.profile.record().map(Arc::as_ref));
+        let association = peer.sessions().association();
+        let Some(initiator) = self.door.initiate(now, index, whom, association) else {
             log::debug!("a handshake could not be started: the peer's key is no key");
             return;
         };
@@ -44,7 +47,7 @@ impl Endpoint {
         route: Route,
     ) {
         match peers.table.get_mut(key) {
-            Some(entry) if entry.peer.is_handshaking() => {
+            Some(entry) if entry.peer.handshakes.is_under_way() => {
                 if let Some(call) = entry.peer.handshakes.also_over(route) {
                     self.outbox.push(route, call);
                 }
@@ -198,7 +201,8 @@ impl Endpoint {
         };
         let final_datagram = established.final_datagram;
         let peer = &mut entry.peer;
-        peer.learn(established.remote, established.capabilities);
+        peer.profile
+            .on_handshake(established.remote, established.capabilities);
         peer.on_answered(
             now,
             established.session,
@@ -216,11 +220,11 @@ fn facts_of(now: Instant, peers: &Peers, id: &NodeId) -> Facts {
     let entry = peers.table.key_of(id).and_then(|key| peers.table.get(key));
     entry.map_or_else(Facts::default, |entry| Facts {
         is_known: true,
-        newest_sequence: entry.peer.record.as_ref().map_or(0, |r| r.sequence),
-        association: entry.peer.association(),
-        is_handshaking: entry.peer.is_handshaking(),
-        is_unconfirmed_handshake: entry.peer.is_unconfirmed_handshake(now),
-        initiated_since: entry.peer.initiated_since(),
+        newest_sequence: entry.peer.profile.record().map_or(0, |r| r.sequence),
+        association: entry.peer.sessions().association(),
+        is_handshaking: entry.peer.handshakes.is_under_way(),
+        is_unconfirmed_handshake: entry.peer.sessions().is_unconfirmed_handshake(now),
+        initiated_since: entry.peer.sessions().initiated_since(),
     })
 }
 
@@ -231,7 +235,8 @@ fn install(now: Instant, peers: &mut Peers, index: u32, confirmed: Confirmed) ->
     peers.table.set_owner(index, Owner::Peer(key));
     if let Some(entry) = peers.change(key) {
         let peer = &mut entry.peer;
-        peer.learn(confirmed.remote, confirmed.capabilities);
+        peer.profile
+            .on_handshake(confirmed.remote, confirmed.capabilities);
         let (session, association) = (confirmed.session, confirmed.association);
         peer.on_confirmed(now, session, association, confirmed.answered);
     }

@@ -125,7 +125,7 @@ impl Endpoint {
         if let Some((key, route)) = sent
             && let Some(entry) = peers.change(key)
         {
-            entry.peer.paths.on_send_error(now, route);
+            entry.peer.line.paths.on_send_error(now, route);
         }
     }
 
@@ -163,7 +163,7 @@ impl Endpoint {
         if self.outbox.links.on_down(link).ok_or(unknown)? {
             for key in peers.table.keys() {
                 if let Some(entry) = peers.change(key) {
-                    entry.peer.paths.on_link_down(now, link);
+                    entry.peer.line.paths.on_link_down(now, link);
                 }
             }
         }

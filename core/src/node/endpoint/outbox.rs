@@ -95,7 +95,7 @@ impl Outbox {
                     let Some(link) = self.links.choose(pair.link, pair.remote) else {
                         // As where a socket refuses.
                         if let Some(entry) = peers.change(key) {
-                            entry.peer.paths.on_send_error(now, route);
+                            entry.peer.line.paths.on_send_error(now, route);
                         }
                         continue;
                     };
@@ -189,6 +189,6 @@ impl Outbox {
 fn forward(peers: &mut Peers, relay: PeerKey, channel: u32, datagram: &[u8]) {
     if let Some(entry) = peers.change(relay) {
         let datagram = Bytes::copy_from_slice(datagram);
-        entry.peer.push_relayed(channel, datagram);
+        entry.peer.sources.push_relayed(channel, datagram);
     }
 }

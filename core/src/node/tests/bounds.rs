@@ -154,7 +154,7 @@ fn a_relay_holds_little_for_a_slow_receiver() {
     for (n, key) in [(1, key), (2, relay)] {
         let peer = &mut net.node(n).peers.table.get_mut(key).expect("known").peer;
         let datagram = Bytes::from(vec![0; 1_000]);
-        let taken = (0..1_000).filter(|_| peer.push_relayed(3, datagram.clone()));
+        let taken = (0..1_000).filter(|_| peer.sources.push_relayed(3, datagram.clone()));
         let taken = taken.count() * 1_000;
         assert!(taken <= limits::RELAY_QUEUE_BYTES, "{taken}");
         assert!(taken >= limits::RELAY_QUEUE_BYTES / 2, "{taken}");

@@ -15,7 +15,7 @@ fn association(net: &mut Net, n: u8, peer: &NodeId) -> u64 {
     let node = net.node(n);
     let key = node.peers.table.key_of(peer).expect("known");
     let entry = node.peers.table.get(key).expect("known");
-    entry.peer.association()
+    entry.peer.sessions().association()
 }
 
 fn send(net: &mut Net, n: u8, peer: NodeId, text: &'static str) {

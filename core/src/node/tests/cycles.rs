@@ -161,7 +161,7 @@ fn a_relay_reached_through_itself_or_a_circle_makes_no_loop() {
         let entry = node.peers.table.get_mut(peer).expect("known");
         let direct = entry.peer.active_route().expect("a path");
         assert!(direct.is_direct());
-        entry.peer.paths.on_send_error(now, direct);
+        entry.peer.line.paths.on_send_error(now, direct);
         node.peers.agenda.on_touched(peer);
     }
     let is_own = |route: &crate::path::RouteStatus, key: crate::id::PeerKey| match route.route {
@@ -169,7 +169,15 @@ fn a_relay_reached_through_itself_or_a_circle_makes_no_loop() {
         Route::Direct(_) => false,
     };
     let entry = node.peers.table.get(relay).expect("known");
-    assert!(!entry.peer.routes().iter().any(|route| is_own(route, relay)));
+    assert!(
+        !entry
+            .peer
+            .line
+            .paths
+            .status()
+            .iter()
+            .any(|route| is_own(route, relay))
+    );
     net.set_tap(|_, _| super::Fate::Drop);
     net.run(Duration::from_secs(100));
     net.tap = None;

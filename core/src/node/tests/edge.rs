@@ -87,7 +87,7 @@ fn a_send_that_fails_moves_the_data_to_the_next_path_at_once() {
     let entry = node.peers.table.get_mut(key).expect("known");
     let direct = entry.peer.active_route().expect("a path");
     assert!(direct.is_direct());
-    entry.peer.ping().expect("connected");
+    entry.peer.sources.ping().expect("connected");
     node.peers.agenda.on_touched(key);
     let mut buffer = vec![0; 65_536];
     let t = node.poll_transmit(now, &mut buffer).expect("a ping");

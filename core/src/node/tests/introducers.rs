@@ -224,7 +224,10 @@ fn a_relay_that_swaps_channels_or_repeats_frames_reads_and_breaks_nothing() {
                 let node = net.node(1);
                 let entry = node.peers.table.get_mut(key).expect("a client");
                 for _ in 0..3 {
-                    entry.peer.push_relayed(channel, junk.to_vec().into());
+                    entry
+                        .peer
+                        .sources
+                        .push_relayed(channel, junk.to_vec().into());
                 }
                 node.peers.agenda.on_touched(key);
             }
@@ -357,7 +360,7 @@ fn a_channel_in_use_cannot_be_given_to_another_peer() {
         channel,
     };
     let entry = node.peers.table.get(stolen).expect("known");
-    assert_eq!(entry.peer.paths.key_of(route), None);
+    assert_eq!(entry.peer.line.paths.key_of(route), None);
     let _ = (ben, RefusalCode::Unknown);
 }
 

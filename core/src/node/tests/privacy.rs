@@ -40,7 +40,7 @@ fn learnt(net: &mut Net, ben: NodeId) -> Vec<SocketAddr> {
     let node = net.node(2);
     let key = node.peers.table.key_of(&ben).expect("known");
     let entry = node.peers.table.get(key).expect("known");
-    let mut learnt = entry.peer.paths.remote_addresses();
+    let mut learnt = entry.peer.line.paths.remote_addresses();
     learnt.sort_unstable();
     learnt.dedup();
     learnt

@@ -29,7 +29,10 @@ fn is_forwarded(net: &mut Net, to: NodeId) -> bool {
     let node = net.node(2);
     let key = node.peers.table.key_of(&to).expect("known");
     let peer = &mut node.peers.table.get_mut(key).expect("known").peer;
-    assert!(peer.push_relayed(7, Bytes::from_static(&[0xC0; 60])));
+    assert!(
+        peer.sources
+            .push_relayed(7, Bytes::from_static(&[0xC0; 60]))
+    );
     let (mut buffer, mut probes) = (vec![0; 9_000], 0);
     let sent = peer.poll_transmit(now, &mut buffer, false, &mut probes);
     assert_eq!(peer.queue_lengths()[2], 0, "nothing waits");

@@ -114,7 +114,14 @@ fn a_registered_peer_at_rest_has_one_key_record_with_the_directory() {
     assert!(is_at_rest(&mut net, 1, &ada));
     let peers = &net.node(1).peers;
     let key = peers.table.key_of(&ada).expect("known");
-    let record = peers.table.get(key).expect("known").peer.record.clone();
+    let record = peers
+        .table
+        .get(key)
+        .expect("known")
+        .peer
+        .profile
+        .record()
+        .cloned();
     // The peer, the directory, and this one.
     assert_eq!(record.map(|record| Arc::strong_count(&record)), Some(3));
 }

@@ -77,6 +77,16 @@ impl Levels {
         self.is_up = true;
     }
 
+    /// Whether an association stands.
+    pub(super) fn is_up(&self) -> bool {
+        self.is_up
+    }
+
+    /// Whether our node id is the smaller one.
+    pub(super) fn is_smaller(&self) -> bool {
+        self.is_smaller
+    }
+
     /// The association is over: every promise that is open ends now, each with one event.
     pub(super) fn on_ended(&mut self) {
         self.collect_events();
@@ -104,7 +114,8 @@ impl Levels {
     /// wait for.
     pub(super) fn may_rest(&self) -> Option<bool> {
         let is_settled = self.is_up && self.news.is_empty() && self.unclaimed.is_empty();
-        let open = is_settled.then_some(self.open.as_ref())?;
+        self.epoch.rest().filter(|_| is_settled)?;
+        let open = self.open.as_ref();
         open.map_or(Some(false), |open| open.may_rest())
     }
 

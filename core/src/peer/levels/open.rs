@@ -325,8 +325,8 @@ mod tests {
         };
         levels.on_lost(sent);
         assert_eq!(packet(&mut levels, narrow).0, 1, "again");
-        let (by_pn, now) = (1, Instant::EPOCH);
-        levels.on_delivered(sent, Acked { by_pn, now });
+        let (by_pn, now, rtt) = (1, Instant::EPOCH, None);
+        levels.on_delivered(sent, Acked { by_pn, now, rtt });
         let (names, datagrams, _) = packet(&mut levels, narrow);
         assert_eq!((names, datagrams), (0, 1));
         assert!(!levels.has_data_to_send());
