@@ -116,8 +116,10 @@ fn a_pipe_carries_both_directions_to_their_ends() {
     let mut stdin = sender.stdin.take().expect("piped");
     let data = forth.clone();
     let writer = std::thread::spawn(move || stdin.write_all(&data).expect("written"));
+    // The sender does not end before somebody has read what the listener writes.
+    let got_forth = std::thread::spawn(move || listener.wait_with_output().expect("it ends"));
     let got_back = sender.wait_with_output().expect("it ends");
-    let got_forth = listener.wait_with_output().expect("it ends");
+    let got_forth = got_forth.join().expect("no panic");
     writer.join().expect("no panic");
     assert_eq!(code(&got_back), 0);
     assert_eq!(code(&got_forth), 0);

@@ -49,6 +49,8 @@ pub enum HttpInput<C> {
     BodyEnd(HttpId),
     /// So many bytes of `ResponsePart::Chunk` were written to it.
     Consumed(HttpId, usize),
+    /// It has read the whole response, as far as can be told; after [`ResponsePart::End`].
+    Complete(HttpId),
     /// It went away before the exchange was over.
     Closed(HttpId),
 }
@@ -128,6 +130,10 @@ impl<C: Client> Exchanges<C> {
                 }
             }
             HttpInput::Consumed(id, bytes) => self.surface.handle_consumed(now, node, id, bytes),
+            HttpInput::Complete(id) => {
+                self.surface.handle_complete(now, node, id);
+                self.settle(id);
+            }
             HttpInput::Closed(id) => {
                 self.stalled.remove(&id);
                 if self.clients.remove(&id).is_some() {

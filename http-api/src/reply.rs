@@ -133,6 +133,15 @@ pub(crate) enum Sides {
     Write,
 }
 
+/// What ends the response on a stream, and what the end of a reading means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Close {
+    /// The response ends with the peer's direction, whatever becomes of ours.
+    pub with_peer: bool,
+    /// The end counts as taken only when the client says so in a request of its own.
+    pub confirmed: bool,
+}
+
 /// What a handler answers.
 pub(crate) enum Reply {
     /// All at once.
@@ -154,6 +163,8 @@ pub(crate) enum Reply {
         stream: StreamId,
         /// Which directions of it.
         sides: Sides,
+        /// What ends it.
+        close: Close,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use p2p_core::api::{ApiMisuse, Command, Engine, Label, MessageId};
+use p2p_core::api::{ApiMisuse, Command, Engine, Label, MessageId, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
@@ -23,6 +23,9 @@ use crate::services::Services;
 
 /// Names remembered; the engine knows them all, this saves asking for each datagram.
 const NAMES: usize = 4_096;
+
+/// Code with which streams are abandoned when the HTTP client goes away or says so.
+pub(crate) const CLIENT_GONE: u64 = 0;
 
 /// A message that the engine holds for want of room in the inbox.
 #[derive(Clone, Debug)]
@@ -64,6 +67,10 @@ pub(crate) struct State {
     /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
     pub describe: fn(&str) -> Value,
     pub streams: BTreeMap<(NodeId, u64), Ends>,
+    /// Streams read to the end by clients that have gone and may still confirm, and until when.
+    pub unconfirmed: BTreeMap<(NodeId, u64), Instant>,
+    /// Streams that a handler gave up; their exchanges are broken next.
+    pub given_up: Vec<(NodeId, StreamId)>,
     names: BTreeMap<NodeId, String>,
     found: BTreeMap<(String, NodeId), NodeId>,
 }
@@ -94,6 +101,8 @@ impl State {
             page: Page::new(),
             describe,
             streams: BTreeMap::new(),
+            unconfirmed: BTreeMap::new(),
+            given_up: Vec::new(),
             names: BTreeMap::new(),
             found: BTreeMap::new(),
         }

@@ -284,6 +284,8 @@ fn streams(seen: &mut Seen, world: &mut World) {
         .expect("a stream")
         .to_owned();
     let place = format!("/v1/peers/{}/streams/{stream}", world.id(ADA));
+    let early = world.get(BEN, ask("POST", &format!("{place}/taken")));
+    seen.expect("stream_not_ended", &early);
     let write = world.send(BEN, ask("POST", &place).body("y").open_ended());
     let second = world.get(BEN, ask("POST", &place).body("z"));
     seen.expect("stream_busy", &second);

@@ -350,6 +350,130 @@ fn a_long_stream_is_whole_and_a_slow_reader_holds_the_writer() {
 }
 
 #[test]
+fn a_response_ends_only_when_the_other_application_has_taken_all() {
+    let mut world = World::connected();
+    let up = world.send(ADA, ask("POST", "/v1/peers/ben/streams").body("all of it"));
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    let place = format!("/v1/peers/{ada}/streams/{stream}");
+    // Ben's half ends at once.
+    let write = world.send(BEN, ask("POST", &place));
+    world.run(second());
+    assert!(!world.response(ADA, up).is_complete, "nobody has read it");
+    let read = world.get(BEN, ask("GET", &format!("{place}?confirm=1")));
+    assert_eq!(read.body, b"all of it");
+    world.run(second());
+    assert!(!world.response(ADA, up).is_complete, "read is not taken");
+    let taken = world.get(BEN, ask("POST", &format!("{place}/taken")));
+    assert_eq!(taken.status, 204, "{}", taken.text());
+    world.run(second());
+    assert!(world.response(ADA, up).is_complete);
+    assert!(
+        world.response(BEN, write).is_complete,
+        "ada has read nothing to its end"
+    );
+}
+
+#[test]
+fn a_reading_that_nobody_confirms_breaks_its_sender() {
+    let mut world = World::connected();
+    let up = world.send(ADA, ask("POST", "/v1/peers/ben/streams").body("all of it"));
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    let place = format!("/v1/peers/{ada}/streams/{stream}");
+    world.get(BEN, ask("GET", &format!("{place}?confirm=1")));
+    world.run(Duration::from_secs(59));
+    assert!(!world.response(ADA, up).is_aborted);
+    world.run(Duration::from_secs(2));
+    assert!(world.response(ADA, up).is_aborted);
+    let late = world.get(BEN, ask("POST", &format!("{place}/taken")));
+    assert_eq!(late.code(), "stream_not_found");
+}
+
+#[test]
+fn a_reader_that_goes_away_breaks_its_sender_also_at_the_very_end() {
+    for body in ["half", "all"] {
+        let mut world = World::connected();
+        let up = ask("POST", "/v1/peers/ben/streams").body(body);
+        let up = if body == "half" { up.open_ended() } else { up };
+        let up = world.send(ADA, up);
+        let stream = incoming_stream(&mut world);
+        let ada = world.id(ADA);
+        let place = format!("/v1/peers/{ada}/streams/{stream}");
+        world.party(BEN).reads = false;
+        let read = world.send(BEN, ask("GET", &place));
+        world.run(second());
+        world.hang_up(BEN, read);
+        world.run(second());
+        let response = world.response(ADA, up);
+        assert!(response.is_aborted && !response.is_complete, "{body}");
+        assert!(!world.party(ADA).surface.is_open(up), "{body}");
+    }
+}
+
+#[test]
+fn a_stream_is_given_up_by_request() {
+    let mut world = World::connected();
+    let up = world.send(
+        ADA,
+        ask("POST", "/v1/peers/ben/streams").body("x").open_ended(),
+    );
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    let place = format!("/v1/peers/{ada}/streams/{stream}");
+    let read = world.send(BEN, ask("GET", &place));
+    let write = world.send(BEN, ask("POST", &place).body("y").open_ended());
+    world.run(second());
+    assert_eq!(world.get(BEN, ask("DELETE", &place)).status, 204);
+    assert!(world.response(BEN, read).is_aborted);
+    world.run(second());
+    assert!(world.response(ADA, up).is_aborted);
+    assert_eq!(world.response(BEN, write).code(), "stream_stopped");
+}
+
+/// A response that ends with the peer's direction goes on although our own direction is still open.
+#[test]
+fn a_response_may_end_with_the_peers_direction() {
+    let mut world = World::connected();
+    let open = ask("POST", "/v1/peers/ben/streams?until=peer").body("x");
+    let up = world.send(ADA, open.open_ended());
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    let place = format!("/v1/peers/{ada}/streams/{stream}");
+    let write = world.get(BEN, ask("POST", &place).body("answer"));
+    assert_eq!(write.status, 200, "{}", write.text());
+    let response = world.response(ADA, up);
+    assert!(response.is_complete);
+    assert_eq!(response.body, b"answer");
+}
+
+/// Uploads that their clients gave up hold nothing that later ones need.
+#[test]
+fn uploads_that_were_given_up_give_their_credit_back() {
+    let mut world = World::connected();
+    let body = vec![7; 3_000_000];
+    for _ in 0..8 {
+        let up = ask("POST", "/v1/peers/ben/streams?channel=9").body(body.clone());
+        let up = world.send(ADA, up);
+        world.run(second());
+        world.hang_up(ADA, up);
+    }
+    world.run(second());
+    let listed = world.get(BEN, ask("GET", "/v1/inbox?type=stream")).json();
+    let dead = listed["next"].as_str().expect("items").to_owned();
+    let ack = ask("POST", "/v1/inbox/ack").json(&format!("{{\"cursor\":\"{dead}\"}}"));
+    world.get(BEN, ack);
+    world.send(ADA, ask("POST", "/v1/peers/ben/streams").body(body.clone()));
+    let stream = incoming_stream(&mut world);
+    let ada = world.id(ADA);
+    let read = world.get(
+        BEN,
+        ask("GET", &format!("/v1/peers/{ada}/streams/{stream}")),
+    );
+    assert!(read.body == body, "{} bytes", read.body.len());
+}
+
+#[test]
 fn a_client_that_goes_away_breaks_the_stream_for_the_peer() {
     let mut world = World::connected();
     let up = world.send(

@@ -1,7 +1,7 @@
 //! Request bodies: all at once, or chunk by chunk through a bounded channel, so that a slow peer slows the reader
 //! of standard input down instead of filling memory.
 
-use std::convert::Infallible;
+use std::io;
 
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
@@ -14,19 +14,21 @@ use hyper::body::Frame;
 const CHUNKS: usize = 4;
 
 /// A request body.
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Where the chunks of a streaming body go in; dropping it ends the body.
-pub(crate) type BodySender = Sender<Bytes>;
+/// Where the chunks of a streaming body go in; dropping it ends the body, an error breaks it off.
+pub(crate) type BodySender = Sender<io::Result<Bytes>>;
 
 /// A body that is all there.
 pub(crate) fn full(bytes: Bytes) -> Body {
-    Full::new(bytes).boxed_unsync()
+    Full::new(bytes)
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// A body that comes bit by bit.
 pub(crate) fn streaming() -> (BodySender, Body) {
-    let (sender, receiver): (_, Receiver<Bytes>) = async_channel::bounded(CHUNKS);
-    let frames = receiver.map(|chunk| Ok(Frame::data(chunk)));
+    let (sender, receiver): (_, Receiver<io::Result<Bytes>>) = async_channel::bounded(CHUNKS);
+    let frames = receiver.map(|chunk| chunk.map(Frame::data));
     (sender, StreamBody::new(frames).boxed_unsync())
 }

@@ -50,16 +50,10 @@ enum KeepAlive {
 pub(crate) struct Duplex {
     /// What comes down.
     pub body: Incoming,
-    connection: SendRequest<Body>,
-}
-
-impl Duplex {
-    /// Waits until both bodies have ended, or the connection broke.
-    pub(crate) async fn ended(mut self) {
-        if let Err(e) = self.connection.ready().await {
-            log::debug!("the connection ended with the exchange: {e}");
-        }
-    }
+    /// The stream that it goes over.
+    pub stream: String,
+    /// Keeps the connection for as long as bytes go up.
+    _connection: SendRequest<Body>,
 }
 
 /// One request to make.
@@ -176,9 +170,12 @@ impl Client {
     pub(crate) async fn duplex(&self, call: Call) -> Result<Duplex, Failure> {
         let (response, connection) = self.exchange(call, KeepAlive::Yes).await?;
         let response = refused(response).await?;
+        let stream = response.headers().get("x-stream-id");
+        let stream = stream.and_then(|id| id.to_str().ok()).unwrap_or_default();
         Ok(Duplex {
+            stream: stream.to_owned(),
             body: response.into_body(),
-            connection,
+            _connection: connection,
         })
     }
 

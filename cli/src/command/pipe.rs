@@ -1,6 +1,9 @@
 //! `p2p pipe`: standard input goes into a stream, what comes out of it goes to standard output, both at once. One
 //! side opens it (`p2p pipe bob < file`), the other takes it (`p2p pipe --listen > file`). Each direction ends by
 //! itself; where standard input is a terminal, the end of the peer's direction ends the command.
+//!
+//! It succeeds only where the other application has said that it has written everything out, and says so itself only
+//! once it has; what cannot be written out is given up with word to the sender.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use hyper::Method;
 use hyper::body::Incoming;
 use serde_json::json;
 
@@ -34,18 +38,23 @@ pub(super) async fn run(context: &Context, pipe: Pipe) -> Result<(), Failure> {
     let id = peer::connected(&client, name).await?;
     let (sender, body) = streaming();
     let topic = pipe.topic.query().unwrap_or_default();
-    let call = Call::post(peer::path(&id, &format!("/streams?{topic}")));
+    // A person who types does not know that the other side has ended.
+    let types = std::io::stdin().is_terminal() && !pipe.no_stdin;
+    let until = if types { "peer" } else { "both" };
+    let target = format!("/streams?confirm=1&until={until}&{topic}");
+    let call = Call::post(peer::path(&id, target.trim_end_matches('&')));
     let feeding = feed(sender, pipe.no_stdin);
-    let mut exchange = client.duplex(call.body(body)).await?;
+    let exchange = client.duplex(call.body(body)).await;
+    // The other side may end it before the node's answer is read.
+    let mut exchange = exchange.map_err(|e| match e.code.as_str() {
+        "broken_off" => broken(&e.why),
+        _ => e,
+    })?;
     let name = escape(name);
     context.output.remark(format!("stream to {name} is open"));
-    drain(&mut exchange.body).await?;
-    if std::io::stdin().is_terminal() && !pipe.no_stdin {
-        return Ok(());
-    }
-    // The peer has ended its direction; ours ends by itself.
-    exchange.ended().await;
-    feeding.whole()
+    let target = peer::path(&id, &format!("/streams/{}", segment(&exchange.stream)));
+    drain(&client, &target, &mut exchange.body).await?;
+    if types { Ok(()) } else { feeding.whole() }
 }
 
 /// Takes the next stream that comes in: one request reads it, another one writes.
@@ -57,8 +66,9 @@ async fn listen(context: &Context, client: &Client, pipe: &Pipe) -> Result<(), F
     let write = client.send(Call::post(target.clone()).body(body).patient());
     let feeding = feed(sender, pipe.no_stdin);
     let read = async {
-        let response = client.send(Call::get(target).patient()).await?;
-        drain(&mut response.into_body()).await
+        let call = Call::get(format!("{target}?confirm=1"));
+        let response = client.send(call.patient()).await?;
+        drain(client, &target, &mut response.into_body()).await
     };
     if std::io::stdin().is_terminal() && !pipe.no_stdin {
         // A person who types does not know that the other side has ended.
@@ -68,7 +78,10 @@ async fn listen(context: &Context, client: &Client, pipe: &Pipe) -> Result<(), F
         };
         return futures_lite::future::or(read, write).await;
     }
-    let (_, ()) = futures_lite::future::try_zip(write, read).await?;
+    // Giving a stream up breaks both directions; what went wrong with the reading tells more.
+    let (write, read) = futures_lite::future::zip(write, read).await;
+    read?;
+    write?;
     feeding.whole()
 }
 
@@ -138,7 +151,7 @@ fn feed(sender: BodySender, nothing: bool) -> Feeding {
                 Ok(0) => return,
                 Ok(count) => {
                     let chunk = Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
-                    if sender.send_blocking(chunk).is_err() {
+                    if sender.send_blocking(Ok(chunk)).is_err() {
                         told.cut.store(true, Ordering::Release);
                         return;
                     }
@@ -146,6 +159,8 @@ fn feed(sender: BodySender, nothing: bool) -> Feeding {
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => {
                     log::warn!("standard input cannot be read: {e}");
+                    // Breaks off: what was sent must not pass for all of it.
+                    let _ = sender.send_blocking(Err(e));
                     return;
                 }
             }
@@ -154,15 +169,28 @@ fn feed(sender: BodySender, nothing: bool) -> Feeding {
     feeding
 }
 
+/// Writes what comes of a stream to standard output and tells its sender how that ended.
+async fn drain(client: &Client, target: &str, body: &mut Incoming) -> Result<(), Failure> {
+    let written = write_out(body).await;
+    let told = match &written {
+        Ok(()) => client.json(Call::post(format!("{target}/taken"))).await,
+        Err(_) => client.json(Call::new(Method::DELETE, target)).await,
+    };
+    written?;
+    told.map(drop)
+}
+
+fn broken(why: &str) -> Failure {
+    Failure::new(exit::UNREACHABLE, "broken_off", "The stream broke off")
+        .because(why)
+        .fix("What arrived so far, here or there, is not complete; connect and send again.")
+}
+
 /// Writes an answer's body to standard output as it comes; what a terminal would obey is escaped.
-async fn drain(body: &mut Incoming) -> Result<(), Failure> {
+async fn write_out(body: &mut Incoming) -> Result<(), Failure> {
     let terminal = std::io::stdout().is_terminal();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|e| {
-            Failure::new(exit::UNREACHABLE, "broken_off", "The stream broke off")
-                .because(e)
-                .fix("What came so far is not complete; connect and send again.")
-        })?;
+        let frame = frame.map_err(|e| broken(&e.to_string()))?;
         let chunk = frame.into_data().unwrap_or_default();
         let written = smol::unblock(move || {
             let mut stdout = std::io::stdout().lock();
@@ -170,9 +198,15 @@ async fn drain(body: &mut Incoming) -> Result<(), Failure> {
             stdout.write_all(text.as_ref().map_or(&chunk[..], |t| t.as_bytes()))?;
             stdout.flush()
         });
-        if written.await.is_err() {
-            return Ok(());
-        }
+        written.await.map_err(|e| {
+            Failure::new(
+                exit::GENERIC,
+                "output_failed",
+                "Standard output cannot be written",
+            )
+            .because(e)
+            .fix("Make room, or give it a place that takes everything, then send again.")
+        })?;
     }
     Ok(())
 }

@@ -63,7 +63,9 @@ pub trait Engine {
     /// [`ApiMisuse`] with nothing changed.
     fn handle_command(&mut self, now: Instant, command: Command) -> Result<Accepted, ApiMisuse>;
 
-    /// Reads up to `max_bytes` from a stream and gives its sender as much new credit.
+    /// Reads up to `max_bytes` from a stream and gives its sender as much new credit. Where it gives
+    /// [`StreamRead::Finished`], the sender is told that all was taken ([`Event::StreamFinished`] there). With
+    /// `max_bytes` 0 nothing is taken: empty data says that there are bytes, `Finished` that only the end is left.
     ///
     /// # Errors
     /// `UnknownPeer`, `NotConnected` or `UnknownStream`.

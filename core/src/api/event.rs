@@ -292,7 +292,8 @@ pub enum Event {
         /// The stream.
         stream: StreamId,
     },
-    /// The peer acknowledged everything that was written, and the end.
+    /// The application at the peer has read everything that was written, and the end.
+    /// Until it is told, [`Event::StreamStopped`] or the end of the connection may tell that it did not.
     StreamFinished {
         /// The peer.
         peer: NodeId,

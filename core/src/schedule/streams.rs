@@ -8,8 +8,8 @@ use crate::level::window::Pace;
 use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::{
-    Frame, StreamCreditFrame, StreamFrame, StreamResetFrame, StreamStopFrame, StreamsCreditFrame,
-    StreamsLimitFrame,
+    Frame, StreamCreditFrame, StreamFrame, StreamResetFrame, StreamStopFrame, StreamTakenFrame,
+    StreamsCreditFrame, StreamsLimitFrame,
 };
 
 impl Source for Streams {
@@ -94,6 +94,7 @@ fn control_frame(control: StreamControl) -> Frame<'static> {
             final_size_bytes,
         }),
         StreamControl::Stop { id, code } => Frame::StreamStop(StreamStopFrame { id: id.0, code }),
+        StreamControl::Taken { id } => Frame::StreamTaken(StreamTakenFrame { id: id.0 }),
         StreamControl::StreamCredit { id, total_bytes } => Frame::StreamCredit(StreamCreditFrame {
             id: id.0,
             total_bytes,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use async_channel::Receiver;
@@ -13,11 +14,31 @@ use p2p_http_api::{HttpId, HttpInput, ResponsePart};
 use super::application::HttpClient;
 use crate::engine::Handle;
 
+/// Streaming responses of a connection that were written to their end; whether the client has read them shows when the
+/// connection ends, or with its next request.
+#[derive(Clone, Default)]
+pub(crate) struct Written(Arc<Mutex<Vec<HttpId>>>);
+
+impl Written {
+    fn add(&self, id: HttpId) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(id);
+    }
+
+    /// Takes them out.
+    pub(crate) fn take(&self) -> Vec<HttpId> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// Tells the surface that the client went away, unless the response was completed.
 pub(crate) struct Watch {
     pub(crate) id: HttpId,
     pub(crate) handle: Handle<HttpInput<HttpClient>>,
     pub(crate) complete: bool,
+    pub(crate) written: Written,
 }
 
 impl Drop for Watch {
@@ -68,6 +89,7 @@ impl Body for ReplyBody {
                     }
                     Some(ResponsePart::End) => {
                         watch.complete = true;
+                        watch.written.add(watch.id);
                         Poll::Ready(None)
                     }
                     Some(ResponsePart::Abort | ResponsePart::Head { .. }) | None => {

@@ -16,9 +16,11 @@ use p2p_http_api::{
     BodyKind, GivenBody, HttpId, HttpInput, Request, ResponsePart, takes_whole_body,
 };
 use smol::Executor;
+use smol::net::TcpStream;
 
 use super::application::HttpClient;
-use super::body::{ReplyBody, Watch};
+use super::body::{ReplyBody, Watch, Written};
+use super::hang_up::hang_up;
 use crate::engine::Handle;
 
 pub(crate) type HttpHandle = Handle<HttpInput<HttpClient>>;
@@ -31,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) peer_is_loopback: bool,
     /// Whether the connection broke. Hyper ends a request body then as if it were complete.
     pub(crate) broken: Arc<AtomicBool>,
+    pub(crate) written: Written,
+    pub(crate) socket: TcpStream,
 }
 
 /// Serves one request.
@@ -40,6 +44,10 @@ pub(crate) async fn serve(
     request: http::Request<Incoming>,
 ) -> io::Result<Response<ReplyBody>> {
     let handle = &shared.handle;
+    // Whoever asks again has read what was answered before.
+    for id in shared.written.take() {
+        handle.send(HttpInput::Complete(id));
+    }
     let (client, parts, room) = HttpClient::new();
     let (head, mut body) = request.into_parts();
     let request = head_of(&head, shared.peer_is_loopback);
@@ -61,10 +69,11 @@ pub(crate) async fn serve(
         id,
         handle: handle.clone(),
         complete: false,
+        written: shared.written.clone(),
     };
     if follows {
-        let pump = pump(handle.clone(), id, body, room, shared.broken.clone());
-        shared.executor.spawn(pump).detach();
+        let executor = shared.executor.clone();
+        executor.spawn(pump(shared, id, body, room)).detach();
     }
     match parts.recv().await {
         Ok(ResponsePart::Head {
@@ -134,14 +143,19 @@ async fn collect(body: &mut Incoming, broken: &AtomicBool) -> io::Result<Bytes> 
 }
 
 /// Hands the request body to the surface, one piece for each permit.
-async fn pump(
-    handle: HttpHandle,
-    id: HttpId,
-    mut body: Incoming,
-    room: Receiver<()>,
-    broken: Arc<AtomicBool>,
-) {
-    while room.recv().await.is_ok() {
+async fn pump(shared: Shared, id: HttpId, mut body: Incoming, room: Receiver<()>) {
+    let Shared { handle, broken, .. } = &shared;
+    loop {
+        // Hyper reads nothing while there is no room, so it does not see that the client has gone.
+        let permit = future::or(async { Some(room.recv().await) }, async {
+            hang_up(&shared.socket).await;
+            None
+        });
+        match permit.await {
+            Some(Ok(())) => {}
+            Some(Err(_)) => return,
+            None => return handle.send(HttpInput::Closed(id)),
+        }
         let piece = loop {
             match poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
                 // Trailers carry nothing for us.

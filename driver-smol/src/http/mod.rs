@@ -3,6 +3,7 @@
 mod application;
 mod body;
 mod exchange;
+mod hang_up;
 mod server;
 
 pub use application::{HttpApplication, HttpClient};

@@ -15,7 +15,9 @@ use smol::lock::Semaphore;
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use super::application::HttpClient;
+use super::body::Written;
 use super::exchange::{HttpHandle, Shared, serve};
+use super::hang_up::read_to_end;
 
 /// Connections at once.
 const CONNECTIONS: usize = 256;
@@ -120,8 +122,11 @@ async fn connection(
     executor: Arc<Executor<'static>>,
     server: Arc<Connections>,
 ) {
+    let socket = smol::net::TcpStream::from(stream);
     let shared = Shared {
         executor,
+        socket: socket.clone(),
+        written: Written::default(),
         handle: server.handle.clone(),
         peer_is_loopback: from.ip().is_loopback(),
         broken: Arc::new(AtomicBool::new(false)),
@@ -132,10 +137,22 @@ async fn connection(
         .header_read_timeout(HEAD_TIME)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(FuturesIo::new(stream), service)
+        .serve_connection(FuturesIo::new(socket.clone()), service)
         .await;
-    if let Err(error) = served {
+    if let Err(error) = &served {
         shared.broken.store(true, Ordering::Release);
         log::debug!("an HTTP connection from {from} ended: {error}");
+    }
+    let written = shared.written.take();
+    if written.is_empty() {
+        return;
+    }
+    let has_read = served.is_ok() && read_to_end(socket).await.is_ok();
+    for id in written {
+        server.send(if has_read {
+            HttpInput::Complete(id)
+        } else {
+            HttpInput::Closed(id)
+        });
     }
 }

@@ -328,7 +328,11 @@ impl Worker<'_> {
                         self.put(HttpInput::Consumed(self.id, chunk.len() - known));
                     }
                 }
-                ResponsePart::End => return writer.end(),
+                ResponsePart::End => {
+                    writer.end()?;
+                    self.put(HttpInput::Complete(self.id));
+                    return Ok(());
+                }
                 ResponsePart::Abort | ResponsePart::Head { .. } => return writer.abort(),
             }
         }

@@ -138,6 +138,8 @@ codes! {
         "One reader and one writer at a time.";
     StreamStopped, "stream_stopped", 409, false, "The peer reads no more",
         "What was sent after that is lost; agree with the peer on the end.";
+    StreamNotEnded, "stream_not_ended", 409, true, "The stream has not ended",
+        "Read it to its end first, then say that it was taken.";
     ServiceNotRegistered, "service_not_registered", 404, false, "Service not registered",
         "PUT /v1/services/{name} registers it.";
     LimitReached, "limit_reached", 503, true, "A limit is reached",

@@ -52,7 +52,24 @@ const FLAGS: Param = number(
 );
 const ONLY_CHANNEL: Param = number("channel", 0, 0xFFFF_FFFF, "Only this channel.");
 const ONLY_SERVICE: Param = text("service", SERVICE_NAME_BYTES, "Only this service.");
-const STREAM: &[Param] = &[CHANNEL, SERVICE, FLAGS];
+const CONFIRM: Param = number(
+    "confirm",
+    0,
+    1,
+    "1: the end counts as taken only with POST .../taken.",
+);
+const STREAM: &[Param] = &[
+    CHANNEL,
+    SERVICE,
+    FLAGS,
+    text(
+        "until",
+        8,
+        "both (if absent): the response ends when our half is taken too; peer: with the peer's.",
+    ),
+    CONFIRM,
+];
+const READ_STREAM: &[Param] = &[CONFIRM];
 const INTRODUCER: Param = text("introducer", 256, "Introducer to ask; all if absent.");
 const SEARCH: &[Param] = &[
     Param {
@@ -190,9 +207,13 @@ pub(crate) static ROUTES: &[Route] = &[
         "Opens a stream: the request's body goes up, the response's comes down; X-Stream-Id names it.")
         .query(STREAM).body(Body::Stream),
     Route::new("GET", "/v1/peers/{peer}/streams/{id}", streams::read, Bytes(200, OCTETS),
-        "Reads what the peer sends on a stream, to its end."),
+        "Reads what the peer sends on a stream, to its end.").query(READ_STREAM),
     Route::new("POST", "/v1/peers/{peer}/streams/{id}", streams::write, json!(200, view::StreamWritten),
-        "Writes to a stream and finishes it; answers when the peer has acknowledged all.").body(Body::Stream),
+        "Writes to a stream and finishes it; answers when the peer's application has taken all.").body(Body::Stream),
+    Route::new("POST", "/v1/peers/{peer}/streams/{id}/taken", streams::taken, Empty(204),
+        "Says that all that was read of a stream, and its end, was taken; its sender is told."),
+    Route::new("DELETE", "/v1/peers/{peer}/streams/{id}", streams::abandon, Empty(204),
+        "Abandons both directions of a stream; the peer is told."),
 
     Route::new("GET", "/v1/inbox", inbox::list, json!(200, view::InboxList),
         "Lists what arrived and is not acknowledged; wait makes it a long poll.").query(INBOX),

@@ -168,6 +168,7 @@ impl Surface {
             }
             Ok(Reply::Full(full)) => {
                 self.respond_bare(id, full, head_only, successor);
+                self.break_given_up(now, node);
                 // An acknowledgement may have made room in the inbox.
                 self.take_waiting_messages(now, node);
                 return;
@@ -184,12 +185,17 @@ impl Surface {
                 peer,
                 stream,
                 sides,
+                close,
             }) => {
-                let exchange = StreamExchange::new(peer, stream, sides);
+                let exchange = StreamExchange::new(peer, stream, sides, close);
                 if sides != Sides::Write {
                     let octets = "application/octet-stream".to_owned();
                     let number = stream.0.to_string();
-                    let headers = vec![("content-type", octets), ("x-stream-id", number)];
+                    let mut headers = vec![("content-type", octets), ("x-stream-id", number)];
+                    if !close.with_peer {
+                        // How the connection ends tells whether the client has read everything.
+                        headers.push(("connection", "close".to_owned()));
+                    }
                     self.begin_streaming(id, headers);
                 }
                 Phase::Stream(exchange)

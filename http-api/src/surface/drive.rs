@@ -1,7 +1,9 @@
 //! Moves what can be moved: bytes of streams, events to followers, messages into the inbox, parked requests whose
 //! time is over.
 
-use p2p_core::api::{Command, Engine, EngineExt, StreamRead};
+use core::time::Duration;
+
+use p2p_core::api::{Command, Engine, EngineExt, StreamId, StreamRead};
 use p2p_core::time::Instant;
 
 use super::stream::StreamExchange;
@@ -10,10 +12,11 @@ use crate::exchange::{HttpId, ResponsePart};
 use crate::problem::{Code, Problem};
 use crate::reply::{Full, Sides, Wait, WaitFor};
 use crate::resources::{inbox, messages};
+use crate::state::CLIENT_GONE;
 use crate::view;
 
-/// Code with which streams are abandoned when the HTTP client goes away.
-const CLIENT_GONE: u64 = 0;
+/// How long a client that reads with `confirm=1` and has gone may take to confirm.
+const CONFIRM_TIME: Duration = Duration::from_secs(60);
 
 impl Surface {
     fn stream_mut(&mut self, id: HttpId) -> Option<&mut StreamExchange> {
@@ -27,12 +30,12 @@ impl Surface {
     pub(super) fn drive_stream(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         self.drive_upload(now, node, id);
         self.drive_download(now, node, id);
-        let Some(stream) = self.stream_mut(id) else {
-            return;
-        };
-        // A writer waits for the acknowledgement; the others are done when both halves are.
-        if stream.sides != Sides::Write && !stream.read_open && !stream.write_open {
-            self.forget(id);
+        if let Some(stream) = self.stream_mut(id)
+            && stream.wants_end()
+        {
+            // It is forgotten when the driver says what became of the client.
+            stream.end_told = true;
+            self.push(id, ResponsePart::End);
         }
     }
 
@@ -47,78 +50,145 @@ impl Surface {
                 Ok(_) => return,
                 Err(misuse) => {
                     let failed = misuse.into();
-                    return self.fail_upload(id, failed);
+                    return self.fail_upload(now, node, id, failed);
                 }
             }
         }
         if stream.wants_finish() {
-            stream.close_write();
+            stream.on_finished();
             if let Err(misuse) = node.finish_stream(now, peer, number) {
-                self.fail_upload(id, misuse.into());
+                self.fail_upload(now, node, id, misuse.into());
             }
         }
     }
 
-    /// The peer takes no more: a writer is told, in full duplex the other half goes on.
-    pub(super) fn fail_upload(&mut self, id: HttpId, problem: Problem) {
+    /// The peer takes no more: a writer is told. In full duplex the response breaks, so that the client cannot take it
+    /// for a success; where the response ends with the peer's direction alone, that goes on.
+    pub(super) fn fail_upload(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        id: HttpId,
+        problem: Problem,
+    ) {
         let Some(stream) = self.stream_mut(id) else {
             return;
         };
         stream.close_write();
+        stream.write_settled = true;
         if stream.sides == Sides::Write {
             self.respond(id, problem.into());
-        } else if !stream.read_open {
-            self.forget(id);
+        } else if !stream.is_write_apart() {
+            self.break_stream(now, node, id);
         }
     }
 
-    /// The peer has acknowledged everything.
-    pub(super) fn finish_upload(&mut self, id: HttpId) {
+    /// The peer's application has taken everything.
+    pub(super) fn finish_upload(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         let Some(stream) = self.stream_mut(id) else {
             return;
         };
+        stream.write_settled = true;
         if stream.sides == Sides::Write {
             let written = view::StreamWritten {
                 stream: stream.stream.0.to_string(),
                 written_bytes: stream.written_bytes(),
             };
             self.respond(id, Full::json(200, &written));
+        } else {
+            self.drive_stream(now, node, id);
         }
     }
 
     fn drive_download(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
-        while let Some(stream) = self.stream_mut(id) {
-            let room = stream.download_room();
-            if room == 0 {
-                return;
-            }
-            match node.read_stream(now, stream.peer, stream.stream, room) {
-                Ok(StreamRead::Data(data)) if data.is_empty() => return,
-                Ok(StreamRead::Data(data)) => {
-                    stream.on_downloaded(data.len());
-                    self.push(id, ResponsePart::Chunk(data));
-                }
+        while let Some(stream) = self.stream_mut(id).filter(|s| s.read_open) {
+            // A look: the end is taken later, when the client has it.
+            let room = match node.read_stream(now, stream.peer, stream.stream, 0) {
+                Ok(StreamRead::Data(_)) => stream.download_room(),
                 Ok(StreamRead::Pending) => return,
                 Ok(StreamRead::Finished) => {
                     stream.read_open = false;
-                    self.push(id, ResponsePart::End);
+                    return;
                 }
-                Ok(StreamRead::Reset(_)) | Err(_) => return self.break_download(id),
+                Ok(StreamRead::Reset(_)) | Err(_) => return self.break_stream(now, node, id),
+            };
+            if room == 0 {
+                return;
+            }
+            let Ok(StreamRead::Data(data)) =
+                node.read_stream(now, stream.peer, stream.stream, room)
+            else {
+                return self.break_stream(now, node, id);
+            };
+            stream.on_downloaded(data.len());
+            self.push(id, ResponsePart::Chunk(data));
+        }
+    }
+
+    /// It cannot be completed: the client must notice, so the connection breaks.
+    pub(super) fn break_stream(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
+        let Some(stream) = self.stream_mut(id).map(|s| s.clone()) else {
+            return;
+        };
+        if stream.sides == Sides::Write {
+            let detail = "The stream was given up here.";
+            self.respond(id, Problem::new(Code::StreamStopped, detail).into());
+        } else if !stream.end_told {
+            self.push(id, ResponsePart::Abort);
+        }
+        self.forget(id);
+        self.abandon_stream(now, node, &stream);
+    }
+
+    /// The client has read the whole response: what the peer sent counts as taken, unless the client is to say so.
+    pub(super) fn complete_stream(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
+        let Some(stream) = self.stream_mut(id).map(|s| s.clone()) else {
+            return;
+        };
+        self.forget(id);
+        if stream.is_confirmed() {
+            let key = (stream.peer, stream.stream.0);
+            self.state.unconfirmed.insert(key, now + CONFIRM_TIME);
+        } else {
+            // Only the end is left. An error tells that the connection ended first, and its end told the sender.
+            let _ = node.read_stream(now, stream.peer, stream.stream, 1);
+        }
+        if stream.write_open {
+            self.reset_stream(now, node, &stream);
+        }
+    }
+
+    /// Gives up what clients have read to the end and did not confirm in time.
+    pub(super) fn end_unconfirmed(&mut self, now: Instant, node: &mut dyn Engine) {
+        let due = |until: &Instant| *until <= now;
+        while let Some(key) = self
+            .state
+            .unconfirmed
+            .iter()
+            .find(|(_, u)| due(u))
+            .map(|(k, _)| *k)
+        {
+            self.state.unconfirmed.remove(&key);
+            let (peer, stream, code) = (key.0, StreamId(key.1), CLIENT_GONE);
+            // Refused where it was confirmed or the connection ended.
+            let _ = node.handle_command(now, Command::StopStream { peer, stream, code });
+        }
+    }
+
+    /// Breaks the exchanges on streams that a handler gave up.
+    pub(super) fn break_given_up(&mut self, now: Instant, node: &mut dyn Engine) {
+        for (peer, stream) in core::mem::take(&mut self.state.given_up) {
+            for id in self.streams_of(peer) {
+                if self.stream_mut(id).is_some_and(|s| s.stream == stream) {
+                    self.break_stream(now, node, id);
+                }
             }
         }
     }
 
-    /// What the peer sends cannot be completed: the client must notice, so the connection breaks.
-    pub(super) fn break_download(&mut self, id: HttpId) {
-        let Some(stream) = self.stream_mut(id) else {
-            return;
-        };
-        if stream.read_open {
-            stream.read_open = false;
-            stream.close_write();
-            self.push(id, ResponsePart::Abort);
-        }
-        self.forget(id);
+    fn reset_stream(&mut self, now: Instant, node: &mut dyn Engine, stream: &StreamExchange) {
+        let (peer, stream, code) = (stream.peer, stream.stream, CLIENT_GONE);
+        let _ = node.handle_command(now, Command::ResetStream { peer, stream, code });
     }
 
     /// The client went away in the middle.
@@ -130,15 +200,10 @@ impl Surface {
     ) {
         let (peer, number, code) = (stream.peer, stream.stream, CLIENT_GONE);
         // Refusals are fine here: that half has ended by itself.
-        if stream.write_open {
-            let reset = Command::ResetStream {
-                peer,
-                stream: number,
-                code,
-            };
-            let _ = node.handle_command(now, reset);
+        if !stream.write_settled {
+            self.reset_stream(now, node, stream);
         }
-        if stream.read_open {
+        if stream.sides != Sides::Write {
             let stop = Command::StopStream {
                 peer,
                 stream: number,

@@ -114,7 +114,7 @@ impl Surface {
                 };
                 self.resolve(&WaitFor::Answer(peer, request), &full);
             }
-            Event::Disconnected { peer, .. } => self.on_disconnected(peer),
+            Event::Disconnected { peer, .. } => self.on_disconnected(now, node, peer),
             Event::Knocked {
                 peer,
                 name,
@@ -143,18 +143,19 @@ impl Surface {
             }
             Event::StreamFinished { peer, stream } => {
                 if let Some(id) = self.ends(peer, stream).writer {
-                    self.finish_upload(id);
+                    self.finish_upload(now, node, id);
                 }
             }
             Event::StreamReset { peer, stream, .. } => {
                 if let Some(id) = self.ends(peer, stream).reader {
-                    self.break_download(id);
+                    self.break_stream(now, node, id);
                 }
             }
             Event::StreamStopped { peer, stream, .. } => {
                 if let Some(id) = self.ends(peer, stream).writer {
                     let detail = "The peer asked to stop sending on this stream.";
-                    self.fail_upload(id, Problem::new(Code::StreamStopped, detail));
+                    let problem = Problem::new(Code::StreamStopped, detail);
+                    self.fail_upload(now, node, id, problem);
                 }
             }
             _ => {}
@@ -215,12 +216,13 @@ impl Surface {
         }
     }
 
-    fn on_disconnected(&mut self, peer: NodeId) {
+    fn on_disconnected(&mut self, now: Instant, node: &mut dyn Engine, peer: NodeId) {
         for id in self.streams_of(peer) {
-            let detail = "The connection ended before the peer acknowledged everything.";
-            self.fail_upload(id, Problem::new(Code::Disconnected, detail));
-            self.break_download(id);
+            let detail = "The connection ended before the peer had taken everything.";
+            self.fail_upload(now, node, id, Problem::new(Code::Disconnected, detail));
+            self.break_stream(now, node, id);
         }
+        self.state.unconfirmed.retain(|(of, _), _| *of != peer);
         let lost = Full::json(200, &view::Pong::new(&peer, None, None));
         self.resolve(&WaitFor::Pong(peer), &lost);
     }

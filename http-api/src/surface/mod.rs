@@ -159,9 +159,16 @@ impl Surface {
         }
     }
 
+    /// The client has read the whole response, as far as the driver can tell: call it once after each `End`, or
+    /// `handle_abort` where the client broke off before.
+    pub fn handle_complete(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
+        self.complete_stream(now, node, id);
+    }
+
     /// Does everything that is due.
     pub fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
         self.end_waits(now);
+        self.end_unconfirmed(now, node);
         self.take_waiting_messages(now, node);
         self.drive_followers(now);
     }
@@ -174,7 +181,9 @@ impl Surface {
             Phase::Following(follower) => follower.next_timeout(),
             Phase::Receiving { .. } | Phase::Stream(_) => None,
         };
-        self.exchanges.values().filter_map(due).min()
+        let exchanges = self.exchanges.values().filter_map(due);
+        let unconfirmed = self.state.unconfirmed.values().copied();
+        exchanges.chain(unconfirmed).min()
     }
 
     /// The next part of a response to write.

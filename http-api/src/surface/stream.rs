@@ -7,7 +7,7 @@ use bytes::Bytes;
 use p2p_core::api::StreamId;
 use p2p_core::id::NodeId;
 
-use crate::reply::Sides;
+use crate::reply::{Close, Sides};
 
 /// Upload bytes held for the engine.
 pub(super) const UPLOAD_BYTES: usize = 256 << 10;
@@ -36,11 +36,16 @@ pub(crate) struct StreamExchange {
     pub read_open: bool,
     outstanding_bytes: usize,
     written_bytes: u64,
+    /// Nothing that went up is still open: the peer's application has taken it, or it was given up.
+    pub write_settled: bool,
+    /// The client was given all that the peer sent, and the end.
+    pub end_told: bool,
+    close: Close,
 }
 
 impl StreamExchange {
     /// Starts with nothing moved.
-    pub(crate) fn new(peer: NodeId, stream: StreamId, sides: Sides) -> Self {
+    pub(crate) fn new(peer: NodeId, stream: StreamId, sides: Sides, close: Close) -> Self {
         Self {
             peer,
             stream,
@@ -52,6 +57,9 @@ impl StreamExchange {
             read_open: sides != Sides::Write,
             outstanding_bytes: 0,
             written_bytes: 0,
+            write_settled: sides == Sides::Read,
+            end_told: false,
+            close,
         }
     }
 
@@ -92,6 +100,29 @@ impl StreamExchange {
     /// Whether all was handed to the engine and the end is to follow.
     pub(crate) fn wants_finish(&self) -> bool {
         self.write_open && self.upload_ended && self.upload.is_empty()
+    }
+
+    /// All was handed over, and the end.
+    pub(crate) fn on_finished(&mut self) {
+        self.close_write();
+        // Where nothing was sent there is nothing to take.
+        self.write_settled = self.written_bytes == 0 && self.sides == Sides::Both;
+    }
+
+    /// Whether the response is to end now: all of the peer's is told, and ours is taken.
+    pub(crate) fn wants_end(&self) -> bool {
+        let ours = self.write_settled || self.close.with_peer;
+        self.sides != Sides::Write && !self.read_open && !self.end_told && ours
+    }
+
+    /// Whether our half goes on or is given up for itself, without the other one.
+    pub(crate) fn is_write_apart(&self) -> bool {
+        self.sides == Sides::Both && self.close.with_peer
+    }
+
+    /// Whether the client itself says that it has taken all.
+    pub(crate) const fn is_confirmed(&self) -> bool {
+        self.close.confirmed
     }
 
     /// The sending half takes nothing more: finished, stopped, or lost.
@@ -144,7 +175,8 @@ mod tests {
     use super::*;
 
     fn exchange(sides: Sides) -> StreamExchange {
-        StreamExchange::new(NodeId::from_bytes([1; 32]), StreamId(0), sides)
+        let peer = NodeId::from_bytes([1; 32]);
+        StreamExchange::new(peer, StreamId(0), sides, Close::default())
     }
 
     #[test]
@@ -176,6 +208,26 @@ mod tests {
         exchange.on_consumed(SIP_BYTES);
         assert_eq!(exchange.download_room(), SIP_BYTES + 10);
         assert_eq!(exchange.body_window(), 0, "nothing goes up");
+    }
+
+    #[test]
+    fn a_response_ends_when_both_directions_are_through() {
+        let mut both = exchange(Sides::Both);
+        both.on_upload(Bytes::from_static(b"abc"));
+        both.on_written(3);
+        both.on_upload_end();
+        both.on_finished();
+        both.read_open = false;
+        assert!(!both.wants_end(), "nobody has taken what went up");
+        both.write_settled = true;
+        assert!(both.wants_end());
+        both.end_told = true;
+        assert!(!both.wants_end(), "it ends once");
+        let mut nothing_sent = exchange(Sides::Both);
+        nothing_sent.on_upload_end();
+        nothing_sent.on_finished();
+        nothing_sent.read_open = false;
+        assert!(nothing_sent.wants_end());
     }
 
     #[test]

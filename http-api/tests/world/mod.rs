@@ -419,7 +419,14 @@ impl Party {
                     *self.unread.entry(id).or_default() += bytes.len();
                 }
             }
-            ResponsePart::End => response.is_complete = true,
+            ResponsePart::End => {
+                response.is_complete = true;
+                if self.reads {
+                    self.surface.handle_complete(now, &mut self.node, id);
+                } else {
+                    self.unread.entry(id).or_default();
+                }
+            }
             ResponsePart::Abort => response.is_aborted = true,
         }
     }
@@ -429,6 +436,9 @@ impl Party {
         self.reads = true;
         for (id, bytes) in core::mem::take(&mut self.unread) {
             self.surface.handle_consumed(now, &mut self.node, id, bytes);
+            if self.responses.get(&id).is_some_and(|r| r.is_complete) {
+                self.surface.handle_complete(now, &mut self.node, id);
+            }
         }
         self.settle(now);
     }

@@ -52,6 +52,7 @@ impl Streams {
                     final_size_bytes,
                 })
             }
+            Pending::Taken(id) => Some(StreamControl::Taken { id: StreamId(id) }),
             Pending::Stop(id) => {
                 let receiving = &self.streams.get(&id)?.receiving;
                 let code = receiving.stopped.filter(|_| !receiving.has_ended)?;
@@ -90,6 +91,7 @@ impl Streams {
                 let waits = stream.is_some_and(|s| !s.receiving.has_ended);
                 waits.then_some(Pending::Stop(id.0))
             }
+            StreamControl::Taken { id } => Some(Pending::Taken(id.0)),
             StreamControl::StreamCredit { id, total_bytes } => {
                 let receiving = self.streams.get(&id.0).map(|s| &s.receiving);
                 let newest = receiving

@@ -1,6 +1,8 @@
 //! One stream: its sending and its receiving half, without credit over all streams (protocol §8.3,
 //! RFC 9000 §3). Decides when a half has ended and what a read gives.
 
+use bytes::Bytes;
+
 use crate::api::StreamRead;
 use crate::level::Violation;
 use crate::level::assembler::{Assembler, Inserted};
@@ -204,21 +206,32 @@ impl Sending {
         self.state == SendState::Finishing && end == self.buffer.end_offset()
     }
 
-    /// Returns whether everything, and the end, is now acknowledged.
-    pub(super) fn on_delivered(&mut self, start: u64, end: u64, fin: bool, open: bool) -> bool {
+    /// Takes note of an acknowledgement; the half has ended only with [`Self::on_taken`].
+    pub(super) fn on_delivered(&mut self, start: u64, end: u64, fin: bool, open: bool) {
         self.open_acked |= open;
         self.open_needed &= !self.open_acked;
-        if !matches!(self.state, SendState::Open | SendState::Finishing) {
-            return false;
+        if matches!(self.state, SendState::Open | SendState::Finishing) {
+            self.buffer.on_acked(start, end);
+            self.fin_acked |= fin;
+            self.fin_needed &= !self.fin_acked;
         }
-        self.buffer.on_acked(start, end);
-        self.fin_acked |= fin;
-        self.fin_needed &= !self.fin_acked;
-        let done = self.fin_acked && self.buffer.is_all_acked();
-        if done {
-            self.state = SendState::Ended;
+    }
+
+    /// The peer's application has read all and the end, so all has arrived. Returns whether that ends the half.
+    pub(super) fn on_taken(&mut self) -> Result<bool, Violation> {
+        match self.state {
+            // There was no end to take.
+            SendState::Open => Err(Violation::StreamState),
+            SendState::Finishing => {
+                self.state = SendState::Ended;
+                self.open_acked = true;
+                (self.open_needed, self.fin_needed) = (false, false);
+                self.buffer.clear();
+                Ok(true)
+            }
+            // It crossed our reset.
+            SendState::Reset { .. } | SendState::Ended => Ok(false),
         }
-        done
     }
 
     pub(super) fn on_lost(&mut self, start: u64, end: u64, fin: bool, open: bool) {
@@ -306,7 +319,6 @@ impl Receiving {
         self.highest = self.highest.max(end);
         if fin {
             self.final_size = Some(end);
-            self.has_ended |= discards;
         }
         arrival
     }
@@ -340,7 +352,6 @@ impl Receiving {
     pub(super) fn stop(&mut self, code: u64) -> u64 {
         let unread = self.highest - self.assembler.read_offset();
         self.stopped = Some(code);
-        self.has_ended = self.final_size.is_some();
         self.assembler = Assembler::chunked();
         unread
     }
@@ -353,6 +364,20 @@ impl Receiving {
         let tell = readable && !self.is_readable_announced;
         self.is_readable_announced |= tell;
         tell
+    }
+
+    /// What a read would give, without taking anything; empty where there are bytes.
+    pub(super) fn peek(&mut self) -> StreamRead {
+        match (self.reset, self.stopped) {
+            (Some(code), _) => StreamRead::Reset(code),
+            (None, Some(code)) => StreamRead::Reset(code),
+            _ if self.assembler.is_readable() => StreamRead::Data(Bytes::new()),
+            _ if self.is_complete() => StreamRead::Finished,
+            _ => {
+                self.is_readable_announced = false;
+                StreamRead::Pending
+            }
+        }
     }
 
     pub(super) fn read(&mut self, max_bytes: usize) -> StreamRead {

@@ -148,6 +148,26 @@ impl Streams {
         Ok(())
     }
 
+    /// A STREAM_TAKEN frame came in: the sending half has ended well.
+    ///
+    /// # Errors
+    /// The rule that the peer broke.
+    pub(crate) fn on_taken(&mut self, id: StreamId) -> Result<(), Violation> {
+        if !self.find(id.0)? {
+            return Ok(());
+        }
+        let Some(stream) = self.streams.get_mut(&id.0) else {
+            return Ok(());
+        };
+        let held = stream.sending.buffer.buffered_bytes();
+        if stream.sending.on_taken()? {
+            self.sending.release(held);
+            self.events.push_back(StreamEvent::Finished(id));
+            self.remove_if_ended(id.0);
+        }
+        Ok(())
+    }
+
     /// A STREAM_CREDIT frame came in; an older one than known changes nothing.
     ///
     /// # Errors

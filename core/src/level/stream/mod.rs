@@ -13,6 +13,9 @@
 //!
 //! Streams that can send take turns, piece by piece. Those that only lack the connection's credit wait apart, so
 //! that [`Streams::has_data_to_send`] needs no search.
+//!
+//! A sending half has ended when the peer's application has read all of it (STREAM_TAKEN), not when all is acknowledged:
+//! until then the peer's STREAM_STOP can still tell that it will not. So a stopped half waits for the reset that answers.
 
 mod control;
 mod half;
@@ -80,6 +83,11 @@ pub(crate) enum StreamControl {
         /// The application's reason.
         code: u64,
     },
+    /// STREAM_TAKEN: the application has read all, and the end.
+    Taken {
+        /// Which stream.
+        id: StreamId,
+    },
     /// STREAM_CREDIT: cumulative.
     StreamCredit {
         /// Which stream.
@@ -133,7 +141,7 @@ pub(crate) enum StreamEvent {
     Readable(StreamId),
     /// A stream that took fewer bytes than offered takes some again.
     Writable(StreamId),
-    /// Everything written, and the end, is acknowledged.
+    /// The application at the other side has read everything written, and the end.
     Finished(StreamId),
     /// The peer abandoned its sending half; unread bytes are gone.
     Reset {
@@ -159,6 +167,7 @@ enum Pending {
     StreamCredit(u64),
     Reset(u64),
     Stop(u64),
+    Taken(u64),
 }
 
 /// Ended receiving halves whose reset code a late read may still ask for.
@@ -321,15 +330,14 @@ impl Streams {
             return Ok(());
         }
         let thrown_away_bytes = receiving.stop(code);
-        if receiving.final_size.is_none() {
-            self.control.insert(Pending::Stop(id.0));
-        }
+        // Also where all has arrived: the sender must not believe that it was taken. It answers with a reset.
+        self.control.insert(Pending::Stop(id.0));
         self.consume(thrown_away_bytes);
-        self.remove_if_ended(id.0);
         Ok(())
     }
 
-    /// The next bytes in order, `max_bytes` at most; gives the peer as much new credit.
+    /// The next bytes in order, `max_bytes` at most; gives the peer as much new credit. The end counts as taken, and the
+    /// peer is told. With `max_bytes` 0 it only tells what a read would give, and takes nothing.
     ///
     /// # Errors
     /// `UnknownStream`; also after `Finished` was read and the sending half has ended.
@@ -340,14 +348,19 @@ impl Streams {
             return reset.ok_or(ApiMisuse::UnknownStream);
         };
         let receiving = &mut stream.receiving;
+        if max_bytes == 0 {
+            return Ok(receiving.peek());
+        }
         let read = receiving.read(max_bytes);
+        let is_taken = read == StreamRead::Finished && receiving.has_ended;
         if let StreamRead::Data(data) = &read {
             if receiving.wants_credit() {
                 self.control.insert(Pending::StreamCredit(id.0));
             }
             self.consume(data.len() as u64);
         }
-        if read == StreamRead::Finished {
+        if is_taken {
+            self.control.insert(Pending::Taken(id.0));
             self.remove_if_ended(id.0);
         }
         Ok(read)

@@ -146,13 +146,11 @@ impl Streams {
         let sending = &mut stream.sending;
         let end = offset + u64::from(len_bytes);
         let before = sending.buffer.buffered_bytes();
-        let is_done = sending.on_delivered(offset, end, fin, open);
+        sending.on_delivered(offset, end, fin, open);
         self.sending
             .release(before - sending.buffer.buffered_bytes());
         let available = self.sending.available_bytes();
-        if is_done {
-            self.events.push_back(StreamEvent::Finished(id));
-        } else if sending.wants_writable && sending.is_open() && sending.has_place(available) {
+        if sending.wants_writable && sending.is_open() && sending.has_place(available) {
             sending.wants_writable = false;
             self.events.push_back(StreamEvent::Writable(id));
         }

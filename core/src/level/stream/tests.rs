@@ -43,6 +43,7 @@ fn apply(to: &mut Streams, frame: &Frame) -> bool {
                 final_size_bytes,
             } => to.on_reset(id, code, final_size_bytes).unwrap(),
             StreamControl::Stop { id, code } => to.on_stop(id, code).unwrap(),
+            StreamControl::Taken { id } => to.on_taken(id).unwrap(),
             StreamControl::StreamCredit { id, total_bytes } => {
                 to.on_stream_credit(id, total_bytes).unwrap();
             }
@@ -259,18 +260,25 @@ fn a_life_in_events() {
     a.finish(id).unwrap();
     assert_eq!(a.finish(id), Err(ApiMisuse::StreamFinished));
     settle(&mut a, &mut b);
-    assert_eq!(events(&mut a), [StreamEvent::Finished(id)]);
+    assert!(events(&mut a).is_empty(), "acknowledged is not read");
     assert_eq!(events(&mut b), [StreamEvent::Readable(id)]);
+    assert_eq!(b.read(id, 0), Ok(StreamRead::Data(Bytes::new())));
     let ask = StreamRead::Data(Bytes::from_static(b"ask"));
     assert_eq!(b.read(id, 100), Ok(ask));
+    assert_eq!(b.read(id, 0), Ok(StreamRead::Finished));
+    settle(&mut a, &mut b);
+    assert!(events(&mut a).is_empty(), "a look takes nothing");
     assert_eq!(b.read(id, 100), Ok(StreamRead::Finished));
     b.finish(id).unwrap();
     settle(&mut a, &mut b);
-    assert_eq!(events(&mut b), [StreamEvent::Finished(id)]);
-    assert!(b.is_empty());
-    assert_eq!(events(&mut a), [StreamEvent::Readable(id)]);
+    let told = [StreamEvent::Finished(id), StreamEvent::Readable(id)];
+    assert_eq!(events(&mut a), told);
+    assert!(events(&mut b).is_empty());
     assert_eq!(a.read(id, 100), Ok(StreamRead::Finished));
     assert!(a.is_empty());
+    settle(&mut a, &mut b);
+    assert_eq!(events(&mut b), [StreamEvent::Finished(id)]);
+    assert!(b.is_empty());
     assert_eq!(a.read(id, 100), Err(ApiMisuse::UnknownStream));
     // A late copy is ignored.
     let late = b.on_stream(id, 0, Some(7.into()), b"ask", true);
@@ -339,8 +347,52 @@ fn a_stop_resets_the_other_side_and_gives_the_credit_back() {
     let write = a.write(id, Bytes::from_static(b"x"));
     assert_eq!(write, Err(ApiMisuse::StreamFinished));
     assert_eq!(a.read(id, 1), Ok(StreamRead::Finished));
+    settle(&mut a, &mut b);
     assert!(a.is_empty() && b.is_empty());
     assert_eq!(b.consumed_bytes, 100_000);
+}
+
+/// Protocol §8.3.
+#[test]
+fn a_stop_tells_the_sender_also_after_all_has_arrived() {
+    let (mut a, mut b) = pair();
+    let id = a.open(1.into()).unwrap();
+    a.write(id, Bytes::from(vec![1; 1_000])).unwrap();
+    a.finish(id).unwrap();
+    settle(&mut a, &mut b);
+    assert!(events(&mut a).is_empty());
+    b.stop(id, 4).unwrap();
+    b.finish(id).unwrap();
+    settle(&mut a, &mut b);
+    assert_eq!(events(&mut a)[0], StreamEvent::Stopped { id, code: 4 });
+    assert_eq!(a.read(id, 1), Ok(StreamRead::Finished));
+    settle(&mut a, &mut b);
+    assert!(a.is_empty() && b.is_empty());
+    assert_eq!(b.consumed_bytes, 1_000);
+}
+
+/// Protocol §8.3.
+#[test]
+fn a_half_has_ended_when_it_is_read_although_words_get_lost() {
+    let (mut a, mut b) = pair();
+    let id = a.open(1.into()).unwrap();
+    a.write(id, Bytes::from_static(b"all")).unwrap();
+    a.finish(id).unwrap();
+    let piece = a.poll_stream_frame(1_200, |_| 0).unwrap();
+    assert!(apply(&mut b, &Frame::Piece(piece)));
+    assert!(matches!(b.read(id, 9), Ok(StreamRead::Data(_))));
+    assert_eq!(b.read(id, 9), Ok(StreamRead::Finished));
+    let taken = b.poll_control(1_200, PACE).unwrap();
+    assert_eq!(taken, StreamControl::Taken { id });
+    b.on_lost(&StreamSent::Control(taken));
+    assert_eq!(b.poll_control(1_200, PACE), Some(taken));
+    // It arrives before the acknowledgement of what it speaks of, and once more.
+    assert!(apply(&mut a, &Frame::Control(taken)));
+    assert!(apply(&mut a, &Frame::Control(taken)));
+    assert_eq!(events(&mut a), [StreamEvent::Finished(id)]);
+    assert!(!a.has_data_to_send());
+    let early = a.open(1.into()).unwrap();
+    assert_eq!(a.on_taken(early), Err(Violation::StreamState));
 }
 
 /// Protocol §8.3.
@@ -376,6 +428,7 @@ fn the_limit_of_streams_moves_as_they_end() {
     b.finish(first).unwrap();
     settle(&mut a, &mut b);
     assert_eq!(a.read(first, 1), Ok(StreamRead::Finished));
+    settle(&mut a, &mut b);
     assert_eq!(a.open(1.into()), Ok(StreamId(limits::STREAMS_PER_PEER * 2)));
     assert!(a.open(1.into()).is_err());
 }

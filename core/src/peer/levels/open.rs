@@ -75,6 +75,7 @@ impl OpenLevels {
                 streams.on_reset(StreamId(f.id), f.code, f.final_size_bytes)?
             }
             Frame::StreamStop(f) => streams.on_stop(StreamId(f.id), f.code)?,
+            Frame::StreamTaken(f) => streams.on_taken(StreamId(f.id))?,
             Frame::StreamCredit(f) => streams.on_stream_credit(StreamId(f.id), f.total_bytes)?,
             Frame::StreamsCredit(f) => streams.on_streams_credit(f.total_bytes),
             Frame::StreamsLimit(f) => streams.on_streams_limit(f.streams),

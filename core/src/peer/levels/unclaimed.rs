@@ -169,6 +169,13 @@ impl Unclaimed {
     /// Reads on in a kept stream; `None` where nothing is kept, or the rest never arrived.
     pub(crate) fn read_stream(&mut self, id: StreamId, max_bytes: usize) -> Option<StreamRead> {
         let stream = self.streams.get_mut(&id)?;
+        if max_bytes == 0 {
+            return match (stream.chunks.is_empty(), stream.is_whole) {
+                (false, _) => Some(StreamRead::Data(Bytes::new())),
+                (true, true) => Some(StreamRead::Finished),
+                (true, false) => None,
+            };
+        }
         let Some(front) = stream.chunks.front_mut() else {
             let is_whole = stream.is_whole;
             self.streams.remove(&id);

@@ -28,6 +28,7 @@ pub(crate) mod stream;
 pub(crate) mod stream_credit;
 pub(crate) mod stream_reset;
 pub(crate) mod stream_stop;
+pub(crate) mod stream_taken;
 pub(crate) mod streams_credit;
 pub(crate) mod streams_limit;
 
@@ -54,6 +55,7 @@ pub(crate) use stream::StreamFrame;
 pub(crate) use stream_credit::StreamCreditFrame;
 pub(crate) use stream_reset::StreamResetFrame;
 pub(crate) use stream_stop::StreamStopFrame;
+pub(crate) use stream_taken::StreamTakenFrame;
 pub(crate) use streams_credit::StreamsCreditFrame;
 pub(crate) use streams_limit::StreamsLimitFrame;
 
@@ -103,6 +105,8 @@ pub(crate) enum Frame<'a> {
     StreamReset(StreamResetFrame),
     /// Level 3, the receiver wants no more.
     StreamStop(StreamStopFrame),
+    /// Level 3, the receiver has read all.
+    StreamTaken(StreamTakenFrame),
     /// Level 3, credit of one stream.
     StreamCredit(StreamCreditFrame),
     /// Level 3, credit of all streams.
@@ -154,6 +158,7 @@ impl<'a> Frame<'a> {
             Self::Stream(f) => f.encoded_len(),
             Self::StreamReset(f) => f.encoded_len(),
             Self::StreamStop(f) => f.encoded_len(),
+            Self::StreamTaken(f) => f.encoded_len(),
             Self::StreamCredit(f) => f.encoded_len(),
             Self::StreamsCredit(f) => f.encoded_len(),
             Self::StreamsLimit(f) => f.encoded_len(),
@@ -187,6 +192,7 @@ impl<'a> Frame<'a> {
             Self::Stream(f) => f.encode(w),
             Self::StreamReset(f) => f.encode(w),
             Self::StreamStop(f) => f.encode(w),
+            Self::StreamTaken(f) => f.encode(w),
             Self::StreamCredit(f) => f.encode(w),
             Self::StreamsCredit(f) => f.encode(w),
             Self::StreamsLimit(f) => f.encode(w),
@@ -221,6 +227,7 @@ impl<'a> Frame<'a> {
             stream::TYPE => Self::Stream(StreamFrame::decode(r)?),
             stream_reset::TYPE => Self::StreamReset(StreamResetFrame::decode(r)?),
             stream_stop::TYPE => Self::StreamStop(StreamStopFrame::decode(r)?),
+            stream_taken::TYPE => Self::StreamTaken(StreamTakenFrame::decode(r)?),
             stream_credit::TYPE => Self::StreamCredit(StreamCreditFrame::decode(r)?),
             streams_credit::TYPE => Self::StreamsCredit(StreamsCreditFrame::decode(r)?),
             streams_limit::TYPE => Self::StreamsLimit(StreamsLimitFrame::decode(r)?),

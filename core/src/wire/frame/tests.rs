@@ -100,6 +100,7 @@ fn any_small(g: &mut Gen) -> AnyFrame {
             final_size_bytes: total_bytes,
         }),
         Frame::StreamStop(StreamStopFrame { id, code }),
+        Frame::StreamTaken(StreamTakenFrame { id }),
         Frame::StreamCredit(StreamCreditFrame { id, total_bytes }),
         Frame::StreamsCredit(StreamsCreditFrame { total_bytes }),
         Frame::StreamsLimit(StreamsLimitFrame {

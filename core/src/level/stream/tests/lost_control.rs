@@ -64,6 +64,8 @@ fn a_lost_limit_of_streams_is_told_again() {
     b.finish(id).unwrap();
     let end = b.poll_stream_frame(1_200, |_| 0).unwrap();
     b.on_delivered(&end.sent());
+    assert_eq!(control(&mut b), StreamControl::Taken { id });
+    b.on_taken(id).unwrap();
     let told = control(&mut b);
     let streams = limits::STREAMS_PER_PEER + 1;
     assert_eq!(told, StreamControl::StreamsLimit { streams });
@@ -73,7 +75,7 @@ fn a_lost_limit_of_streams_is_told_again() {
 }
 
 #[test]
-fn a_lost_stop_is_told_again_until_the_end_is_known() {
+fn a_lost_stop_is_told_again_until_the_reset_that_answers() {
     let (mut a, mut b) = pair();
     let id = a.open(1.into()).unwrap();
     a.write(id, Bytes::from_static(b"abc")).unwrap();
@@ -83,9 +85,12 @@ fn a_lost_stop_is_told_again_until_the_end_is_known() {
     assert_eq!(stop, StreamControl::Stop { id, code: 4 });
     lose(&mut b, stop);
     assert_eq!(control(&mut b), stop);
-    // The peer's end overtakes the news of the loss: nobody needs the stop any more.
+    // The peer's end crosses it: the peer still has to hear that nobody reads it.
     let end = b.on_stream(id, 3, None, b"", true);
     assert_eq!(end, Ok(Received::Accepted));
+    lose(&mut b, stop);
+    assert_eq!(control(&mut b), stop);
+    b.on_reset(id, 4, 3).unwrap();
     lose(&mut b, stop);
     assert!(!b.has_control_to_send());
 }

@@ -78,6 +78,7 @@ fn every_frame() -> Vec<Frame<'static>> {
             total_bytes: 1 << 23,
         }),
         Frame::StreamsLimit(StreamsLimitFrame { streams: 300 }),
+        Frame::StreamTaken(StreamTakenFrame { id: 300 }),
         Frame::Latest(LatestFrame {
             version: 300,
             key: service,
