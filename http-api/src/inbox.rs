@@ -1,18 +1,21 @@
 //! What peers sent and no application has acknowledged yet: datagrams, messages, requests, opened streams, in order
-//! of arrival. Bounded: a datagram pushes out the oldest datagrams; everything else is let in only while there is
-//! room, so that back-pressure reaches the sender and nothing acknowledged to it is lost (docs/http.md).
+//! of arrival. Bounded for each level by itself, so that messages never leave requests or streams without a place, and
+//! within a level by quotas: of each peer, of each peer's channel, of all strangers together. A peer that this user
+//! chose finds room whatever strangers sent. A datagram pushes out older datagrams; everything else is let in only
+//! while there is room, so that back-pressure reaches the sender and nothing acknowledged to it is lost
+//! (docs/http.md).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod quota;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use p2p_core::api::{Channel, Label, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 
-/// Most items kept: enough for a second of a busy application.
-pub(crate) const INBOX_ITEMS: usize = 1_024;
-/// Most bytes kept: two messages of the largest size.
-pub(crate) const INBOX_BYTES: usize = 32 << 20;
+pub(crate) use self::quota::{INBOX_BYTES, INBOX_ITEMS};
+use self::quota::{Load, Shelf};
 
 /// Which level an item came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +56,8 @@ pub(crate) struct Item {
     pub kind: ItemKind,
     /// From whom.
     pub peer: NodeId,
+    /// Whether this user never chose the peer.
+    pub stranger: bool,
     /// Its name, where known.
     pub name: Option<String>,
     /// What it is for: a channel or service, and flags.
@@ -83,49 +88,105 @@ impl Filter {
     }
 }
 
+/// Why an item finds no room now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The peer has used up what it may hold, or all strangers have: nothing of this peer finds room.
+    Peer,
+    /// The peer's channel has used up what it may hold.
+    Channel,
+}
+
+/// How full the inbox is for messages, the level that the others' promises do not empty by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fullness {
+    /// There is room.
+    #[default]
+    Ok,
+    /// Three quarters of some quota are used up.
+    Filling,
+    /// Some peer's messages find no room.
+    Full,
+}
+
+impl Fullness {
+    /// The word clients see.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Filling => "filling",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// The items.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     items: BTreeMap<u64, Item>,
-    datagrams: BTreeSet<u64>,
-    bytes: usize,
-    datagram_bytes: usize,
+    shelves: BTreeMap<ItemKind, Shelf>,
     last: u64,
     dropped: u64,
 }
 
 impl Inbox {
-    /// Makes room for an item of `len` bytes by dropping the oldest datagrams, only where that is enough.
-    pub(crate) fn make_room(&mut self, len: usize) -> bool {
-        let kept_items = self.items.len() - self.datagrams.len();
-        let kept_bytes = self.bytes - self.datagram_bytes;
-        if kept_items >= INBOX_ITEMS || kept_bytes + len > INBOX_BYTES {
-            return false;
+    /// Whether an item of `len` bytes finds room, and what is used up where it does not.
+    pub(crate) fn has_room(
+        &self,
+        kind: ItemKind,
+        (peer, stranger): (NodeId, bool),
+        channel: &Channel,
+        len: usize,
+    ) -> Result<(), Full> {
+        match self.shelves.get(&kind) {
+            Some(shelf) => shelf.has_room(kind, (peer, stranger), channel, len),
+            None => Ok(()),
         }
-        while !self.fits(len) {
-            let Some(oldest) = self.datagrams.first().copied() else {
-                return false;
-            };
-            self.remove(oldest);
-            self.dropped += 1;
-        }
-        true
     }
 
     /// Adds an item; its number, or `None` where there is no room.
     pub(crate) fn push(&mut self, item: Item) -> Option<u64> {
-        if !self.make_room(item.data.len()) {
+        let room = |inbox: &Self| {
+            let from = (item.peer, item.stranger);
+            inbox.has_room(item.kind, from, &item.label.channel, item.data.len())
+        };
+        while room(self).is_err() {
+            let victim = (item.kind == ItemKind::Datagram)
+                .then(|| self.oldest_datagram(&item))
+                .flatten();
             self.dropped += u64::from(item.kind == ItemKind::Datagram);
-            return None;
+            self.remove(victim?);
         }
         self.last += 1;
-        self.bytes += item.data.len();
-        if item.kind == ItemKind::Datagram {
-            self.datagrams.insert(self.last);
-            self.datagram_bytes += item.data.len();
-        }
+        let shelf = self.shelves.entry(item.kind).or_default();
+        shelf.add(self.last, &item);
         self.items.insert(self.last, item);
         Some(self.last)
+    }
+
+    /// The datagram to drop for a newer one: the oldest of a stranger, unless a stranger would push out a chosen peer's.
+    fn oldest_datagram(&self, newer: &Item) -> Option<u64> {
+        let shelf = self.shelves.get(&ItemKind::Datagram)?;
+        let of_strangers = shelf.oldest_of_strangers();
+        if newer.stranger {
+            return of_strangers;
+        }
+        of_strangers.or_else(|| shelf.oldest())
+    }
+
+    /// How full it is for messages.
+    pub(crate) fn fullness(&self) -> Fullness {
+        let shelf = self.shelves.get(&ItemKind::Message);
+        if shelf.is_some_and(Shelf::is_filling) {
+            Fullness::Filling
+        } else {
+            Fullness::Ok
+        }
+    }
+
+    /// Whose channel holds most messages, and how many.
+    pub(crate) fn fullest(&self) -> Option<(NodeId, Channel, Load)> {
+        self.shelves.get(&ItemKind::Message)?.fullest()
     }
 
     /// Items after `since` that fit, at most `limit` and about `max_bytes` (one item always passes).
@@ -174,8 +235,8 @@ impl Inbox {
     }
 
     /// Bytes held.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
+    pub(crate) fn bytes(&self) -> usize {
+        self.shelves.values().map(|s| s.total().bytes).sum()
     }
 
     /// Datagrams dropped for want of room.
@@ -183,107 +244,14 @@ impl Inbox {
         self.dropped
     }
 
-    fn fits(&self, len: usize) -> bool {
-        self.items.len() < INBOX_ITEMS && self.bytes + len <= INBOX_BYTES
-    }
-
     fn remove(&mut self, number: u64) {
-        if let Some(item) = self.items.remove(&number) {
-            self.bytes -= item.data.len();
-            if self.datagrams.remove(&number) {
-                self.datagram_bytes -= item.data.len();
-            }
+        if let Some(item) = self.items.remove(&number)
+            && let Some(shelf) = self.shelves.get_mut(&item.kind)
+        {
+            shelf.remove(number, &item);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn item(kind: ItemKind, channel: u32, len: usize) -> Item {
-        Item {
-            kind,
-            peer: NodeId::from_bytes([1; 32]),
-            name: None,
-            label: channel.into(),
-            forwards: None,
-            stream: None,
-            received_at: Instant::EPOCH,
-            data: Bytes::from(vec![7; len]),
-        }
-    }
-
-    fn numbers(inbox: &Inbox, since: u64, filter: &Filter) -> Vec<u64> {
-        let found = inbox.after(since, filter, 9_999, usize::MAX);
-        found.iter().map(|(n, _)| *n).collect()
-    }
-
-    #[test]
-    fn datagrams_push_out_the_oldest_datagrams_only() {
-        let mut inbox = Inbox::default();
-        inbox.push(item(ItemKind::Message, 1, 10)).unwrap();
-        for _ in 0..2_000 {
-            inbox.push(item(ItemKind::Datagram, 1, 10)).unwrap();
-        }
-        let kept = numbers(&inbox, 0, &Filter::default());
-        assert_eq!(kept.len(), INBOX_ITEMS);
-        assert_eq!(kept[0], 1, "the message stays");
-        assert_eq!(*kept.last().unwrap(), 2_001);
-        assert_eq!(inbox.dropped(), 2_001 - INBOX_ITEMS as u64);
-    }
-
-    #[test]
-    fn messages_wait_outside_when_it_is_full() {
-        let mut inbox = Inbox::default();
-        for _ in 0..2 {
-            inbox.push(item(ItemKind::Message, 1, 16 << 20)).unwrap();
-        }
-        assert!(!inbox.make_room(1));
-        assert!(inbox.push(item(ItemKind::Datagram, 1, 1)).is_none());
-        assert_eq!(inbox.dropped(), 1);
-        assert_eq!(inbox.acknowledge(1, &Filter::default()), 1);
-        assert!(inbox.make_room(16 << 20));
-        assert!(!inbox.make_room((16 << 20) + 1));
-    }
-
-    #[test]
-    fn a_message_takes_the_place_of_datagrams_but_not_in_vain() {
-        let mut inbox = Inbox::default();
-        inbox.push(item(ItemKind::Message, 1, 20 << 20)).unwrap();
-        for _ in 0..12 {
-            inbox.push(item(ItemKind::Datagram, 1, 1 << 20)).unwrap();
-        }
-        assert!(!inbox.make_room(13 << 20), "would not fit anyway");
-        assert_eq!(inbox.len(), 13, "nothing was dropped for it");
-        assert!(inbox.make_room(11 << 20));
-        assert_eq!(inbox.len(), 2);
-    }
-
-    #[test]
-    fn readers_of_two_channels_do_not_disturb_each_other() {
-        let mut inbox = Inbox::default();
-        for channel in [1, 2, 1, 2] {
-            inbox.push(item(ItemKind::Message, channel, 1)).unwrap();
-        }
-        let one = Filter {
-            channel: Some(Channel::Number(1)),
-            kind: None,
-        };
-        assert_eq!(numbers(&inbox, 1, &one), [3]);
-        assert_eq!(inbox.acknowledge(3, &one), 2);
-        assert_eq!(numbers(&inbox, 0, &Filter::default()), [2, 4]);
-        assert_eq!(inbox.bytes(), 2);
-    }
-
-    #[test]
-    fn a_page_is_bounded_but_never_empty() {
-        let mut inbox = Inbox::default();
-        for _ in 0..4 {
-            inbox.push(item(ItemKind::Message, 1, 100)).unwrap();
-        }
-        assert_eq!(inbox.after(0, &Filter::default(), 9, 250).len(), 2);
-        assert_eq!(inbox.after(0, &Filter::default(), 3, 9_999).len(), 3);
-        assert_eq!(inbox.after(0, &Filter::default(), 9, 1).len(), 1);
-    }
-}
+mod tests;

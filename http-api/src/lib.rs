@@ -76,6 +76,7 @@ mod services;
 mod state;
 mod surface;
 mod view;
+mod waiting;
 mod words;
 
 pub use config::{InvalidToken, SurfaceConfig, Token};

@@ -1,8 +1,10 @@
 //! Everything the surface remembers besides open exchanges, and what a handler gets to work with.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use p2p_core::api::{ApiMisuse, Command, Engine, Label, MessageId, StreamId};
+use core::time::Duration;
+
+use p2p_core::api::{ApiMisuse, Command, Engine, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
@@ -12,7 +14,7 @@ use crate::clock::WallClock;
 use crate::config::SurfaceConfig;
 use crate::encode::RunMark;
 use crate::exchange::HttpId;
-use crate::inbox::Inbox;
+use crate::inbox::{Fullness, Inbox};
 use crate::journal::Journal;
 use crate::knocks::Knocks;
 use crate::locks::Locks;
@@ -20,25 +22,15 @@ use crate::outbox::Outbox;
 use crate::page::Page;
 use crate::problem::{Code, Problem};
 use crate::services::Services;
+use crate::waiting::WaitingMessages;
 
+/// How long a peer counts as a stranger before the engine is asked again.
+const STRANGER_LIFE: Duration = Duration::from_secs(1);
 /// Names remembered; the engine knows them all, this saves asking for each datagram.
 const NAMES: usize = 4_096;
 
 /// Code with which streams are abandoned when the HTTP client goes away or says so.
 pub(crate) const CLIENT_GONE: u64 = 0;
-
-/// A message that the engine holds for want of room in the inbox.
-#[derive(Clone, Debug)]
-pub(crate) struct Waiting {
-    /// From whom.
-    pub peer: NodeId,
-    /// The engine's number.
-    pub message: MessageId,
-    /// What it is for.
-    pub label: Label,
-    /// Size.
-    pub len: usize,
-}
 
 /// Who uses the two directions of a stream.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,7 +50,9 @@ pub(crate) struct State {
     pub run: RunMark,
     pub locks: Locks,
     pub inbox: Inbox,
-    pub waiting: VecDeque<Waiting>,
+    pub waiting: WaitingMessages,
+    /// How full the inbox was when that was last told.
+    pub fullness: Fullness,
     pub journal: Journal,
     pub outbox: Outbox,
     pub knocks: Knocks,
@@ -71,6 +65,8 @@ pub(crate) struct State {
     pub unconfirmed: BTreeMap<(NodeId, u64), Instant>,
     /// Streams that a handler gave up; their exchanges are broken next.
     pub given_up: Vec<(NodeId, StreamId)>,
+    /// Whether a peer is a stranger, and when the engine said so.
+    strangers: BTreeMap<NodeId, (bool, Instant)>,
     names: BTreeMap<NodeId, String>,
     found: BTreeMap<(String, NodeId), NodeId>,
 }
@@ -93,7 +89,9 @@ impl State {
             run,
             locks: Locks::new(config.token, config.allowed_hosts, rng.fork("sessions")),
             inbox: Inbox::default(),
-            waiting: VecDeque::new(),
+            waiting: WaitingMessages::default(),
+            fullness: Fullness::default(),
+            strangers: BTreeMap::new(),
             journal: Journal::new(run),
             outbox: Outbox::default(),
             knocks: Knocks::default(),
@@ -106,6 +104,22 @@ impl State {
             names: BTreeMap::new(),
             found: BTreeMap::new(),
         }
+    }
+
+    /// Whether the owner of this node never chose the peer. Asked of the engine once a second at most for each: a flood
+    /// of datagrams asks for each of them.
+    pub(crate) fn is_stranger(&mut self, now: Instant, node: &dyn Engine, peer: NodeId) -> bool {
+        if let Some((stranger, asked)) = self.strangers.get(&peer)
+            && (!stranger || now < *asked + STRANGER_LIFE)
+        {
+            return *stranger;
+        }
+        let stranger = node.peer(now, &peer).is_none_or(|p| !p.is_accepted);
+        if self.strangers.len() >= NAMES && !self.strangers.contains_key(&peer) {
+            self.strangers.pop_first();
+        }
+        self.strangers.insert(peer, (stranger, now));
+        stranger
     }
 
     /// A peer's name was learnt.

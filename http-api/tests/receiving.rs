@@ -4,7 +4,10 @@ mod world;
 
 use core::time::Duration;
 
-use world::{ADA, BEN, World, ask};
+use world::{ADA, BEN, INTRODUCER, World, ask, config};
+
+/// A friend of ben's.
+const CARA: u8 = 4;
 
 fn ids(list: &serde_json::Value) -> Vec<String> {
     let items = list["items"].as_array().expect("items");
@@ -67,9 +70,99 @@ fn items_come_again_until_they_are_acknowledged() {
     assert_eq!(world.get(BEN, ask("GET", &gone)).code(), "item_not_found");
 }
 
+/// Ben writes to ada: she is no stranger to him any more.
+fn choose_ada(world: &mut World) {
+    let send = ask("POST", "/v1/peers/ada/datagrams").body("hello");
+    assert_eq!(world.get(BEN, send).status, 202);
+    world.run(Duration::from_secs(2));
+}
+
+#[test]
+fn it_is_told_before_the_inbox_is_full_and_when_there_is_room_again() {
+    let mut world = World::connected();
+    choose_ada(&mut world);
+    let events = world.send(BEN, ask("GET", "/v1/events?types=inbox"));
+    let state = |world: &mut World| {
+        let node = world.get(BEN, ask("GET", "/v1/node")).json();
+        node["inbox"]["state"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    for (count, expected) in [(287, "ok"), (1, "filling"), (95, "filling"), (2, "full")] {
+        for _ in 0..count {
+            world.get(ADA, ask("POST", "/v1/peers/ben/messages").body("x"));
+        }
+        world.run(Duration::from_secs(2));
+        assert_eq!(state(&mut world), expected);
+    }
+    let all = world.get(BEN, ask("GET", "/v1/inbox?limit=384")).json();
+    let next = all["next"].as_str().expect("items");
+    let ack = ask("POST", "/v1/inbox/ack").json(&format!("{{\"cursor\":\"{next}\"}}"));
+    world.get(BEN, ack);
+    assert_eq!(state(&mut world), "ok");
+    let told = world.response(BEN, events).text();
+    let told: Vec<&str> = told.matches("\"state\":").collect();
+    assert_eq!(told.len(), 3, "filling, full, ok");
+}
+
+/// A flood on a channel that nobody reads leaves a friend's every level alone.
+#[test]
+fn a_strangers_flood_holds_nobody_else_up() {
+    let mut world = World::connected();
+    world.get(
+        BEN,
+        ask("PUT", "/v1/services/help").json("{\"deliver\":\"inbox\"}"),
+    );
+    for _ in 0..1_200 {
+        world.get(
+            ADA,
+            ask("POST", "/v1/peers/ben/messages?channel=99").body("x"),
+        );
+    }
+    world.run(Duration::from_secs(5));
+    let introducer = world.id(INTRODUCER);
+    let mut cara = config(CARA);
+    cara.name = Some("cara".to_owned());
+    let place = format!("p2p://{introducer}@10.0.0.1:6660");
+    cara.introducers = vec![place.parse().expect("an address")];
+    world.add(CARA, cara);
+    world.run(Duration::from_secs(2));
+    let connect = world.get(BEN, ask("POST", "/v1/peers/cara/connect").json("{}"));
+    assert_eq!(connect.status, 200, "{}", connect.text());
+    world.run(Duration::from_secs(2));
+    let send = |level: &str| ask("POST", &format!("/v1/peers/ben/{level}")).body("dinner at 8?");
+    let message = send("messages?channel=1").header("Prefer", "wait=5");
+    assert_eq!(world.get(CARA, message).json()["state"], "delivered");
+    world.get(CARA, send("datagrams?channel=1"));
+    let request = world.send(CARA, send("requests/help"));
+    world.send(CARA, send("streams?channel=1"));
+    world.run(Duration::from_secs(2));
+    for level in ["message", "datagram", "request", "stream"] {
+        let target = format!("/v1/inbox?type={level}&limit=500");
+        let list = world.get(BEN, ask("GET", &target)).json();
+        let friend = world.id(CARA);
+        let of_friend = list["items"].as_array().expect("items").iter();
+        let count = of_friend
+            .filter(|item| item["peer"] == friend.as_str())
+            .count();
+        assert_eq!(count, 1, "{level}");
+        if level == "request" {
+            let id = list["items"][0]["id"].as_str().expect("an id").to_owned();
+            world.get(
+                BEN,
+                ask("POST", &format!("/v1/requests/{id}/answer")).body("yes"),
+            );
+        }
+    }
+    world.run(Duration::from_secs(1));
+    assert_eq!(world.response(CARA, request).text(), "yes");
+}
+
 #[test]
 fn a_full_inbox_slows_the_sender_and_loses_nothing() {
     let mut world = World::connected();
+    choose_ada(&mut world);
     let sent: usize = 1_100;
     let mut delivered = 0;
     for i in 0..sent {
@@ -82,7 +175,9 @@ fn a_full_inbox_slows_the_sender_and_loses_nothing() {
     }
     world.run(Duration::from_secs(10));
     let node = world.get(BEN, ask("GET", "/v1/node")).json();
-    assert_eq!(node["inbox"]["items"], 1_024);
+    assert_eq!(node["inbox"]["items"], 384, "a channel of a chosen peer");
+    assert_eq!(node["inbox"]["state"], "full");
+    assert_eq!(node["inbox"]["fullest"]["channel"], 0);
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..20 {
         let page = world.get(BEN, ask("GET", "/v1/inbox?limit=100")).json();
@@ -116,7 +211,7 @@ fn datagrams_push_out_datagrams_and_are_counted() {
     }
     world.run(Duration::from_secs(5));
     let node = world.get(BEN, ask("GET", "/v1/node")).json();
-    assert_eq!(node["inbox"]["items"], 1_024);
+    assert_eq!(node["inbox"]["items"], 256, "of a stranger");
     assert!(
         node["inbox"]["dropped_datagrams"]
             .as_u64()

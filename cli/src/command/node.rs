@@ -39,6 +39,25 @@ pub(super) fn node_lines(node: &Value) -> Vec<String> {
     lines
 }
 
+/// A line where the inbox is filling up, and what to do about it.
+pub(super) fn inbox_line(output: &Output, node: &Value) -> Option<String> {
+    let inbox = &node["inbox"];
+    let (mark, tone) = match inbox["state"].as_str() {
+        Some("filling") => (".. filling", Tone::Fair),
+        Some("full") => ("!! full, messages wait outside", Tone::Bad),
+        _ => return None,
+    };
+    let fullest = &inbox["fullest"];
+    let option = match (&fullest["channel"], fullest["service"].as_str()) {
+        (Value::Number(channel), _) => format!("--channel {channel}"),
+        (_, service) => format!("--service {}", escape(service.unwrap_or("?"))),
+    };
+    let state = output.paint(tone, mark);
+    Some(format!(
+        "inbox        {state}  read it with: p2p tail --ack {option}"
+    ))
+}
+
 /// One line for each introducer, with its state.
 pub(super) fn introducer_lines(output: &Output, node: &Value) -> Vec<String> {
     let introducers = node["introducers"].as_array().cloned().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::node::{introducer_lines, node_lines};
+use super::node::{inbox_line, introducer_lines, node_lines};
 use crate::client::{Call, Client, segment};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,6 +22,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     for line in node_lines(&node)
         .into_iter()
         .chain(introducer_lines(output, &node))
+        .chain(inbox_line(output, &node))
     {
         output.line(line);
     }

@@ -96,6 +96,8 @@ pub struct PeerStatus {
     pub name: Option<String>,
     /// Where it stands.
     pub state: PeerState,
+    /// Whether the owner of this node chose it: connected to it, wrote to it, let it in. Any other is a stranger.
+    pub is_accepted: bool,
     /// What the peer said that it offers, bit by bit (protocol §3.8); 0 before the first session. Bits that nobody here
     /// knows are in it and mean nothing.
     pub capabilities: u32,

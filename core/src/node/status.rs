@@ -80,7 +80,8 @@ impl Pictures<'_> {
 
     /// One peer.
     pub(super) fn peer(&self, now: Instant, key: PeerKey) -> Option<PeerStatus> {
-        let peer = &self.peers.table.get(key)?.peer;
+        let entry = self.peers.table.get(key)?;
+        let peer = &entry.peer;
         let state = match (peer.is_connected(), peer.handshakes.is_under_way()) {
             (true, _) => PeerState::Connected,
             (false, true) => PeerState::Connecting,
@@ -92,6 +93,7 @@ impl Pictures<'_> {
             id: peer.id(),
             name: peer.profile.name.clone(),
             state,
+            is_accepted: entry.is_accepted(),
             capabilities: peer.profile.capabilities(),
             path: active.into_iter().next().map(|(_, path)| path),
             alternatives: others.into_iter().map(|(_, path)| path).collect(),

@@ -15,7 +15,7 @@ pub(crate) fn health(_turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Proble
 pub(crate) fn show(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
     let status = turn.node.status(turn.now);
     let state = &turn.state;
-    let inbox = InboxState::new(&state.inbox, state.waiting.len());
+    let inbox = InboxState::new(state);
     let view = NodeView::new(&status, turn.now, state.clock, state.program(), inbox);
     Ok(Full::json(200, &view).into())
 }

@@ -170,7 +170,11 @@ impl Surface {
                 self.respond_bare(id, full, head_only, successor);
                 self.break_given_up(now, node);
                 // An acknowledgement may have made room in the inbox.
+                let told = self.state.journal.next();
                 self.take_waiting_messages(now, node);
+                if self.state.journal.next() != told {
+                    self.drive_followers(now);
+                }
                 return;
             }
             Ok(Reply::Wait(wait)) => Phase::Waiting(wait),

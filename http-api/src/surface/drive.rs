@@ -9,6 +9,7 @@ use p2p_core::time::Instant;
 use super::stream::StreamExchange;
 use super::{Phase, Surface};
 use crate::exchange::{HttpId, ResponsePart};
+use crate::inbox::{Fullness, ItemKind};
 use crate::problem::{Code, Problem};
 use crate::reply::{Full, Sides, Wait, WaitFor};
 use crate::resources::{inbox, messages};
@@ -247,18 +248,47 @@ impl Surface {
         }
     }
 
-    /// Takes messages out of the engine in the order of their arrival, while the inbox has room. What stays there
-    /// counts against its sender's credit.
+    /// Takes messages out of the engine, each peer in its turn, while the inbox has room for them. What stays there counts
+    /// against its sender's credit.
     pub(super) fn take_waiting_messages(&mut self, now: Instant, node: &mut dyn Engine) {
-        while let Some(waiting) = self.state.waiting.front().cloned() {
-            if !self.state.inbox.make_room(waiting.len) {
-                return;
-            }
-            self.state.waiting.pop_front();
+        loop {
+            let mut all = core::mem::take(&mut self.state.waiting);
+            let next = all.take(|waiting| {
+                let from = (
+                    waiting.peer,
+                    self.state.is_stranger(now, node, waiting.peer),
+                );
+                let channel = &waiting.label.channel;
+                let inbox = &self.state.inbox;
+                inbox.has_room(ItemKind::Message, from, channel, waiting.len)
+            });
+            self.state.waiting = all;
+            let Some(waiting) = next else {
+                return self.tell_fullness(now, node);
+            };
             // An error tells that the connection ended and took the message with it.
             if let Ok(data) = node.take_message(now, waiting.peer, waiting.message) {
-                self.on_message(now, &waiting, data);
+                self.on_message(now, node, &waiting, data);
             }
+        }
+    }
+
+    /// Tells when the inbox begins to be full for those that the user chose, and when there is room again.
+    pub(super) fn tell_fullness(&mut self, now: Instant, node: &dyn Engine) {
+        let waiting: Vec<_> = self.state.waiting.peers().collect();
+        let held_back = waiting
+            .into_iter()
+            .any(|peer| !self.state.is_stranger(now, node, peer));
+        let fullness = if held_back {
+            Fullness::Full
+        } else {
+            self.state.inbox.fullness()
+        };
+        if fullness != self.state.fullness {
+            self.state.fullness = fullness;
+            let inbox = view::InboxState::new(&self.state);
+            let encode = move || serde_json::to_value(&inbox).unwrap_or_default();
+            self.tell(now, "inbox", None, encode);
         }
     }
 

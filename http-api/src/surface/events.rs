@@ -16,8 +16,8 @@ use crate::problem::{Code, Problem, connect_failed, request_outcome};
 use crate::reply::{Full, WaitFor};
 use crate::resources::messages;
 use crate::services::Delivery as Service;
-use crate::state::Waiting;
 use crate::view;
+use crate::waiting::Waiting;
 
 /// Content up to this size is in the event; longer content is fetched from the inbox.
 const INLINE_BYTES: usize = 4 << 10;
@@ -32,7 +32,7 @@ impl Surface {
         }
         match event {
             Event::DatagramReceived { peer, label, data } => {
-                let item = self.item(now, ItemKind::Datagram, peer, label, data);
+                let item = self.item((now, &*node), ItemKind::Datagram, peer, label, data);
                 self.admit_item(now, item);
             }
             Event::MessageReady {
@@ -41,7 +41,7 @@ impl Surface {
                 label,
                 len,
             } => {
-                self.state.waiting.push_back(Waiting {
+                self.state.waiting.push(Waiting {
                     peer,
                     message,
                     label,
@@ -175,7 +175,7 @@ impl Surface {
         stream: StreamId,
         label: Label,
     ) {
-        let mut item = self.item(now, ItemKind::Stream, peer, label, Bytes::new());
+        let mut item = self.item((now, &*node), ItemKind::Stream, peer, label, Bytes::new());
         item.stream = Some(stream);
         if self.admit_item(now, item).is_some() {
             return;
@@ -249,7 +249,7 @@ impl Surface {
                 let room = self.state.services.has_room(now);
                 let name = ServiceName::new(&service).ok().filter(|_| room);
                 let item = name.map(|name| {
-                    let item = self.item(now, ItemKind::Request, peer, name.into(), body);
+                    let item = self.item((now, &*node), ItemKind::Request, peer, name.into(), body);
                     let forwards = Some(budget);
                     Item { forwards, ..item }
                 });
@@ -287,9 +287,15 @@ impl Surface {
     }
 
     /// A message was taken out of the engine.
-    pub(super) fn on_message(&mut self, now: Instant, waiting: &Waiting, data: Bytes) {
+    pub(super) fn on_message(
+        &mut self,
+        now: Instant,
+        node: &dyn Engine,
+        waiting: &Waiting,
+        data: Bytes,
+    ) {
         let label = waiting.label.clone();
-        let item = self.item(now, ItemKind::Message, waiting.peer, label, data);
+        let item = self.item((now, node), ItemKind::Message, waiting.peer, label, data);
         self.admit_item(now, item);
     }
 
@@ -309,10 +315,18 @@ impl Surface {
         self.resolve(&WaitFor::Message(number), &full);
     }
 
-    fn item(&self, now: Instant, kind: ItemKind, peer: NodeId, label: Label, data: Bytes) -> Item {
+    fn item(
+        &mut self,
+        (now, node): (Instant, &dyn Engine),
+        kind: ItemKind,
+        peer: NodeId,
+        label: Label,
+        data: Bytes,
+    ) -> Item {
         Item {
             kind,
             peer,
+            stranger: self.state.is_stranger(now, node, peer),
             name: self.state.name(&peer).map(ToOwned::to_owned),
             label,
             forwards: None,
@@ -347,7 +361,7 @@ impl Surface {
     }
 
     /// Writes an event into the journal; its JSON is made when somebody follows.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         now: Instant,
         kind: &'static str,

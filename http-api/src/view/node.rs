@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{ms, whole_ms};
 use crate::clock::WallClock;
+use crate::state::State;
 use crate::words::fingerprint;
 
 /// This node.
@@ -50,8 +51,10 @@ pub(crate) struct NodeView {
 }
 
 /// What the inbox holds.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct InboxState {
+    /// For messages of peers that this user chose: ok, filling (three quarters of a quota are used up) or full (some wait).
+    pub state: &'static str,
     /// Items held.
     pub items: usize,
     /// Bytes held.
@@ -60,6 +63,21 @@ pub(crate) struct InboxState {
     pub waiting_messages: usize,
     /// Datagrams dropped for want of room.
     pub dropped_datagrams: u64,
+    /// The channel of a peer that holds most messages.
+    pub fullest: Option<FullestChannel>,
+}
+
+/// The channel of a peer that holds most messages.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct FullestChannel {
+    /// The peer.
+    pub peer: String,
+    /// The channel, where it has a number.
+    pub channel: Option<u32>,
+    /// The service, where it has a name.
+    pub service: Option<String>,
+    /// Messages held.
+    pub items: usize,
 }
 
 impl NodeView {
@@ -105,12 +123,21 @@ impl NodeView {
 
 impl InboxState {
     /// Makes the picture.
-    pub(crate) fn new(inbox: &crate::inbox::Inbox, waiting_messages: usize) -> Self {
+    pub(crate) fn new(state: &State) -> Self {
+        let inbox = &state.inbox;
+        let fullest = inbox.fullest().map(|(peer, channel, load)| FullestChannel {
+            peer: peer.to_string(),
+            channel: channel.number(),
+            service: channel.service().map(ToString::to_string),
+            items: load.items,
+        });
         Self {
+            state: state.fullness.text(),
             items: inbox.len(),
             bytes: inbox.bytes(),
-            waiting_messages,
+            waiting_messages: state.waiting.len(),
             dropped_datagrams: inbox.dropped(),
+            fullest,
         }
     }
 }
