@@ -25,6 +25,7 @@ mod services;
 mod sharing;
 mod strangers;
 mod time;
+mod timers;
 mod wiring;
 
 use core::net::SocketAddr;
