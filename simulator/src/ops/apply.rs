@@ -17,7 +17,7 @@ use crate::oracle::{MARKER, Violation};
 use crate::pulse::Pulse;
 use crate::trace::TraceHash;
 use crate::units::{ms, secs};
-use crate::verdict::{Asked, availability, directness, endurance, liveness};
+use crate::verdict::{Asked, Sitting, availability, directness, endurance, examine, liveness};
 use crate::world::{Who, World, label_for};
 
 /// What came of a plot that kept all promises.
@@ -41,6 +41,8 @@ pub struct Outcome {
     pub direct: u64,
     /// Which faults happened, and how often.
     pub fired: Fired,
+    /// Exams that two peers took at the end.
+    pub exams: Vec<&'static str>,
 }
 
 /// Captured datagrams kept for replays.
@@ -55,6 +57,7 @@ struct Play {
     rng: Rng,
     unique: u64,
     commands: [u64; 2],
+    exams: Vec<&'static str>,
     stranger: Who,
 }
 
@@ -96,6 +99,7 @@ pub fn check_watched(
         rng,
         unique: 0,
         commands: [0; 2],
+        exams: Vec::new(),
         stranger,
     };
     for (at, op) in ops.iter().enumerate() {
@@ -398,8 +402,27 @@ impl Play {
             let (rng, unique) = (&mut self.rng, &mut self.unique);
             let mut payload = |len| payload(rng, unique, len);
             endurance(&mut self.world, pair, &mut payload)?;
+            self.examine(pair)?;
         }
         self.safety()
+    }
+
+    fn examine(&mut self, pair: (Who, Who)) -> Result<(), Violation> {
+        let others = self.cast.peers.iter();
+        let mut others = others.filter(|who| **who != pair.0 && **who != pair.1);
+        let Some(third) = others.next().copied() else {
+            return Ok(());
+        };
+        let mut picks = self.rng.fork("exams");
+        let (rng, unique) = (&mut self.rng, &mut self.unique);
+        let mut sitting = Sitting {
+            world: &mut self.world,
+            pair,
+            third,
+            payload: &mut |len| payload(rng, unique, len),
+        };
+        self.exams = examine(&mut sitting, &mut picks)?;
+        Ok(())
     }
 
     fn outcome(&self) -> Outcome {
@@ -423,6 +446,7 @@ impl Play {
             connections: links.len() as u64,
             direct: direct as u64,
             fired: world.fired(),
+            exams: self.exams.clone(),
         }
     }
 }

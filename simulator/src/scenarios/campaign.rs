@@ -2,9 +2,11 @@
 //! promise.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use crate::fired::Fired;
 use crate::ops::{Failure, Faults, Outcome, check, generate};
+use crate::verdict::exam_names;
 
 /// What to play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct Totals {
     pub connections: [u64; 2],
     /// Which faults happened, and how often.
     pub fired: Fired,
+    /// Worlds that took each exam.
+    pub exams: BTreeMap<&'static str, u64>,
 }
 
 impl Campaign {
@@ -50,6 +54,13 @@ impl Campaign {
 }
 
 impl Totals {
+    /// Exams that no world took.
+    #[must_use]
+    pub fn untaken(&self) -> Vec<&'static str> {
+        let all = exam_names().into_iter();
+        all.filter(|name| !self.exams.contains_key(name)).collect()
+    }
+
     /// Adds one world.
     pub fn add(&mut self, outcome: &Outcome) {
         self.worlds += 1;
@@ -63,5 +74,8 @@ impl Totals {
         self.connections[0] += outcome.connections;
         self.connections[1] += outcome.direct;
         self.fired.add(&outcome.fired);
+        for exam in &outcome.exams {
+            *self.exams.entry(exam).or_default() += 1;
+        }
     }
 }

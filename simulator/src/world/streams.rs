@@ -1,12 +1,13 @@
 //! What applications do with streams: open, write with patience, read, end.
 
-use p2p_core::api::{Accepted, ApiMisuse, Command, StreamId};
+use p2p_core::api::{Accepted, ApiMisuse, Command, Label, MessageId, StreamId};
 use p2p_core::id::NodeId;
 
 use super::label::stream_label;
 use super::story::unexpected;
 use super::{Who, World};
 use crate::app::{Incoming, Outgoing};
+use crate::oracle::Violation;
 
 /// A stream between two hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +166,24 @@ impl World {
             self.hosts[who.0].engine = Some(engine);
         }
         self.drive(who.0);
+    }
+
+    /// Takes one message that was announced, whatever became of its sender since.
+    ///
+    /// # Errors
+    /// The engine has it no more, or it is not as it was sent.
+    pub(crate) fn take_announced(
+        &mut self,
+        who: Who,
+        message: (NodeId, MessageId, Label),
+    ) -> Result<(), Violation> {
+        let Some(mut engine) = self.hosts[who.0].engine.take() else {
+            return Ok(());
+        };
+        let taken = self.take(who.0, &mut *engine, message);
+        self.hosts[who.0].engine = Some(engine);
+        self.drive(who.0);
+        taken
     }
 
     fn continue_writing(&mut self, who: Who, key: (NodeId, StreamId)) {

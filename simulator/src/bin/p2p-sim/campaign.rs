@@ -69,13 +69,17 @@ pub(crate) fn mixed(seeds: Seeds, plot: Plot) -> bool {
     report(&totals, &played, plot);
     let never = totals.fired.missing(plot.faults);
     let is_long = totals.worlds >= WORLDS_FOR_EVERY_FAULT;
+    let untaken = totals.untaken();
+    if is_long && !untaken.is_empty() {
+        println!("these exams were never taken: {untaken:?}");
+    }
     if is_long && !never.is_empty() {
         println!("these faults never happened: {never:?}");
     }
     if !failures.is_empty() {
         println!("{} worlds broke a promise", failures.len());
     }
-    failures.is_empty() && (never.is_empty() || !is_long)
+    failures.is_empty() && (!is_long || (never.is_empty() && untaken.is_empty()))
 }
 
 /// A shorter plot that breaks the same promise; none where only the whole one does.
@@ -104,6 +108,12 @@ fn report(totals: &Totals, played: &BTreeMap<String, u64>, plot: Plot) {
     if plot.faults != Faults::None {
         println!("faults that happened: {}", totals.fired);
     }
+    let exams: Vec<_> = totals
+        .exams
+        .iter()
+        .map(|(name, n)| format!("{name} {n}"))
+        .collect();
+    println!("exams taken: {}", exams.join(", "));
 }
 
 /// An operation's name without its numbers.
