@@ -5,7 +5,9 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use p2p_core::id::decode_z_base_32;
+use serde::Serialize;
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 use zeroize::Zeroize;
 
 /// The secret that opens the surface: 256 bits, wiped from memory when dropped.
@@ -86,9 +88,34 @@ pub struct SurfaceConfig {
     /// Driver that runs it: `smol`, `threads` or `sim`.
     pub driver: &'static str,
     /// How the node is set up, by the key of each setting; shown, so without secrets.
-    pub settings: BTreeMap<&'static str, String>,
+    pub settings: BTreeMap<&'static str, SettingValue>,
     /// Seed of session ids, tickets and cursors; from the operating system in production.
     pub rng_seed: [u8; 32],
+}
+
+/// What a setting stands at, as JSON has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// On or off.
+    Switch(bool),
+    /// A count, or a size in bytes.
+    Number(u64),
+    /// A word, an address, a path.
+    Text(String),
+    /// Several of them.
+    List(Vec<String>),
+}
+
+impl fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(on) => on.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+            Self::List(items) => items.join(", ").fmt(f),
+        }
+    }
 }
 
 impl SurfaceConfig {

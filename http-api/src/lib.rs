@@ -79,7 +79,7 @@ mod view;
 mod waiting;
 mod words;
 
-pub use config::{InvalidToken, SurfaceConfig, Token};
+pub use config::{InvalidToken, SettingValue, SurfaceConfig, Token};
 pub use exchange::{BodyKind, HttpId, Request, ResponsePart};
 pub use exchanges::{Client, Exchanges, GivenBody, HttpInput};
 pub use routes::takes_whole_body;

@@ -11,7 +11,7 @@ use p2p_core::time::Instant;
 use serde_json::Value;
 
 use crate::clock::WallClock;
-use crate::config::SurfaceConfig;
+use crate::config::{SettingValue, SurfaceConfig};
 use crate::encode::RunMark;
 use crate::exchange::HttpId;
 use crate::inbox::{Fullness, Inbox};
@@ -45,7 +45,7 @@ pub(crate) struct Ends {
 pub(crate) struct State {
     pub version: String,
     pub driver: &'static str,
-    pub settings: BTreeMap<&'static str, String>,
+    pub settings: BTreeMap<&'static str, SettingValue>,
     pub clock: WallClock,
     pub run: RunMark,
     pub locks: Locks,

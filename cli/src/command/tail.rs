@@ -16,7 +16,7 @@ use crate::peer::{ms_text, name_or_id, path_text, short};
 /// How often the node is looked for again after it went away.
 const RETRIES: u32 = 10;
 /// Kinds of events that are items of the inbox.
-const ITEM_KINDS: &[&str] = &["message", "datagram", "request", "stream"];
+const ITEM_KINDS: &[&str] = &["message", "datagram", "latest", "request", "stream"];
 
 /// What was shown so far.
 struct Follow<'a> {

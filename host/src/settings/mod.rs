@@ -6,6 +6,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use p2p_http_api::SettingValue;
 use p2p_storage::SettingsFile;
 
 use crate::options::NodeOptions;
@@ -163,7 +164,7 @@ pub fn markdown() -> String {
 
 /// What stands, by key; a setting without a value is left out.
 #[must_use]
-pub fn shown(options: &NodeOptions) -> BTreeMap<&'static str, String> {
+pub fn shown(options: &NodeOptions) -> BTreeMap<&'static str, SettingValue> {
     let value = |s: &Setting| Some((s.key, (s.get)(options)?));
     SETTINGS.iter().filter_map(value).collect()
 }

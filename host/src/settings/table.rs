@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use p2p_core::api::{IntroducerAddress, Roles};
 use p2p_core::limits;
+use p2p_http_api::SettingValue;
 
 use crate::options::NodeOptions;
 
@@ -39,7 +40,7 @@ pub struct Setting {
     /// Takes values over.
     pub(super) set: fn(&mut NodeOptions, &[String]) -> Result<(), String>,
     /// What stands.
-    pub(super) get: fn(&NodeOptions) -> Option<String>,
+    pub(super) get: fn(&NodeOptions) -> Option<SettingValue>,
 }
 
 /// All settings, in the order in which they are shown.
@@ -52,7 +53,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "none: reachable by id only",
         what: "Name to register at introducers",
         set: |o, v| one(v).map(|name: String| o.name = Some(name)),
-        get: |o| o.name.clone(),
+        get: |o| o.name.as_deref().map(text),
     },
     Setting {
         key: "listen",
@@ -62,7 +63,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "port 6660 on all addresses",
         what: "UDP address for peers",
         set: |o, v| address(v).map(|at| o.listen = Some(at)),
-        get: |o| o.listen.map(|at| at.to_string()),
+        get: |o| o.listen.map(text),
     },
     Setting {
         key: "http",
@@ -72,7 +73,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "127.0.0.1:8080 and [::1]:8080",
         what: "Loopback address for HTTP",
         set: |o, v| address(v).map(|at| o.http = Some(at)),
-        get: |o| o.http.map(|at| at.to_string()),
+        get: |o| o.http.map(text),
     },
     Setting {
         key: "introducers",
@@ -106,7 +107,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "true",
         what: "Whether searches may list the name",
         set: |o, v| one(v).map(|on| o.listed = on),
-        get: |o| Some(o.listed.to_string()),
+        get: |o| Some(SettingValue::Switch(o.listed)),
     },
     Setting {
         key: "strangers",
@@ -121,7 +122,7 @@ pub const SETTINGS: &[Setting] = &[
             let kind = text.parse().map_err(|e| format!("\"{text}\": {e}"));
             kind.map(|kind| o.strangers = kind)
         },
-        get: |o| Some(o.strangers.to_string()),
+        get: |o| Some(text(o.strangers)),
     },
     Setting {
         key: "direct_paths",
@@ -131,7 +132,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "true",
         what: "Whether direct paths are tried; otherwise peers do not learn the address, and all is relayed",
         set: |o, v| one(v).map(|on| o.direct_paths = on),
-        get: |o| Some(o.direct_paths.to_string()),
+        get: |o| Some(SettingValue::Switch(o.direct_paths)),
     },
     Setting {
         key: "network",
@@ -141,7 +142,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "p2p",
         what: "Nodes of different networks never meet",
         set: |o, v| one(v).map(|label: String| o.network = Some(label)),
-        get: |o| o.network.clone(),
+        get: |o| o.network.as_deref().map(text),
     },
     Setting {
         key: "congestion",
@@ -155,7 +156,7 @@ pub const SETTINGS: &[Setting] = &[
             let kind = text.parse().map_err(|e| format!("\"{text}\": {e}"));
             kind.map(|kind| o.congestion = kind)
         },
-        get: |o| Some(o.congestion.to_string()),
+        get: |o| Some(text(o.congestion)),
     },
     Setting {
         key: "receive_budget_bytes",
@@ -167,7 +168,7 @@ pub const SETTINGS: &[Setting] = &[
         set: |o, v| {
             number(v, 1 << 20, limits::RECEIVE_BUDGET_BYTES).map(|n| o.receive_budget_bytes = n)
         },
-        get: |o| Some(o.receive_budget_bytes.to_string()),
+        get: |o| amount(o.receive_budget_bytes),
     },
     Setting {
         key: "send_budget_bytes",
@@ -177,7 +178,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "268435456",
         what: "Bytes written and not acknowledged, over all peers; may only be lowered",
         set: |o, v| number(v, 1 << 20, limits::SEND_BUDGET_BYTES).map(|n| o.send_budget_bytes = n),
-        get: |o| Some(o.send_budget_bytes.to_string()),
+        get: |o| amount(o.send_budget_bytes),
     },
     Setting {
         key: "registrations",
@@ -187,7 +188,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "1000000",
         what: "Identities registered here at once",
         set: |o, v| number(v, 0, 100_000_000).map(|n| o.operator.registrations = n),
-        get: |o| Some(o.operator.registrations.to_string()),
+        get: |o| amount(o.operator.registrations),
     },
     Setting {
         key: "registrations_per_source",
@@ -197,7 +198,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "64",
         what: "Identities registered here from one IPv4 address or IPv6 /64",
         set: |o, v| number(v, 1, 1_000_000).map(|n| o.operator.registrations_per_source = n),
-        get: |o| Some(o.operator.registrations_per_source.to_string()),
+        get: |o| amount(o.operator.registrations_per_source),
     },
     Setting {
         key: "searches_per_minute",
@@ -207,7 +208,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "10",
         what: "Searches a minute that a peer may ask of this introducer",
         set: |o, v| number(v, 1, 1_000_000).map(|n| o.operator.searches_per_minute = n),
-        get: |o| Some(o.operator.searches_per_minute.to_string()),
+        get: |o| amount(o.operator.searches_per_minute),
     },
     Setting {
         key: "connects_per_minute",
@@ -217,7 +218,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "30",
         what: "Connections a minute that a peer may ask of this introducer",
         set: |o, v| number(v, 1, 1_000_000).map(|n| o.operator.connects_per_minute = n),
-        get: |o| Some(o.operator.connects_per_minute.to_string()),
+        get: |o| amount(o.operator.connects_per_minute),
     },
     Setting {
         key: "connects_to_target_per_minute",
@@ -227,7 +228,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "60",
         what: "Connections a minute to one peer that may be asked of this introducer",
         set: |o, v| number(v, 1, 1_000_000).map(|n| o.operator.connects_to_target_per_minute = n),
-        get: |o| Some(o.operator.connects_to_target_per_minute.to_string()),
+        get: |o| amount(o.operator.connects_to_target_per_minute),
     },
     Setting {
         key: "relay_channels",
@@ -237,7 +238,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "65536",
         what: "Pairs of peers relayed at once",
         set: |o, v| number(v, 0, 16_777_216).map(|n| o.operator.relay_channels = n),
-        get: |o| Some(o.operator.relay_channels.to_string()),
+        get: |o| amount(o.operator.relay_channels),
     },
     Setting {
         key: "relay_channels_per_peer",
@@ -247,7 +248,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "128",
         what: "Pairs relayed at once that one peer is in",
         set: |o, v| number(v, 1, 1_000_000).map(|n| o.operator.relay_channels_per_peer = n),
-        get: |o| Some(o.operator.relay_channels_per_peer.to_string()),
+        get: |o| amount(o.operator.relay_channels_per_peer),
     },
     Setting {
         key: "relay_bytes_per_s",
@@ -257,7 +258,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "1048576",
         what: "Bytes a second relayed for a pair of peers, each way",
         set: |o, v| number(v, 1_024, 1 << 40).map(|n| o.operator.relay_bytes_per_s = n),
-        get: |o| Some(o.operator.relay_bytes_per_s.to_string()),
+        get: |o| amount(o.operator.relay_bytes_per_s),
     },
     Setting {
         key: "record",
@@ -267,7 +268,7 @@ pub const SETTINGS: &[Setting] = &[
         default: "nothing is recorded",
         what: "New file that takes down all that the node is told, secret keys included",
         set: |o, v| one(v).map(|path: PathBuf| o.record = Some(path)),
-        get: |o| o.record.as_ref().map(|path| path.display().to_string()),
+        get: |o| o.record.as_ref().map(|path| text(path.display())),
     },
 ];
 
@@ -303,9 +304,18 @@ where
     }
 }
 
-fn list(items: &[impl ToString]) -> Option<String> {
+fn list(items: &[impl ToString]) -> Option<SettingValue> {
     let texts: Vec<_> = items.iter().map(ToString::to_string).collect();
-    (!texts.is_empty()).then(|| texts.join(", "))
+    (!texts.is_empty()).then_some(SettingValue::List(texts))
+}
+
+fn text(value: impl ToString) -> SettingValue {
+    SettingValue::Text(value.to_string())
+}
+
+/// A number that was read from a setting; all of them fit.
+fn amount(number: impl TryInto<u64>) -> Option<SettingValue> {
+    number.try_into().ok().map(SettingValue::Number)
 }
 
 fn parse_roles(names: &[String]) -> Result<Roles, String> {
@@ -341,7 +351,7 @@ mod tests {
         assert_eq!(defaults.operator, OperatorLimits::default());
         for setting in SETTINGS {
             if let Some(shown) = (setting.get)(&defaults) {
-                assert_eq!(shown, setting.default, "{}", setting.key);
+                assert_eq!(shown.to_string(), setting.default, "{}", setting.key);
             }
         }
     }
@@ -383,7 +393,8 @@ mod tests {
             let setting = SETTINGS.iter().find(|s| s.key == key).expect("a setting");
             let mut options = NodeOptions::default();
             (setting.set)(&mut options, &[value.to_owned()]).expect("a good value");
-            assert_eq!((setting.get)(&options).as_deref(), Some(value), "{key}");
+            let shown = (setting.get)(&options).map(|shown| shown.to_string());
+            assert_eq!(shown.as_deref(), Some(value), "{key}");
         }
     }
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{ms, whole_ms};
 use crate::clock::WallClock;
+use crate::config::SettingValue;
 use crate::state::State;
 use crate::words::fingerprint;
 
@@ -229,7 +230,7 @@ pub(crate) struct Settings {
     /// Version of the program.
     pub version: String,
     /// What was set or left at its default, by key; docs/cli.md has the table. A setting without a value is left out.
-    pub settings: BTreeMap<&'static str, String>,
+    pub settings: BTreeMap<&'static str, SettingValue>,
     /// Bounds of the HTTP surface.
     pub limits: SurfaceLimits,
 }
@@ -257,7 +258,7 @@ impl Settings {
         status: &NodeStatus,
         hosts: &[String],
         program: (&str, &'static str),
-        settings: &BTreeMap<&'static str, String>,
+        settings: &BTreeMap<&'static str, SettingValue>,
     ) -> Self {
         let introducers = status.introducers.iter().map(Introducer::from);
         Self {
