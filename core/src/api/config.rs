@@ -255,6 +255,43 @@ impl FromStr for ControllerKind {
     }
 }
 
+/// Shares of what is sent to one peer where sources compete (protocol §8.6): latest values with datagrams, answers with
+/// requests, messages with streams. Only the ratio of the two counts; 0 counts as 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct SendWeights {
+    /// Level "latest".
+    pub latest: u16,
+    /// Level 0.
+    pub datagrams: u16,
+    /// Answers to requests of the peer.
+    pub replies: u16,
+    /// Requests.
+    pub requests: u16,
+    /// Level 2.
+    pub messages: u16,
+    /// Level 3, all streams together.
+    pub streams: u16,
+}
+
+impl SendWeights {
+    /// Equal shares.
+    pub const EQUAL: Self = Self {
+        latest: 1,
+        datagrams: 1,
+        replies: 1,
+        requests: 1,
+        messages: 1,
+        streams: 1,
+    };
+}
+
+impl Default for SendWeights {
+    fn default() -> Self {
+        Self::EQUAL
+    }
+}
+
 /// Everything a node is told when it is made.
 #[derive(Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -295,6 +332,8 @@ pub struct NodeConfig {
     pub operator: OperatorLimits,
     /// Congestion control of every path.
     pub congestion: ControllerKind,
+    /// Shares of what is sent to one peer.
+    pub weights: SendWeights,
     /// Bytes received and not taken by the application, over all peers; at most
     /// [`limits::RECEIVE_BUDGET_BYTES`].
     pub receive_budget_bytes: u64,
@@ -332,6 +371,7 @@ impl NodeConfig {
             direct_paths: true,
             operator: OperatorLimits::default(),
             congestion: ControllerKind::default(),
+            weights: SendWeights::EQUAL,
             capabilities: 0,
             receive_budget_bytes: limits::RECEIVE_BUDGET_BYTES,
             send_budget_bytes: limits::SEND_BUDGET_BYTES,

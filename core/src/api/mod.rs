@@ -17,8 +17,8 @@ pub use crate::ecn::EcnCodepoint;
 pub use crate::link::{AddressFamilies, Link, LinkId};
 pub use command::{Accepted, Command, ConnectTarget};
 pub use config::{
-    ControllerKind, HostAddresses, IntroducerAddress, KnownPeer, NodeConfig, Roles, Strangers,
-    UnknownController, UnknownPolicy,
+    ControllerKind, HostAddresses, IntroducerAddress, KnownPeer, NodeConfig, Roles, SendWeights,
+    Strangers, UnknownController, UnknownPolicy,
 };
 pub use engine::{Engine, EngineExt};
 pub use error::{ApiMisuse, LimitReached};

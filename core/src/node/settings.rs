@@ -83,6 +83,7 @@ impl Settings {
 pub(super) fn common(config: &NodeConfig) -> Common {
     Common {
         congestion: config.congestion,
+        weights: config.weights,
         budgets: Budgets::new(config.receive_budget_bytes, config.send_budget_bytes),
         direct_paths: config.direct_paths,
     }

@@ -5,6 +5,7 @@
 //! waits for it ([`timeout`]). Orders of the application go to the [`levels`] directly, and facts about links and
 //! addresses to the paths. What concerns more than one peer leaves as a [`PeerOutcome`].
 
+mod acks;
 mod activity;
 mod common;
 mod farewell;
@@ -47,6 +48,7 @@ use crate::api::DisconnectReason;
 use crate::id::NodeId;
 use crate::path::{Paths, Route};
 use crate::rng::Rng;
+use crate::schedule::PacketSchedule;
 use crate::session::{Initiator, Session};
 use crate::time::{Duration, Instant};
 
@@ -58,6 +60,8 @@ pub(crate) struct Peer {
     pub(crate) handshakes: Handshakes,
     pub(crate) line: Line,
     pub(crate) sources: Sources,
+    /// Which source has the next packets.
+    packets: PacketSchedule,
     /// With what the next packet ends the connection.
     farewell: Option<Farewell>,
     activity: Activity,
@@ -75,7 +79,7 @@ impl Peer {
         rng: Rng,
     ) -> Self {
         let paths = Paths::new(rng.fork("paths"), common.direct_paths, now);
-        let congestion = common.congestion;
+        let (congestion, weights) = (common.congestion, common.weights);
         let levels = Levels::new(id, is_smaller, common, rng.fork("levels"));
         Self {
             id,
@@ -83,7 +87,8 @@ impl Peer {
             sessions: Sessions::default(),
             handshakes: Handshakes::default(),
             line: Line::new(paths, congestion, rng),
-            sources: Sources::new(now, levels),
+            sources: Sources::new(now, weights, levels),
+            packets: PacketSchedule::default(),
             farewell: None,
             activity: Activity::new(now),
             outcomes: VecDeque::new(),

@@ -1,5 +1,6 @@
-//! What leaves for a peer, most urgent first: handshake datagrams, answers and probes on any path, a goodbye, what
-//! is relayed to the peer, and batches of data packets on the active path (protocol §7, §9).
+//! What leaves for a peer, in the order of [`PacketSchedule`](crate::schedule::PacketSchedule): handshake datagrams,
+//! answers and probes on any path, a goodbye, what is relayed to the peer, and batches of packets filled with frames on
+//! the active path (protocol §7, §9).
 
 use super::handshake::Due;
 use super::line::{Allowance, Change, PacketKind};
@@ -8,6 +9,7 @@ use super::{Peer, PeerOutcome, PeerTransmit};
 use crate::api::DisconnectReason;
 use crate::ecn::EcnCodepoint;
 use crate::limits;
+use crate::schedule::{PacketName, Waiting};
 use crate::time::Instant;
 use crate::wire::frame::Frame;
 
@@ -22,14 +24,52 @@ impl Peer {
         probed: &mut u32,
     ) -> Option<PeerTransmit> {
         self.apply_changes(now);
-        let transmit = self
-            .poll_handshake(now, buffer)
-            .or_else(|| self.poll_session(now, buffer, may_probe, probed))?;
+        let waiting = Waiting {
+            relayed: self.sources.relayed.waits(),
+            frames: self.sources.has_output(now),
+        };
+        let mut packets = self.packets;
+        let transmit = packets.poll(waiting, |name| {
+            let transmit = self.poll_packets(name, now, buffer, may_probe, probed)?;
+            Some((transmit, transmit.len))
+        });
+        self.packets = packets;
+        if transmit.is_none() && !waiting.frames {
+            self.line.on_app_limited();
+        }
+        let transmit = transmit?;
         self.line
             .paths
             .on_packet_sent(now, transmit.route, transmit.len);
         self.activity.on_sent(transmit.len);
         Some(transmit)
+    }
+
+    fn poll_packets(
+        &mut self,
+        name: PacketName,
+        now: Instant,
+        buffer: &mut [u8],
+        may_probe: bool,
+        probed: &mut u32,
+    ) -> Option<PeerTransmit> {
+        if name == PacketName::Handshake {
+            return self.poll_handshake(now, buffer);
+        }
+        if !self.sessions.is_up() {
+            return None;
+        }
+        let (line, sessions) = (&mut self.line, &mut self.sessions);
+        match name {
+            PacketName::Handshake => None,
+            PacketName::PathResponses => line.poll_response(sessions, now, buffer),
+            PacketName::PathProbes => line.poll_probe(sessions, now, buffer, may_probe, probed),
+            PacketName::KeepAlives => line.poll_keep_alive(sessions, now, buffer),
+            PacketName::Farewell => self.poll_farewell(now, buffer),
+            PacketName::MtuProbes => line.poll_mtu_probe(sessions, now, buffer),
+            PacketName::Relayed => self.poll_relayed(now, buffer),
+            PacketName::Frames => self.poll_batch(now, buffer),
+        }
     }
 
     fn poll_handshake(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
@@ -41,30 +81,6 @@ impl Peer {
         let (sessions, at) = (&mut self.sessions, (now, route));
         self.line
             .seal_lone(sessions, at, buffer, PacketKind::PLAIN, &Frame::Ping)
-    }
-
-    fn poll_session(
-        &mut self,
-        now: Instant,
-        buffer: &mut [u8],
-        may_probe: bool,
-        probed: &mut u32,
-    ) -> Option<PeerTransmit> {
-        if !self.sessions.is_up() {
-            return None;
-        }
-        if let Some(left_over) = self.sources.relayed.poll_sealed(buffer) {
-            return Some(left_over.into());
-        }
-        let (line, sessions) = (&mut self.line, &mut self.sessions);
-        line.poll_path_packet(sessions, now, buffer, may_probe, probed)
-            .or_else(|| self.poll_farewell(now, buffer))
-            .or_else(|| self.poll_relayed(now, buffer))
-            .or_else(|| {
-                let (line, sessions) = (&mut self.line, &mut self.sessions);
-                line.poll_mtu_probe(sessions, now, buffer)
-            })
-            .or_else(|| self.poll_batch(now, buffer))
     }
 
     fn poll_farewell(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
@@ -82,6 +98,9 @@ impl Peer {
     fn poll_relayed(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
         let (path, route) = self.line.paths.active()?;
         let relayed = &mut self.sources.relayed;
+        if let Some(left_over) = relayed.poll_sealed(buffer) {
+            return Some(left_over.into());
+        }
         if !route.is_direct() {
             // A relay that is itself reached through a relay could lead back here.
             relayed.clear();
@@ -97,8 +116,7 @@ impl Peer {
     }
 
     fn poll_batch(&mut self, now: Instant, buffer: &mut [u8]) -> Option<PeerTransmit> {
-        let has_output = self.sources.has_output(now);
-        let mut left = self.line.allowance(now, has_output)?;
+        let mut left = self.line.allowance(now)?;
         // What elicits nothing tries no path.
         let is_marked = self.sources.has_eliciting() && self.line.marks(left.path, left.route);
         let (mut len, mut segment_size) = (0, 0);
@@ -156,7 +174,7 @@ impl Peer {
                 used = sources.fill(fill, w, content);
                 !w.is_empty()
             })?;
-        self.sources.on_packet_sent(fill, used);
+        self.sources.on_packet_sent(fill);
         if used.is_busy {
             self.activity.on_busy(now);
         }

@@ -2,20 +2,21 @@
 //! pings, control messages, the levels; and what is forwarded to it.
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::levels::Levels;
 use super::line::Hears;
 use super::outcome::PeerOutcome;
-use crate::api::ApiMisuse;
+use crate::api::{ApiMisuse, SendWeights};
 use crate::level::window::Pace;
 use crate::path::Route;
 use crate::recovery::ReceivedPackets;
-use crate::schedule::{Acked, Content, Controls, Pings, Relayed, SentFrame};
+use crate::schedule::{
+    Acked, Content, Controls, Name, Pings, Pool, Relayed, Schedule, SentFrame, Source, Wrote,
+};
 use crate::time::{Deadline, Instant, TimerKind};
 use crate::wire::Writer;
 use crate::wire::control::ControlMessage;
-use crate::wire::frame::{Frame, ack, padding};
+use crate::wire::frame::padding;
 
 /// A packet this much shorter than its place is padded to it, so that a batch goes on.
 const PAD_AT_MOST: usize = 64;
@@ -32,6 +33,8 @@ pub(crate) struct Sources {
     pub(crate) levels: Levels,
     /// What is forwarded to it.
     pub(super) relayed: Relayed<Route>,
+    /// Whose turn it is.
+    schedule: Schedule,
 }
 
 /// What a packet is to take along.
@@ -47,7 +50,6 @@ pub(super) struct Fill {
 /// What a packet took along.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Used {
-    is_ack: bool,
     /// Of the application.
     pub(super) is_data: bool,
     /// More than signs of life and what answers those.
@@ -56,13 +58,14 @@ pub(super) struct Used {
 
 impl Sources {
     /// Nothing to say yet.
-    pub(super) fn new(now: Instant, levels: Levels) -> Self {
+    pub(super) fn new(now: Instant, weights: SendWeights, levels: Levels) -> Self {
         Self {
             received: ReceivedPackets::new(),
             pings: Pings::default(),
             controls: Controls::new(now),
             levels,
             relayed: Relayed::default(),
+            schedule: Schedule::new(weights),
         }
     }
 
@@ -118,7 +121,7 @@ impl Sources {
 
     /// Whether a data packet would carry something that is to be acknowledged.
     pub(super) fn has_eliciting(&self) -> bool {
-        self.pings.waits() || self.controls.waits() || self.levels.waits()
+        Schedule::has_eliciting(self)
     }
 
     /// A node that only receives never hears which of its acknowledgements arrived, and lists gaps for ever. Now and
@@ -132,96 +135,108 @@ impl Sources {
         !self.relayed.waits() && self.controls.may_rest(now) && self.levels.may_rest().is_some()
     }
 
-    /// Fills a packet: acknowledgements and control first, then what the levels' schedule says (protocol §8.6).
+    /// Fills a packet in the order of the schedule (protocol §8.6).
     pub(super) fn fill(&mut self, fill: Fill, w: &mut Writer<'_>, content: &mut Content) -> Used {
-        let mut used = Used::default();
-        if self.received.ack_pending() {
-            used.is_ack = self.write_ack(fill.pace.now, w, content);
+        if let Some(open) = self.levels.open_mut() {
+            open.begin_packet();
         }
-        if !fill.elicits {
-            return used;
+        self.pings.want_echo(fill.echoes);
+        let mut schedule = self.schedule;
+        let is_data = schedule.fill(self, fill.elicits, w, fill.pace, content);
+        self.schedule = schedule;
+        self.pings.want_echo(false);
+        let is_more = |frame: &SentFrame| !matches!(frame, SentFrame::Ack { .. });
+        let is_busy = is_data || content.iter().any(is_more);
+        if fill.elicits {
+            pad(w);
         }
-        self.pings.fill(w, content);
-        self.controls.fill(w, content);
-        if let Some(levels) = self.levels.open_mut() {
-            used.is_data = levels.fill(fill.pace, w, content);
-        }
-        let says_nothing = content.iter().all(|f| matches!(f, SentFrame::Ack { .. }));
-        used.is_busy = used.is_data || !says_nothing;
-        if says_nothing && (fill.echoes || self.pings.elicits()) {
-            let _ = Frame::Ping.encode(w);
-        }
-        pad(w);
-        used
+        Used { is_data, is_busy }
     }
 
     /// The packet that was filled has left.
-    pub(super) fn on_packet_sent(&mut self, fill: Fill, used: Used) {
-        if used.is_ack {
-            self.received.on_ack_sent(fill.pace.now);
-        }
+    pub(super) fn on_packet_sent(&mut self, fill: Fill) {
         self.pings.on_packet_built(fill.elicits);
     }
 
     /// When to be told the time.
     pub(super) fn next_timeout(&self) -> Option<Deadline> {
-        let ack = self.received.next_timeout();
+        let ack = Source::next_timeout(&self.received);
         let ack = ack.map(|at| Deadline::new(at, TimerKind::AckDelay));
         Deadline::earlier(ack, self.levels.next_timeout())
     }
+}
 
-    fn write_ack(&self, now: Instant, w: &mut Writer<'_>, content: &mut Content) -> bool {
-        let delay = self.received.ack_delay(now).as_micros();
-        let delay_us = u64::try_from(delay).unwrap_or(u64::MAX >> 2);
-        let ranges: SmallVec<[ack::Range; 4]> = self.received.ranges().collect();
-        let Some((_, largest)) = ranges.first() else {
-            return false;
-        };
-        let marks = self.received.marks();
-        let written = ack::encode_ranges(w, delay_us, &ranges, marks.as_ref()).is_ok();
-        if written {
-            content.push(SentFrame::Ack { largest: *largest });
+impl Pool for Sources {
+    fn waits(&self, name: Name) -> bool {
+        match name {
+            Name::Acks => self.received.waits(),
+            Name::Pings => self.pings.waits(),
+            Name::Controls => self.controls.waits(),
+            Name::Probe => self.pings.elicits(),
+            level => {
+                let open = self.levels.open_ref();
+                open.is_some_and(|open| open.waits(level))
+            }
         }
-        written
+    }
+
+    fn poll(
+        &mut self,
+        name: Name,
+        w: &mut Writer<'_>,
+        pace: Pace,
+        content: &mut Content,
+    ) -> Option<Wrote> {
+        match name {
+            Name::Acks => self.received.poll(&mut (), w, pace.now, content),
+            Name::Pings => self.pings.poll(&mut (), w, pace.now, content),
+            Name::Controls => self.controls.poll(&mut (), w, pace.now, content),
+            Name::Probe => self.pings.poll_probe(w, content),
+            level => self.levels.open_mut()?.poll(level, w, pace, content),
+        }
     }
 }
 
 impl Hears for Sources {
     fn on_delivered(&mut self, frame: &SentFrame, acked: Acked) {
         match frame {
-            SentFrame::Ack { largest } => self.received.on_ack_of_ack(*largest),
-            SentFrame::Ping => self.pings.on_delivered(acked.rtt),
+            SentFrame::Ack { largest } => self.received.on_delivered(largest, acked),
+            SentFrame::Ping => self.pings.on_delivered(&(), acked),
+            SentFrame::Control(sent) => self.controls.on_delivered(sent, acked),
             SentFrame::Level(sent) => {
                 if let Some(levels) = self.levels.open_mut() {
                     levels.on_delivered(sent, acked);
                 }
             }
-            SentFrame::Control(_) | SentFrame::MtuProbe(_) => {}
+            SentFrame::MtuProbe(_) => {}
         }
     }
 
     fn on_lost(&mut self, frame: SentFrame) {
         match frame {
-            SentFrame::Ping => self.pings.on_lost(),
-            SentFrame::Control(json) => self.controls.on_lost(json),
+            SentFrame::Ack { largest } => self.received.on_lost(&largest),
+            SentFrame::Ping => self.pings.on_lost(&()),
+            SentFrame::Control(sent) => self.controls.on_lost(&sent),
             SentFrame::Level(sent) => {
                 if let Some(levels) = self.levels.open_mut() {
                     levels.on_lost(&sent);
                 }
             }
-            SentFrame::Ack { .. } | SentFrame::MtuProbe(_) => {}
+            SentFrame::MtuProbe(_) => {}
         }
     }
 
     fn on_probe(&mut self, frame: SentFrame) {
         match frame {
-            SentFrame::Control(json) => self.controls.on_lost(json),
+            SentFrame::Ack { largest } => self.received.on_probe(&largest),
+            SentFrame::Ping => self.pings.on_probe(&()),
+            SentFrame::Control(sent) => self.controls.on_probe(&sent),
             SentFrame::Level(sent) => {
                 if let Some(levels) = self.levels.open_mut() {
                     levels.on_probe(&sent);
                 }
             }
-            SentFrame::Ack { .. } | SentFrame::Ping | SentFrame::MtuProbe(_) => {}
+            SentFrame::MtuProbe(_) => {}
         }
     }
 
@@ -244,17 +259,17 @@ mod tests {
 
     use super::*;
     use crate::id::NodeId;
-    use crate::peer::Common;
+    use crate::peer::{Common, Peer};
     use crate::rng::Rng;
     use crate::time::Duration;
-    use crate::wire::frame;
+    use crate::wire::frame::{self, Frame};
 
     const NOW: Instant = Instant::EPOCH;
 
     fn sources() -> Sources {
         let (id, rng) = (NodeId::from_bytes([7; 32]), Rng::from_seed([1; 32]));
         let common = Arc::new(Common::default());
-        Sources::new(NOW, Levels::new(id, true, common, rng))
+        Sources::new(NOW, SendWeights::EQUAL, Levels::new(id, true, common, rng))
     }
 
     fn up() -> Sources {
@@ -284,7 +299,7 @@ mod tests {
             other => panic!("not asked for: {other:?}"),
         });
         let frames = frames.collect();
-        sources.on_packet_sent(fill, used);
+        sources.on_packet_sent(fill);
         (frames, used)
     }
 
@@ -362,5 +377,48 @@ mod tests {
         assert!(!sources.has_output(NOW + Duration::from_secs(9)));
         assert!(!sources.relayed.waits() && sources.next_timeout().is_none());
         assert_eq!(ends(&mut sources), 0);
+    }
+
+    /// Protocol §8.6.
+    #[test]
+    fn configured_weights_share_the_line() {
+        let weights = SendWeights {
+            streams: 3,
+            ..SendWeights::EQUAL
+        };
+        let common = Common {
+            weights,
+            ..Common::default()
+        };
+        let (id, rng) = (NodeId::from_bytes([7; 32]), Rng::from_seed([1; 32]));
+        let mut peer = Peer::new(NOW, id, true, Arc::new(common), rng);
+        let sources = &mut peer.sources;
+        sources.levels.on_up();
+        let (label, bulk) = (1.into(), Bytes::from(vec![1; 400_000]));
+        let message = sources.levels.send_message(&label, bulk.clone(), None);
+        let stream = sources.levels.open_stream(&label).expect("room");
+        let (streams, id) = sources.levels.stream(stream).expect("it is open");
+        let written = streams.write(id, bulk).expect("it is open");
+        assert!(message.is_ok() && written > 200_000);
+        let (mut buffer, mut bytes) = ([0; 1_200], [0_usize; 2]);
+        for _ in 0..200 {
+            let (mut w, mut content) = (Writer::new(&mut buffer), Content::new());
+            let (now, rtt) = (NOW, Duration::from_millis(50));
+            let fill = Fill {
+                pace: Pace { now, rtt },
+                elicits: true,
+                echoes: false,
+            };
+            assert!(sources.fill(fill, &mut w, &mut content).is_data);
+            for frame in frame::iter(w.written()) {
+                match frame {
+                    Ok(Frame::Message(f)) => bytes[0] += f.data.len(),
+                    Ok(Frame::Stream(f)) => bytes[1] += f.data.len(),
+                    _ => {}
+                }
+            }
+        }
+        let ratio = bytes[1] as f64 / bytes[0] as f64;
+        assert!((2.8..3.2).contains(&ratio), "{bytes:?}");
     }
 }

@@ -93,6 +93,8 @@ impl Peer {
             handshakes,
             line,
             sources,
+            // Nobody waits for a turn.
+            packets: _,
             farewell,
             activity,
             outcomes,

@@ -5,14 +5,16 @@
 //! it, the sources within a row share it by weight ([`turns`]), and no row waits for ever. A new frame is its file in
 //! `wire` and its source here; packets and loss recovery know only [`SentFrame`].
 //!
-//! Acknowledgements, pings and what the levels need to keep going (credit, resets) go before all rows: they are few
-//! and small by construction.
+//! What must not wait for its turn (acknowledgements, pings, control messages, credit and resets) is in rows before the
+//! others: few and small by construction. What has a packet of its own, on a path of its own, is in the rows of
+//! [`packets`]; the packets that [`Schedule`] fills are one of those.
 
 mod controls;
 mod datagrams;
 mod latest;
 mod messages;
 mod names;
+mod packets;
 mod pings;
 mod relayed;
 mod replies;
@@ -24,9 +26,10 @@ mod streams;
 mod turns;
 
 pub(crate) use controls::Controls;
+pub(crate) use packets::{PacketName, PacketSchedule, Waiting};
 pub(crate) use pings::Pings;
 pub(crate) use relayed::{Packets, Relayed};
 pub(crate) use replies::{Replies, Reply};
 pub(crate) use rows::{Name, Pool, Schedule};
-pub(crate) use sent::{Content, LevelSent, ReplySent, RequestSent, SentFrame};
+pub(crate) use sent::{Content, ControlSent, LevelSent, ReplySent, RequestSent, SentFrame};
 pub(crate) use source::{Acked, Source, Wrote};

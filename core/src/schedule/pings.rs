@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Content, SentFrame};
+use super::{Acked, Content, SentFrame, Source, Wrote};
 use crate::limits;
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use crate::wire::Writer;
 use crate::wire::frame::Frame;
 
@@ -18,6 +18,8 @@ pub(crate) struct Pings {
     probes: u32,
     /// The next packet is to elicit an acknowledgement under the present keys.
     confirms: bool,
+    /// It is to, because the peer is to tell what it heard.
+    echoes: bool,
     pongs: VecDeque<Option<Duration>>,
 }
 
@@ -42,38 +44,29 @@ impl Pings {
         self.probes > 0
     }
 
-    /// Whether a packet is to leave even if nothing else is to be said.
-    pub(crate) fn waits(&self) -> bool {
-        self.asked > 0 || self.elicits()
+    /// An acknowledgement of the next packet is wanted, whatever it says, or is not.
+    pub(crate) fn want_echo(&mut self, is_wanted: bool) {
+        self.echoes = is_wanted;
     }
 
     /// Whether a packet that would elicit nothing needs a PING of its own.
     pub(crate) fn elicits(&self) -> bool {
-        self.confirms || self.probes > 0
+        self.confirms || self.echoes || self.probes > 0
     }
 
-    /// Writes the measurements that there is room for.
-    pub(crate) fn fill(&mut self, w: &mut Writer<'_>, content: &mut Content) {
-        while self.asked > 0 && Frame::Ping.encode(w).is_ok() {
-            content.push(SentFrame::Ping);
-            self.asked -= 1;
+    /// Writes a PING where nothing in the packet elicits an acknowledgement and one is wanted.
+    pub(crate) fn poll_probe(&mut self, w: &mut Writer<'_>, content: &Content) -> Option<Wrote> {
+        let says_nothing = content.iter().all(|f| matches!(f, SentFrame::Ack { .. }));
+        if self.elicits() && says_nothing {
+            Frame::Ping.encode(w).ok()?;
         }
+        None
     }
 
     /// A packet has left; whether it is to be acknowledged.
     pub(crate) fn on_packet_built(&mut self, is_eliciting: bool) {
         self.probes = self.probes.saturating_sub(1);
         self.confirms &= !is_eliciting;
-    }
-
-    /// The packet of a measurement was acknowledged.
-    pub(crate) fn on_delivered(&mut self, rtt: Option<Duration>) {
-        self.pongs.push_back(rtt);
-    }
-
-    /// The packet of a measurement is lost: it measured nothing.
-    pub(crate) fn on_lost(&mut self) {
-        self.pongs.push_back(None);
     }
 
     /// The association is over: what was asked for measured nothing.
@@ -88,13 +81,53 @@ impl Pings {
     }
 }
 
+impl Source<()> for Pings {
+    type Sent = ();
+
+    fn waits(&self) -> bool {
+        self.asked > 0
+    }
+
+    fn poll(
+        &mut self,
+        _names: &mut (),
+        w: &mut Writer<'_>,
+        _now: Instant,
+        content: &mut Content,
+    ) -> Option<Wrote> {
+        self.asked.checked_sub(1)?;
+        Frame::Ping.encode(w).ok()?;
+        self.asked -= 1;
+        content.push(SentFrame::Ping);
+        Some(Wrote::Engine)
+    }
+
+    fn on_delivered(&mut self, (): &(), acked: Acked) {
+        self.pongs.push_back(acked.rtt);
+    }
+
+    fn on_lost(&mut self, (): &()) {
+        self.pongs.push_back(None);
+    }
+
+    fn on_probe(&mut self, (): &()) {
+        // It would measure the second sending from the first.
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn packet(pings: &mut Pings, room: usize) -> usize {
         let (mut buffer, mut content) = ([0; 1_400], Content::new());
-        pings.fill(&mut Writer::new(&mut buffer[..room]), &mut content);
+        let mut w = Writer::new(&mut buffer[..room]);
+        let now = Instant::EPOCH;
+        while pings.poll(&mut (), &mut w, now, &mut content).is_some() {}
         assert!(content.iter().all(|frame| matches!(frame, SentFrame::Ping)));
         content.len()
     }
@@ -105,8 +138,9 @@ mod tests {
         (0..3).for_each(|_| pings.ask());
         assert_eq!(packet(&mut pings, 2), 2, "no room for the third");
         let rtt = Some(Duration::from_millis(7));
-        pings.on_delivered(rtt);
-        pings.on_lost();
+        let (by_pn, now) = (1, Instant::EPOCH);
+        pings.on_delivered(&(), Acked { by_pn, now, rtt });
+        pings.on_lost(&());
         assert!(pings.waits());
         pings.on_ended();
         let ends: Vec<_> = core::iter::from_fn(|| pings.poll_pong()).collect();
@@ -132,7 +166,26 @@ mod tests {
         assert!(!pings.is_probing());
         assert!(pings.elicits(), "nobody confirmed an acknowledgement");
         pings.on_packet_built(true);
-        assert!(!pings.waits());
+        assert!(!pings.waits() && !pings.elicits());
         assert_eq!(packet(&mut pings, 100), 0, "nobody measures");
+    }
+
+    #[test]
+    fn a_ping_of_its_own_goes_only_where_nothing_else_is_acknowledged() {
+        let mut pings = Pings::default();
+        let bytes = |pings: &mut Pings, content: &Content| {
+            let mut buffer = [0; 100];
+            let mut w = Writer::new(&mut buffer);
+            pings.poll_probe(&mut w, content);
+            w.len()
+        };
+        let ack = Content::from_iter([SentFrame::Ack { largest: 1 }]);
+        assert_eq!(bytes(&mut pings, &ack), 0, "nobody wants it");
+        pings.want_echo(true);
+        assert_eq!(bytes(&mut pings, &ack), 1);
+        let eliciting = Content::from_iter([SentFrame::Ping]);
+        assert_eq!(bytes(&mut pings, &eliciting), 0);
+        pings.want_echo(false);
+        assert_eq!(bytes(&mut pings, &ack), 0);
     }
 }

@@ -1,7 +1,6 @@
 //! What a packet carried, and what follows when it is delivered or lost. Recovery keeps it without looking inside;
 //! each part goes back to the source that it came from.
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::level::latest::LatestSent;
@@ -16,7 +15,7 @@ pub(crate) enum SentFrame {
     /// A round-trip measurement that the application asked for.
     Ping,
     /// A control message without an answer of its own (`cr3`); repeated when lost.
-    Control(Bytes),
+    Control(ControlSent),
     /// A padded packet of this many bytes, to find the path's largest datagram.
     MtuProbe(usize),
     /// A frame of a level.
@@ -38,6 +37,15 @@ pub(crate) enum LevelSent {
     Message(MessageSent),
     /// A fragment or a control frame of a stream.
     Stream(StreamSent),
+}
+
+/// One sending of a control message that has no answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ControlSent {
+    /// Which message.
+    pub(crate) id: u64,
+    /// Which of its sendings.
+    pub(crate) sending: u32,
 }
 
 /// One sending of a request.

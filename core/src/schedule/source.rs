@@ -27,8 +27,8 @@ pub(crate) struct Acked {
     pub(crate) rtt: Option<Duration>,
 }
 
-/// Something that writes frames.
-pub(crate) trait Source {
+/// Something that writes frames; `N` are the names of services that they may need, or nothing.
+pub(crate) trait Source<N = Names> {
     /// What a packet's record keeps of one of its frames.
     type Sent;
 
@@ -39,7 +39,7 @@ pub(crate) trait Source {
     /// to be heard of them. `None`: nothing to send, or it does not fit.
     fn poll(
         &mut self,
-        names: &mut Names,
+        names: &mut N,
         w: &mut Writer<'_>,
         now: Instant,
         content: &mut Content,

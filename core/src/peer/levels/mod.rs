@@ -218,10 +218,9 @@ impl Levels {
         self.open.as_deref_mut()
     }
 
-    /// Whether any level wants to send.
-    pub(super) fn waits(&self) -> bool {
-        let open = self.open.as_ref();
-        open.is_some_and(|open| open.has_data_to_send())
+    /// The levels as sources of frames, to be asked what waits.
+    pub(super) fn open_ref(&self) -> Option<&OpenLevels> {
+        self.open.as_deref()
     }
 
     /// Takes what the node is to act on, but for what [`Self::collect_events`] adds.
@@ -401,7 +400,7 @@ mod tests {
         assert_eq!(levels.read_stream(StreamId(0), 9), Err(refused));
         assert!(levels.open.is_none());
         levels.on_timeout(NOW + Duration::from_secs(99));
-        assert!(levels.next_timeout().is_none() && !levels.waits());
+        assert!(levels.next_timeout().is_none() && levels.open_ref().is_none());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::level::message::Messages;
 use crate::level::names::Names;
 use crate::level::stream::Streams;
 use crate::level::window::Pace;
-use crate::schedule::{Acked, Content, LevelSent, Name, Pool, Schedule, Source, Wrote};
+use crate::schedule::{Acked, Content, LevelSent, Name, Pool, Source, Wrote};
 use crate::time::{Deadline, Instant, TimerKind};
 use crate::wire::Writer;
 use crate::wire::frame::Frame;
@@ -26,7 +26,6 @@ pub(in crate::peer) struct OpenLevels {
     pub(super) messages: Messages,
     pub(super) streams: Streams,
     pub(super) names: Names,
-    schedule: Schedule,
     /// Whether streams, messages, services or values of the level "latest" were ever used.
     pub(super) has_flows: bool,
 }
@@ -41,7 +40,6 @@ impl OpenLevels {
             messages: Messages::new(budgets),
             streams: Streams::new(is_smaller, budgets),
             names: Names::default(),
-            schedule: Schedule::default(),
             has_flows: false,
         }
     }
@@ -84,40 +82,9 @@ impl OpenLevels {
         Ok(())
     }
 
-    /// Whether any level wants to send.
-    pub(super) fn has_data_to_send(&self) -> bool {
-        const ALL: [Name; 6] = [
-            Name::Datagrams,
-            Name::Latest,
-            Name::Replies,
-            Name::Requests,
-            Name::Messages,
-            Name::Streams,
-        ];
-        self.streams.control_waits()
-            || self.messages.control_waits()
-            || ALL.iter().any(|name| self.waits(*name))
-    }
-
-    /// Fills the rest of a packet. Says whether any of it is the application's.
-    pub(in crate::peer) fn fill(
-        &mut self,
-        pace: Pace,
-        w: &mut Writer<'_>,
-        content: &mut Content,
-    ) -> bool {
+    /// A packet is to be filled.
+    pub(in crate::peer) fn begin_packet(&mut self) {
         self.names.begin_packet();
-        let mut is_data = false;
-        while let Some(wrote) = Source::poll_control(&mut self.streams, w, pace, content) {
-            is_data |= wrote == Wrote::Application;
-        }
-        while let Some(wrote) = Source::poll_control(&mut self.messages, w, pace, content) {
-            is_data |= wrote == Wrote::Application;
-        }
-        let mut schedule = self.schedule;
-        is_data |= schedule.fill(self, w, pace.now, content);
-        self.schedule = schedule;
-        is_data
     }
 
     /// A packet with this in it was acknowledged.
@@ -195,6 +162,10 @@ impl Pool for OpenLevels {
             Name::Requests => self.dialogues.requests.waits(),
             Name::Messages => self.messages.waits(),
             Name::Streams => self.streams.waits(),
+            Name::StreamControl => self.streams.control_waits(),
+            Name::MessageControl => self.messages.control_waits(),
+            // Of no level.
+            Name::Acks | Name::Pings | Name::Controls | Name::Probe => false,
         }
     }
 
@@ -202,28 +173,21 @@ impl Pool for OpenLevels {
         &mut self,
         name: Name,
         w: &mut Writer<'_>,
-        now: Instant,
+        pace: Pace,
         content: &mut Content,
     ) -> Option<Wrote> {
+        let (names, now) = (&mut self.names, pace.now);
+        let dialogues = &mut self.dialogues;
         match name {
-            Name::Datagrams => Source::poll(&mut self.datagrams, &mut self.names, w, now, content),
-            Name::Latest => Source::poll(&mut self.latest, &mut self.names, w, now, content),
-            Name::Replies => Source::poll(
-                &mut self.dialogues.replies,
-                &mut self.names,
-                w,
-                now,
-                content,
-            ),
-            Name::Requests => Source::poll(
-                &mut self.dialogues.requests,
-                &mut self.names,
-                w,
-                now,
-                content,
-            ),
-            Name::Messages => Source::poll(&mut self.messages, &mut self.names, w, now, content),
-            Name::Streams => Source::poll(&mut self.streams, &mut self.names, w, now, content),
+            Name::Datagrams => Source::poll(&mut self.datagrams, names, w, now, content),
+            Name::Latest => Source::poll(&mut self.latest, names, w, now, content),
+            Name::Replies => Source::poll(&mut dialogues.replies, names, w, now, content),
+            Name::Requests => Source::poll(&mut dialogues.requests, names, w, now, content),
+            Name::Messages => Source::poll(&mut self.messages, names, w, now, content),
+            Name::Streams => Source::poll(&mut self.streams, names, w, now, content),
+            Name::StreamControl => Source::poll_control(&mut self.streams, w, pace, content),
+            Name::MessageControl => Source::poll_control(&mut self.messages, w, pace, content),
+            Name::Acks | Name::Pings | Name::Controls | Name::Probe => None,
         }
     }
 }
@@ -236,6 +200,7 @@ mod tests {
     use crate::level::datagram::Queued;
     use crate::level::request::RequestPayload;
     use crate::peer::levels::Asker;
+    use crate::schedule::Schedule;
     use crate::time::Duration;
     use crate::wire::frame;
 
@@ -250,11 +215,14 @@ mod tests {
         levels.streams.write(stream, bulk.clone()).unwrap();
         levels.messages.send(1.into(), bulk, None).unwrap();
         let (mut buffer, mut got) = ([0; 1_200], Shares::default());
+        let mut schedule = Schedule::default();
         for _ in 0..packets {
             flood(&mut levels);
             let (mut w, mut content) = (Writer::new(&mut buffer), Content::new());
             let (now, rtt) = (Instant::EPOCH, Duration::from_millis(50));
-            assert!(levels.fill(Pace { now, rtt }, &mut w, &mut content));
+            levels.begin_packet();
+            let pace = Pace { now, rtt };
+            assert!(schedule.fill(&mut levels, true, &mut w, pace, &mut content));
             for frame in frame::iter(w.written()) {
                 match frame.unwrap() {
                     Frame::Datagram(f) => got[0] += f.data.len(),
@@ -296,7 +264,9 @@ mod tests {
         let (mut buffer, mut content) = ([0; 1_200], Content::new());
         let mut w = Writer::new(&mut buffer[..room]);
         let (now, rtt) = (Instant::EPOCH, Duration::from_millis(50));
-        levels.fill(Pace { now, rtt }, &mut w, &mut content);
+        levels.begin_packet();
+        let pace = Pace { now, rtt };
+        Schedule::default().fill(levels, true, &mut w, pace, &mut content);
         let (mut names, mut datagrams) = (0, 0);
         for frame in frame::iter(w.written()) {
             match frame.unwrap() {
@@ -330,7 +300,7 @@ mod tests {
         levels.on_delivered(sent, Acked { by_pn, now, rtt });
         let (names, datagrams, _) = packet(&mut levels, narrow);
         assert_eq!((names, datagrams), (0, 1));
-        assert!(!levels.has_data_to_send());
+        assert!(!Schedule::has_eliciting(&levels));
     }
 
     #[test]

@@ -185,9 +185,21 @@ impl Line {
         Some(PeerTransmit::single(route, len))
     }
 
-    /// Answers, probes and signs of life on any path. `may_probe` says whether the node's budget for probes to
-    /// unvalidated addresses has room; `probed` counts those that were used.
-    pub(super) fn poll_path_packet(
+    /// An answer to a path challenge, on the path that it came by.
+    pub(super) fn poll_response(
+        &mut self,
+        sessions: &mut Sessions,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Option<PeerTransmit> {
+        let (route, data) = self.paths.poll_response()?;
+        let frame = Frame::PathResponse(PathResponseFrame { data });
+        self.seal_lone(sessions, (now, route), buffer, PacketKind::SILENT, &frame)
+    }
+
+    /// A path challenge. `may_probe` says whether the node's budget for probes to unvalidated addresses has room;
+    /// `probed` counts those that were used.
+    pub(super) fn poll_probe(
         &mut self,
         sessions: &mut Sessions,
         now: Instant,
@@ -195,17 +207,22 @@ impl Line {
         may_probe: bool,
         probed: &mut u32,
     ) -> Option<PeerTransmit> {
-        let (route, frame) = if let Some((route, data)) = self.paths.poll_response() {
-            (route, Frame::PathResponse(PathResponseFrame { data }))
-        } else if let Some(probe) = self.paths.poll_probe(now, may_probe) {
-            *probed += u32::from(!probe.validated);
-            let data = probe.challenge;
-            let challenge = PathChallengeFrame { data };
-            (probe.route, Frame::PathChallenge(challenge))
-        } else {
-            (self.paths.poll_keep_alive(now)?, Frame::KeepAlive)
-        };
-        self.seal_lone(sessions, (now, route), buffer, PacketKind::SILENT, &frame)
+        let probe = self.paths.poll_probe(now, may_probe)?;
+        *probed += u32::from(!probe.validated);
+        let (at, data) = ((now, probe.route), probe.challenge);
+        let frame = Frame::PathChallenge(PathChallengeFrame { data });
+        self.seal_lone(sessions, at, buffer, PacketKind::SILENT, &frame)
+    }
+
+    /// A sign of life.
+    pub(super) fn poll_keep_alive(
+        &mut self,
+        sessions: &mut Sessions,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Option<PeerTransmit> {
+        let at = (now, self.paths.poll_keep_alive(now)?);
+        self.seal_lone(sessions, at, buffer, PacketKind::SILENT, &Frame::KeepAlive)
     }
 
     /// A packet that shows how large datagrams may be.
@@ -225,15 +242,18 @@ impl Line {
         Some(PeerTransmit::single(route, len))
     }
 
-    /// What may leave now; `None` without a path, or where nothing is to be said.
-    pub(super) fn allowance(&mut self, now: Instant, has_output: bool) -> Option<Allowance> {
+    /// Nothing is to be said: what will leave next shows the rate of the application, not of the path.
+    pub(super) fn on_app_limited(&mut self) {
+        self.paced_until = None;
+        if let Some((path, _)) = self.paths.active() {
+            self.recovery.on_app_limited(key(path));
+        }
+    }
+
+    /// What may leave now; `None` without a path.
+    pub(super) fn allowance(&mut self, now: Instant) -> Option<Allowance> {
         self.paced_until = None;
         let (path, route) = self.paths.active()?;
-        if !has_output {
-            // What will leave next shows the rate of the application, not of the path.
-            self.recovery.on_app_limited(key(path));
-            return None;
-        }
         let budget = self.recovery.may_send(key(path), now);
         if budget.bytes == 0 {
             self.paced_until = budget.blocked_until;
