@@ -212,6 +212,16 @@ pub const CONSENT_AFTER: Duration = Duration::from_secs(15);
 /// Quiet time after which a connection is over.
 pub const PEER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Sessions that others began and the owner did not ask for, at a node that is no introducer; an introducer has as many
+/// more as it has registrations.
+pub const GUESTS: usize = 4_096;
+/// Sessions of one IPv6 /48 that others began.
+pub const SESSIONS_PER_NETWORK: usize = 1_024;
+/// How long a session with an introducer stands without a registration.
+pub const UNREGISTERED_LIFE: Duration = Duration::from_secs(10);
+/// Sessions at an introducer whose time to register runs; where there are more, that of the oldest is over.
+pub const UNREGISTERED_SESSIONS: usize = 4_096;
+
 // --- introducer and relay ---------------------------------------------------------------------------------------
 
 /// Life of a registration unless renewed.

@@ -8,17 +8,19 @@
 
 mod admission;
 mod guard;
+mod guests;
 mod half_open;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use admission::{Facts, Policy};
+pub(crate) use guests::{GuestLimits, Guests};
 
 use admission::{Decision, decide, is_rolled_back};
 use guard::{Admission, Guard, source_of};
 use half_open::{HalfOpen, HalfOpenIk, HalfOpenTable};
 
-use crate::id::NodeId;
+use crate::id::{NodeId, PeerKey};
 use crate::identity::{Identity, KeyRecord, RecordError};
 use crate::path::Route;
 use crate::rng::Rng;
@@ -108,6 +110,8 @@ pub(crate) struct Door {
     policy: Policy,
     guard: Guard,
     half_open: HalfOpenTable,
+    /// Sessions that others began.
+    pub(crate) guests: Guests,
     computed: u64,
     /// The wall clock when engine time began, and the newest stamp, microseconds.
     epoch_us: u64,
@@ -121,7 +125,7 @@ impl Door {
         now: Instant,
         identity: Identity,
         network: String,
-        (policy, epoch_unix_ms): (Policy, u64),
+        (policy, guests, epoch_unix_ms): (Policy, GuestLimits, u64),
         rng: Rng,
     ) -> Self {
         let id = identity.node_id();
@@ -131,6 +135,7 @@ impl Door {
             network,
             policy,
             half_open: HalfOpenTable::default(),
+            guests: Guests::new(guests),
             computed: 0,
             epoch_us: epoch_unix_ms.saturating_mul(1_000),
             stamp: 0,
@@ -478,9 +483,34 @@ impl Door {
         self.half_open.expire(now)
     }
 
-    /// When the oldest half-open handshake is too old.
+    /// Whether a session may come up with one that the owner did not ask for, and is then counted; `must_register` says
+    /// whether its time to register runs.
+    ///
+    /// # Errors
+    /// `Throttled`.
+    pub(crate) fn seat(
+        &mut self,
+        now: Instant,
+        route: Route,
+        is_stranger: bool,
+        new_key: impl FnOnce() -> (PeerKey, bool),
+    ) -> Result<PeerKey, Dropped> {
+        let source = source_of(route);
+        if is_stranger && !self.guests.has_room(source) {
+            return Err(Dropped::Throttled);
+        }
+        let (key, is_known) = new_key();
+        if is_stranger {
+            let must_register = self.policy.roles.introducer && !is_known;
+            self.guests.add(now, key, source, must_register);
+        }
+        Ok(key)
+    }
+
+    /// When the oldest half-open handshake is too old, or a guest's time to register is over.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.half_open.next_timeout()
+        let ends = [self.half_open.next_timeout(), self.guests.next_timeout()];
+        ends.into_iter().flatten().min()
     }
 
     /// The network that handshakes name.

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use super::admission::{Decision, Facts, Policy, decide};
-use super::{Door, Dropped, First, Knock, Third};
+use super::{Door, Dropped, First, GuestLimits, Knock, Third};
 use crate::api::{Roles, Strangers};
 use crate::identity::Identity;
 use crate::limits;
@@ -33,7 +33,11 @@ fn identity(n: u8) -> Identity {
 
 fn door(n: u8, policy: Policy) -> Door {
     let rng = Rng::from_seed([n; 32]);
-    Door::new(NOW, identity(n), "lab".to_owned(), (policy, 0), rng)
+    let guests = GuestLimits {
+        most: 10,
+        per_source: 10,
+    };
+    Door::new(NOW, identity(n), "lab".to_owned(), (policy, guests, 0), rng)
 }
 
 fn route() -> Route {

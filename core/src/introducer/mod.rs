@@ -220,6 +220,11 @@ impl IntroducerRole {
         self.relay.on_session_closed(session);
     }
 
+    /// Whether a registration stands in this session.
+    pub(crate) fn is_registered(&self, now: Instant, session: PeerKey) -> bool {
+        self.directory.lookup_session(now, session).is_some()
+    }
+
     /// Next session whose registration ran out: it is to be dropped, so that its owner registers again.
     pub(crate) fn poll_ended(&mut self) -> Option<PeerKey> {
         self.directory.poll_ended()

@@ -52,6 +52,8 @@ impl Engine for Node {
         self.endpoint.on_timeout(now, &mut self.peers);
         self.serving.role.on_timeout(now);
         self.serving.drop_ended(&mut self.peers);
+        let guests = &mut self.endpoint.door.guests;
+        self.serving.end_unregistered(now, &mut self.peers, guests);
         self.rendezvous.on_timeout(now);
         while let Some(errand) = self.errands.expire(now) {
             self.on_errand_ended(now, errand, EffectResult::Failed);

@@ -95,7 +95,8 @@ impl Node {
         );
         let credentials = settings.credentials(&identity);
         let network = config.network.clone();
-        let policy = (settings.policy(), config.epoch_unix_ms);
+        let guests = settings::guests(config.roles, &config.operator);
+        let policy = (settings.policy(), guests, config.epoch_unix_ms);
         let door = Door::new(now, identity, network, policy, rng.fork("door"));
         let mut node = Self {
             settings,

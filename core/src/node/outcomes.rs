@@ -259,6 +259,9 @@ impl Node {
         };
         let (peer, is_known) = (entry.peer.id(), entry.is_known);
         let is_replaced = entry.peer.is_connected();
+        if !is_replaced {
+            self.endpoint.door.guests.remove(key);
+        }
         let is_handshaking = entry.peer.handshakes.is_under_way();
         if self.rendezvous.on_session_lost(now, peer, is_handshaking) {
             return;

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::peers::Peers;
+use super::table::View;
 use crate::api::DisconnectReason;
 use crate::directory::server::Requester;
-use crate::door::Door;
+use crate::door::{Door, Guests};
 use crate::id::PeerKey;
 use crate::identity::NameRecord;
 use crate::introducer::{Claim, IntroducerRole, Refused};
@@ -109,6 +110,23 @@ impl Serving {
             });
         asked.map_err(|_| Refused::because(RefusalCode::Full))?;
         Ok(answer)
+    }
+
+    /// Ends sessions that came to register and did not.
+    pub(super) fn end_unregistered(
+        &mut self,
+        now: Instant,
+        peers: &mut Peers,
+        guests: &mut Guests,
+    ) {
+        while let Some(key) = guests.poll_overdue(now) {
+            let is_wanted = |e: View<'_>| e.is_known || self.role.is_registered(now, key);
+            if !peers.table.get(key).is_none_or(is_wanted)
+                && let Some(entry) = peers.change(key)
+            {
+                entry.peer.end_association(DisconnectReason::TimedOut);
+            }
+        }
     }
 
     /// Ends sessions whose registration ran out: their owners find out and register anew.

@@ -3,7 +3,7 @@
 use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles, Strangers};
 use crate::directory::name::is_valid_name;
 use crate::directory::server::DirectoryConfig;
-use crate::door::Policy;
+use crate::door::{GuestLimits, Policy};
 use crate::identity::Identity;
 use crate::level::budget::Budgets;
 use crate::limits;
@@ -99,6 +99,19 @@ pub(super) fn directory(granted: &OperatorLimits) -> DirectoryConfig {
         connects_per_minute: granted.connects_per_minute,
         connects_to_target_per_minute: granted.connects_to_target_per_minute,
         ..DirectoryConfig::default()
+    }
+}
+
+/// How many may come that the owner did not ask for.
+pub(super) fn guests(roles: Roles, granted: &OperatorLimits) -> GuestLimits {
+    let registrations = if roles.introducer {
+        granted.registrations
+    } else {
+        0
+    };
+    GuestLimits {
+        most: registrations.saturating_add(limits::GUESTS),
+        per_source: granted.registrations_per_source,
     }
 }
 

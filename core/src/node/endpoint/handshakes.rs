@@ -141,8 +141,10 @@ impl Endpoint {
             peers.table.retire_index(index);
             return Handled::Dropped(why);
         }
-        install(now, peers, index, *confirmed);
-        Handled::Taken
+        match self.install(now, peers, index, *confirmed) {
+            Ok(_) => Handled::Taken,
+            Err(why) => Handled::Dropped(why),
+        }
     }
 
     /// The first data packet of a half-open session.
@@ -167,7 +169,10 @@ impl Endpoint {
                 Handled::Dropped(Dropped::Unauthentic)
             }
             First::Confirmed(confirmed, opened) => {
-                let key = install(now, peers, index, *confirmed);
+                let key = match self.install(now, peers, index, *confirmed) {
+                    Ok(key) => key,
+                    Err(why) => return Handled::Dropped(why),
+                };
                 let Some(entry) = peers.change(key) else {
                     return Handled::Taken;
                 };
@@ -177,6 +182,38 @@ impl Endpoint {
                 handled(fate, Handled::Taken)
             }
         }
+    }
+
+    /// A session that its initiator holds goes to its peer, where there is room for one that the owner did not ask for.
+    /// The answer reached the caller; where the packet seems to come from that showed it is not validated by it.
+    fn install(
+        &mut self,
+        now: Instant,
+        peers: &mut Peers,
+        index: u32,
+        confirmed: Confirmed,
+    ) -> Result<PeerKey, Dropped> {
+        let id = confirmed.remote.id;
+        let entry = peers.table.key_of(&id).and_then(|key| peers.table.get(key));
+        let is_stranger = entry.is_none_or(|e| !e.is_accepted() && !e.peer.is_connected());
+        let table = &mut peers.table;
+        let seated = self.door.seat(now, confirmed.answered, is_stranger, || {
+            let key = table.ensure(now, id);
+            (key, table.get(key).is_some_and(|entry| entry.is_known))
+        });
+        let Ok(key) = seated else {
+            peers.table.retire_index(index);
+            return seated;
+        };
+        peers.table.set_owner(index, Owner::Peer(key));
+        if let Some(entry) = peers.change(key) {
+            let peer = &mut entry.peer;
+            peer.profile
+                .on_handshake(confirmed.remote, confirmed.capabilities);
+            let (session, association) = (confirmed.session, confirmed.association);
+            peer.on_confirmed(now, session, association, confirmed.answered);
+        }
+        Ok(key)
     }
 
     pub(super) fn handle_response(
@@ -226,19 +263,4 @@ fn facts_of(now: Instant, peers: &Peers, id: &NodeId) -> Facts {
         is_unconfirmed_handshake: entry.peer.sessions().is_unconfirmed_handshake(now),
         initiated_since: entry.peer.sessions().initiated_since(),
     })
-}
-
-/// A session that its initiator holds goes to its peer. The answer reached the caller; where the packet seems to
-/// come from that showed it is not validated by it.
-fn install(now: Instant, peers: &mut Peers, index: u32, confirmed: Confirmed) -> PeerKey {
-    let key = peers.table.ensure(now, confirmed.remote.id);
-    peers.table.set_owner(index, Owner::Peer(key));
-    if let Some(entry) = peers.change(key) {
-        let peer = &mut entry.peer;
-        peer.profile
-            .on_handshake(confirmed.remote, confirmed.capabilities);
-        let (session, association) = (confirmed.session, confirmed.association);
-        peer.on_confirmed(now, session, association, confirmed.answered);
-    }
-    key
 }

@@ -8,6 +8,7 @@ mod direct;
 mod edge;
 mod effects;
 mod forged;
+mod guests;
 mod handshake;
 mod hostile;
 mod initiations;
