@@ -242,10 +242,23 @@ pub const SEARCH_BURST: u32 = 20;
 pub const CONNECTS_PER_MINUTE: u32 = 30;
 /// Connect orders a minute towards one target.
 pub const CONNECTS_TO_TARGET_PER_MINUTE: u32 = 60;
+/// Connect orders a minute by one source; a source has many keys.
+pub const CONNECTS_PER_SOURCE_PER_MINUTE: u32 = 120;
+/// Connect orders a minute towards one target with which a source counts as asking for little: half of the target's
+/// budget is for such sources alone.
+pub const CONNECTS_MODEST_PER_MINUTE: u32 = 6;
 /// Relay channels open at once.
 pub const RELAY_CHANNELS: usize = 65_536;
 /// Relay channels of one peer.
 pub const RELAY_CHANNELS_PER_PEER: usize = 128;
+/// Relay channels of one requester to one target; the newest stay.
+pub const RELAY_CHANNELS_PER_PAIR: usize = 2;
+/// Relay channels to one target from one source (IPv4 /32, IPv6 /64).
+pub const RELAY_CHANNELS_TO_TARGET_PER_SOURCE: usize = 16;
+/// Relay channels from one source; four times as many from an IPv6 /48.
+pub const RELAY_CHANNELS_PER_SOURCE: usize = 512;
+/// Time after which a relay channel ends whose target has not answered.
+pub const RELAY_UNANSWERED_LIFE: Duration = Duration::from_secs(10);
 /// Quiet time after which a relay channel ends.
 pub const RELAY_CHANNEL_LIFE: Duration = Duration::from_secs(120);
 /// Bytes a second through one relay channel, each direction.

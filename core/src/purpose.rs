@@ -12,6 +12,6 @@ pub(crate) enum Purpose {
     Search(OperationId),
     /// `cr1`: an introduction, with our end of the relay channel.
     Connect { attempt: AttemptId, channel: u32 },
-    /// `cr2` to the target of somebody's `cr1`.
-    Introduce,
+    /// `cr2` to the target of somebody's `cr1`, with the target's end of the relay channel.
+    Introduce { channel: u32 },
 }

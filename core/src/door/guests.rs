@@ -1,8 +1,8 @@
-//! Sessions that others began and this node's owner did not ask for: how many there may be, from where, and how long a
-//! session with an introducer may stand without a registration (protocol §3.10).
+//! Sessions that others began and this node's owner did not ask for: how many there may be, from where, and how long
+//! a session with an introducer may stand without a registration (protocol §3.10).
 //!
-//! Takes: sessions that come up and end, with their source. Returns: whether there is room for one more, and those whose
-//! time is over. It knows peers by their keys only.
+//! Takes: sessions that come up and end, with their source. Returns: whether there is room for one more, and those
+//! whose time is over. It knows peers by their keys only.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -21,6 +21,7 @@ use crate::directory::server::{
 };
 use crate::id::{NodeId, PeerKey};
 use crate::identity::{KeyRecord, NameRecord};
+use crate::limiter::SourceKey;
 use crate::limits;
 use crate::relay::{Forward, RelayConfig, RelayServer};
 use crate::rng::Rng;
@@ -44,7 +45,7 @@ pub(crate) struct Introduction {
     /// Who was asked for.
     pub(crate) target: PeerKey,
     /// Number of the target's end of the relay channel.
-    target_channel: u32,
+    pub(crate) target_channel: u32,
     /// Where the target's packets come from.
     target_source: SocketAddr,
     is_neighbour: bool,
@@ -174,12 +175,11 @@ impl IntroducerRole {
             Target::Id(id) => DirectoryTarget::Id(*id),
             Target::Name(name) => DirectoryTarget::Name(name),
         };
-        let order = self
-            .directory
-            .on_connect_request(now, caller.session, wanted)?;
+        let order = self.directory.on_connect_request(now, caller, wanted)?;
         let target = order.target.session;
         let source = source_of(target).ok_or(Refused::because(RefusalCode::Refused))?;
-        let target_channel = self.relay.open(now, caller.session, channel, target)?;
+        let requester = (caller.session, SourceKey::of(caller.source.ip()));
+        let target_channel = self.relay.open(now, requester, channel, target)?;
         Ok(Introduction {
             answer: ControlMessage::ConnectAnswer {
                 reply_to,
@@ -205,6 +205,11 @@ impl IntroducerRole {
         length_bytes: usize,
     ) -> Forward {
         self.relay.forward(now, from, channel, length_bytes)
+    }
+
+    /// A peer does not want the channel with this number of its end: it closes. Returns the other end.
+    pub(crate) fn on_declined(&mut self, peer: PeerKey, channel: u32) -> Option<(PeerKey, u32)> {
+        self.relay.on_declined(peer, channel)
     }
 
     /// A packet of this session was authentic: whoever is registered in it stays so.

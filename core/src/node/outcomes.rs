@@ -10,6 +10,7 @@ use crate::introducer::Refused;
 use crate::limits;
 use crate::path::Route;
 use crate::peer::{PeerOutcome, Via};
+use crate::purpose::Purpose;
 use crate::relay::Forward;
 use crate::time::Instant;
 use crate::wire::control::{ControlMessage, RefusalCode, RefusedCommand};
@@ -61,6 +62,12 @@ impl Node {
             PeerOutcome::Event(event) => self.news.push(event),
             PeerOutcome::Control(message) => self.answer_control(now, key, message),
             PeerOutcome::ControlAnswered { purpose, answer } => {
+                if let Purpose::Introduce { channel } = purpose
+                    && let ControlMessage::Refused { code, .. } = answer
+                {
+                    let end = (key, channel);
+                    self.serving.close_channel(&mut self.peers, end, code);
+                }
                 if let Some(introducer) = self.peers.id_of(key) {
                     let verify = |record: &[u8]| self.endpoint.door.verify(record).ok();
                     self.rendezvous
@@ -99,6 +106,13 @@ impl Node {
 
     /// Executes a control request of a peer; it is new, its repetitions are answered below.
     fn answer_control(&mut self, now: Instant, key: PeerKey, message: ControlMessage) {
+        if let ControlMessage::ChannelClosed { channel, code } = message {
+            let (peers, rendezvous) = (&mut self.peers, &mut self.rendezvous);
+            let end = (key, channel);
+            return self
+                .serving
+                .on_channel_closed(now, peers, rendezvous, end, code);
+        }
         let Some(reference) = message.reference() else {
             return;
         };
@@ -276,7 +290,8 @@ impl Node {
         match (is_known, is_replaced) {
             (_, true) => {}
             (true, false) => {
-                self.peers.relays.remove_remote(key);
+                self.peers
+                    .drop_relay_routes(key, reason == DisconnectReason::Local);
                 self.peers.note_idle(key);
             }
             (false, false) => self.peers.forget(key),

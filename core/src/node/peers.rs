@@ -16,7 +16,7 @@ use crate::path::Route;
 use crate::peer::{Farewell, Peer, PeerOutcome};
 use crate::relay::client::RelayRoutes;
 use crate::time::Instant;
-use crate::wire::control::ControlMessage;
+use crate::wire::control::{ControlMessage, RELAY_CHOSEN, RefusalCode};
 
 /// Everybody that this node knows or talks to.
 pub(super) struct Peers {
@@ -154,6 +154,36 @@ impl Peers {
         for (_, remote) in self.relays.remove_relay(relay) {
             if let Some(entry) = self.change(remote) {
                 entry.peer.line.paths.on_relay_lost(now, relay.0);
+            }
+        }
+    }
+
+    /// A relay says that a channel of ours is closed; whether it was one of ours.
+    pub(super) fn on_channel_closed(&mut self, now: Instant, relay: PeerKey, channel: u32) -> bool {
+        let remote = self.relays.remove(relay, channel);
+        let Some(entry) = remote.and_then(|remote| self.change(remote)) else {
+            return false;
+        };
+        let relay = relay.0;
+        let route = Route::Relay { relay, channel };
+        entry.peer.line.paths.on_relay_route_lost(now, route);
+        if !entry.peer.is_connected() {
+            entry.peer.drop_handshake();
+        }
+        true
+    }
+
+    /// Nothing goes to this peer through relays any more. Where the owner left it, the relays hear that the channels
+    /// are not wanted which it had asked for.
+    pub(super) fn drop_relay_routes(&mut self, remote: PeerKey, is_told: bool) {
+        for (relay, channel) in self.relays.remove_remote(remote) {
+            let code = RefusalCode::Refused;
+            if is_told
+                && channel & RELAY_CHOSEN != 0
+                && let Some(entry) = self.change(relay)
+            {
+                let message = ControlMessage::ChannelClosed { channel, code };
+                entry.peer.sources.push_control(&message);
             }
         }
     }

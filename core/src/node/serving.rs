@@ -13,6 +13,7 @@ use crate::identity::NameRecord;
 use crate::introducer::{Claim, IntroducerRole, Refused};
 use crate::limits;
 use crate::purpose::Purpose;
+use crate::rendezvous::Rendezvous;
 use crate::time::Instant;
 use crate::wire::control::{ControlMessage, RefusalCode, RefusedCommand, Target};
 
@@ -100,16 +101,50 @@ impl Serving {
             .role
             .on_connect_request(now, &caller, request, source_of)?;
         let (target, answer) = (introduction.target, introduction.answer.clone());
+        let channel = introduction.target_channel;
+        let purpose = Purpose::Introduce { channel };
         let entry = peers.change(target);
         let peer = &mut entry.ok_or(Refused::because(RefusalCode::Unknown))?.peer;
         let asked = peer
             .sources
             .levels
-            .ask(now, Purpose::Introduce, limits::CONTROL_LIFE, |n| {
+            .ask(now, purpose, limits::CONTROL_LIFE, |n| {
                 introduction.into_request(n)
             });
         asked.map_err(|_| Refused::because(RefusalCode::Full))?;
         Ok(answer)
+    }
+
+    /// A peer does not want the relay channel with this number of its end; the other end hears of it.
+    pub(super) fn close_channel(
+        &mut self,
+        peers: &mut Peers,
+        (key, channel): (PeerKey, u32),
+        code: RefusalCode,
+    ) {
+        if let Some((other, channel)) = self.role.on_declined(key, channel)
+            && let Some(entry) = peers.change(other)
+        {
+            let message = ControlMessage::ChannelClosed { channel, code };
+            entry.peer.sources.push_control(&message);
+        }
+    }
+
+    /// A relay channel is not wanted by its other end: one that goes through us, or one of ours.
+    pub(super) fn on_channel_closed(
+        &mut self,
+        now: Instant,
+        peers: &mut Peers,
+        rendezvous: &mut Rendezvous,
+        (key, channel): (PeerKey, u32),
+        code: RefusalCode,
+    ) {
+        self.close_channel(peers, (key, channel), code);
+        if peers.on_channel_closed(now, key, channel)
+            && let Some(introducer) = peers.id_of(key)
+        {
+            rendezvous.on_channel_closed(now, introducer, channel, code);
+        }
     }
 
     /// Ends sessions that came to register and did not.

@@ -321,6 +321,14 @@ impl Paths {
         self.reselect(now);
     }
 
+    /// This one channel of a relay is closed.
+    pub(crate) fn on_relay_route_lost(&mut self, now: Instant, route: Route) {
+        if let Some(key) = self.key_of(route) {
+            self.remove(key);
+            self.reselect(now);
+        }
+    }
+
     /// A probe for the largest datagram was acknowledged.
     pub(crate) fn on_mtu_probe_acked(&mut self, now: Instant, path: PathKey, bytes: usize) {
         if let Some(path) = self.by_key_mut(path) {

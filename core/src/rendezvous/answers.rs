@@ -32,7 +32,7 @@ impl Rendezvous {
                 let asked = (introducer, attempt, channel);
                 self.on_connect_answer(now, asked, answer, verify);
             }
-            Purpose::Introduce => {}
+            Purpose::Introduce { .. } => {}
         }
     }
 
@@ -48,8 +48,29 @@ impl Rendezvous {
             Purpose::Connect { attempt, .. } => {
                 self.attempts.on_request_timed_out(now, attempt, introducer);
             }
-            Purpose::Introduce => {}
+            Purpose::Introduce { .. } => {}
         }
+    }
+
+    /// The channel that an introducer gave us leads nowhere: its target does not want us, or no more.
+    pub(crate) fn on_channel_closed(
+        &mut self,
+        now: Instant,
+        introducer: NodeId,
+        channel: u32,
+        code: RefusalCode,
+    ) {
+        self.is_dirty = true;
+        let next = self
+            .attempts
+            .on_channel_closed(now, introducer, channel, code);
+        self.moves.extend(
+            next.map(|(peer, introducer, channel)| Move::HandshakeThrough {
+                peer,
+                introducer,
+                channel,
+            }),
+        );
     }
 
     /// The question could not be asked: no session stands.

@@ -228,12 +228,7 @@ impl ConnectAttempts {
         introducer: NodeId,
         code: RefusalCode,
     ) {
-        let failure = match code {
-            RefusalCode::Unknown => ConnectFailure::UnknownPeer,
-            RefusalCode::Throttled | RefusalCode::Full => ConnectFailure::Throttled,
-            _ => ConnectFailure::Refused,
-        };
-        self.fail(now, attempt, introducer, failure);
+        self.fail(now, attempt, introducer, failure_of(code));
     }
 
     /// An introducer did not answer `cr1` in time.
@@ -330,6 +325,32 @@ impl ConnectAttempts {
             self.go_on(now, id);
         }
         next
+    }
+
+    /// The channel that an introducer gave is closed. Where the handshake went through it, another introducer that
+    /// answered takes over: returns the peer, that introducer and our end of its channel.
+    pub(crate) fn on_channel_closed(
+        &mut self,
+        now: Instant,
+        introducer: NodeId,
+        channel: u32,
+        code: RefusalCode,
+    ) -> Option<(NodeId, NodeId, u32)> {
+        let why = failure_of(code);
+        let given = |a: &Attempt| {
+            let mut introducers = a.introducers.iter();
+            introducers.any(|i| (i.id, i.channel) == (introducer, channel))
+        };
+        let id = self.attempts.iter().find(|(_, a)| given(a)).map(|a| *a.0)?;
+        let attempt = self.attempts.get_mut(&id)?;
+        if attempt.chosen == Some(introducer) {
+            let peer = attempt.peer?;
+            let next = self.on_handshake_failed(now, peer, why);
+            return next.map(|(introducer, channel)| (peer, introducer, channel));
+        }
+        attempt.introducer(introducer)?.asked = Asked::Failed(why);
+        self.go_on(now, id);
+        None
     }
 
     /// The application gave up reaching this peer. Says whether any operation of its was under way.
@@ -456,6 +477,15 @@ impl ConnectAttempts {
             self.by_operation.remove(&operation);
             self.outcomes.push_back((operation, outcome(attempt.peer)));
         }
+    }
+}
+
+/// What a refusal is told as.
+const fn failure_of(code: RefusalCode) -> ConnectFailure {
+    match code {
+        RefusalCode::Unknown => ConnectFailure::UnknownPeer,
+        RefusalCode::Throttled | RefusalCode::Full => ConnectFailure::Throttled,
+        _ => ConnectFailure::Refused,
     }
 }
 

@@ -29,8 +29,16 @@ impl<K: Copy + Ord> Budget<K> {
 
     /// Time until `key` may; zero where it may now. Changes nothing.
     pub(super) fn wait(&self, now: Instant, key: &K) -> Duration {
+        self.wait_leaving(now, key, 0)
+    }
+
+    /// Time until `key` may and still has `left` events; zero where it may now. Changes nothing.
+    pub(super) fn wait_leaving(&self, now: Instant, key: &K, left: u32) -> Duration {
         match self.full_at.get(key) {
-            Some(full_at) => (*full_at + self.interval).saturating_since(now + self.depth),
+            Some(full_at) => {
+                let end = *full_at + self.interval + self.interval * left;
+                end.saturating_since(now + self.depth)
+            }
             None if self.full_at.len() >= self.keys => self.interval,
             None => Duration::ZERO,
         }

@@ -31,8 +31,9 @@ use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
 use crate::limiter::SourceKey;
 use crate::limits::{
-    CONNECTS_PER_MINUTE, CONNECTS_TO_TARGET_PER_MINUTE, KEYS_PER_SOURCE, NAME_GRACE, NAMES_PER_KEY,
-    REGISTRATION_LIFE, REGISTRATIONS, SEARCH_BURST, SEARCHES_PER_MINUTE,
+    CONNECTS_MODEST_PER_MINUTE, CONNECTS_PER_MINUTE, CONNECTS_PER_SOURCE_PER_MINUTE,
+    CONNECTS_TO_TARGET_PER_MINUTE, KEYS_PER_SOURCE, NAME_GRACE, NAMES_PER_KEY, REGISTRATION_LIFE,
+    REGISTRATIONS, SEARCH_BURST, SEARCHES_PER_MINUTE,
 };
 use crate::time::{Deadline, Duration, Instant, TimerKind};
 use crate::timers::Timers;
@@ -197,7 +198,10 @@ pub(crate) struct Directory {
     searches_by_id: Budget<NodeId>,
     searches_by_source: Budget<SourceKey>,
     connects_by_requester: Budget<NodeId>,
+    connects_by_source: Budget<SourceKey>,
     connects_by_target: Budget<NodeId>,
+    /// Sources that ask for little of a target.
+    modest: Budget<(NodeId, SourceKey)>,
     /// Sessions whose registration ran out while they were open.
     ended: VecDeque<PeerKey>,
     counters: DirectoryCounters,
@@ -213,6 +217,8 @@ impl Directory {
             config.connects_per_minute,
             config.connects_to_target_per_minute,
         );
+        let by_source = connects.max(CONNECTS_PER_SOURCE_PER_MINUTE);
+        let modest = CONNECTS_MODEST_PER_MINUTE;
         Self {
             config,
             entries: Slab::new(),
@@ -227,7 +233,9 @@ impl Directory {
             searches_by_id: Budget::new(searches, search_burst, keys),
             searches_by_source: Budget::new(searches, search_burst, keys),
             connects_by_requester: Budget::new(connects, connects, keys),
+            connects_by_source: Budget::new(by_source, by_source, keys),
             connects_by_target: Budget::new(to_target, to_target, keys),
+            modest: Budget::new(modest, modest, keys),
             ended: VecDeque::new(),
             counters: DirectoryCounters::default(),
         }

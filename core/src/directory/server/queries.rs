@@ -167,6 +167,15 @@ impl Directory {
         })
     }
 
+    /// Time until a source may be introduced to this target: beyond a few a minute it gets from the upper half of the
+    /// target's budget only, so that nobody who asks for much keeps out whoever asks for little.
+    fn wait_for_target(&self, now: Instant, target: NodeId, source: SourceKey) -> Duration {
+        let is_modest = self.modest.wait(now, &(target, source)).is_zero();
+        let half = self.config.connects_to_target_per_minute / 2;
+        let left = if is_modest { 0 } else { half };
+        self.connects_by_target.wait_leaving(now, &target, left)
+    }
+
     /// Decides on an introduction.
     ///
     /// # Errors
@@ -174,23 +183,29 @@ impl Directory {
     pub(crate) fn on_connect_request(
         &mut self,
         now: Instant,
-        requester: PeerKey,
+        caller: &Requester,
         target: Target<'_>,
     ) -> Result<ConnectOrder<'_>, Refusal> {
+        let (requester, source) = (caller.session, SourceKey::of(caller.source.ip()));
         self.on_timeout(now);
         self.connects_by_requester.forget_full(now);
+        self.connects_by_source.forget_full(now);
         self.connects_by_target.forget_full(now);
+        self.modest.forget_full(now);
         let from = self.lookup_session(now, requester);
         let from = from.ok_or(Refusal::NotRegistered)?.id;
-        self.throttle(self.connects_by_requester.wait(now, &from))?;
+        let wait = self.connects_by_requester.wait(now, &from);
+        self.throttle(wait.max(self.connects_by_source.wait(now, &source)))?;
         self.connects_by_requester.charge(now, from);
+        self.connects_by_source.charge(now, source);
         let to = self.lookup(now, target).ok_or(Refusal::Unknown)?;
         let (to, to_session) = (to.id, to.session);
         if to == from {
             return Err(Refusal::OwnId);
         }
-        self.throttle(self.connects_by_target.wait(now, &to))?;
+        self.throttle(self.wait_for_target(now, to, source))?;
         self.connects_by_target.charge(now, to);
+        self.modest.charge(now, (to, source));
         self.counters.connects += 1;
         let requester = self.lookup_session(now, requester);
         let target = self.lookup_session(now, to_session);

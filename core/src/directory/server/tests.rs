@@ -271,6 +271,11 @@ quickcheck! {
     }
 }
 
+/// Somebody at a source of its own.
+fn asks(n: u32) -> Requester {
+    asker(n, n)
+}
+
 fn asker(n: u32, behind: u32) -> Requester {
     Requester {
         session: PeerKey(n),
@@ -368,7 +373,7 @@ fn connect_orders_name_both_sides_and_no_address() {
     register(&mut d, NOW, 1, "Ada").unwrap();
     register(&mut d, NOW, 2, "Bob").unwrap();
     let order = d
-        .on_connect_request(NOW, PeerKey(1), Target::Name("BOB"))
+        .on_connect_request(NOW, &asks(1), Target::Name("BOB"))
         .unwrap();
     assert_eq!(
         (order.requester.id, order.requester.name),
@@ -376,7 +381,7 @@ fn connect_orders_name_both_sides_and_no_address() {
     );
     assert_eq!((order.target.id, order.target.session), (id(2), PeerKey(2)));
     assert_eq!(*order.target.record, KeyRecord::unsigned(id(2), 1, 2));
-    let mut ask = |from, target| d.on_connect_request(NOW, PeerKey(from), target).err();
+    let mut ask = |from, target| d.on_connect_request(NOW, &asks(from), target).err();
     assert_eq!(ask(1, Target::Id(id(1))), Some(Refusal::OwnId));
     assert_eq!(ask(1, Target::Id(id(3))), Some(Refusal::Unknown));
     assert_eq!(ask(3, Target::Id(id(1))), Some(Refusal::NotRegistered));
@@ -390,27 +395,67 @@ fn connect_orders_are_throttled_on_both_sides() {
     }
     let mut count = |from: u32, to: u32| {
         let target = Target::Id(id(to));
-        let results = (0..40).map(|_| d.on_connect_request(NOW, PeerKey(from), target).err());
+        let results = (0..40).map(|_| d.on_connect_request(NOW, &asks(from), target).err());
         results.filter(Option::is_none).count()
     };
     assert_eq!(count(1, 0), 30);
-    assert_eq!(count(2, 0), 30);
-    assert_eq!(count(3, 0), 0, "the target had its 60");
-    let refused = d
-        .on_connect_request(NOW, PeerKey(4), Target::Id(id(0)))
-        .err();
+    for from in 2..7 {
+        assert_eq!(
+            count(from, 0),
+            6,
+            "half of the 60 is for those who ask little"
+        );
+    }
+    assert_eq!(count(7, 0), 0, "the target had its 60");
+    let refused = d.on_connect_request(NOW, &asks(8), Target::Id(id(0))).err();
     let retry_after = Duration::from_secs(1);
     assert_eq!(refused, Some(Refusal::Throttled { retry_after }));
     let unknown = Target::Id(id(99));
     for _ in 0..30 {
-        let refused = d.on_connect_request(NOW, PeerKey(5), unknown).err();
+        let refused = d.on_connect_request(NOW, &asks(9), unknown).err();
         assert_eq!(refused, Some(Refusal::Unknown));
     }
-    let guessing = d.on_connect_request(NOW, PeerKey(5), unknown).err();
+    let guessing = d.on_connect_request(NOW, &asks(9), unknown).err();
     assert!(
         guessing.and_then(Refusal::retry_after).is_some(),
         "guesses cost as much"
     );
+}
+
+/// However many keys of one source ask for a target, somebody else who asks now and then is introduced.
+#[test]
+fn sec_23_a_source_that_asks_much_for_a_target_keeps_nobody_out() {
+    for keys in [2, 8, 40] {
+        let mut d = directory();
+        let (target, honest) = (100, 101);
+        for n in [target, honest] {
+            d.on_register(NOW, PeerKey(n), source(n), named(n, &format!("peer{n}"), 1))
+                .unwrap();
+        }
+        for n in 0..keys {
+            d.on_register(NOW, PeerKey(n), source(1), named(n, &format!("peer{n}"), 1))
+                .unwrap();
+        }
+        let (mut asked, mut passed) = (0, 0);
+        for s in 0..300 {
+            let now = after_s(s);
+            for n in [target, honest].into_iter().chain(0..keys) {
+                d.on_authentic_packet(now, PeerKey(n));
+            }
+            for n in 0..keys {
+                if s % 2 == u64::from(n % 2) {
+                    let _ = d.on_connect_request(now, &asker(n, 1), Target::Id(id(target)));
+                }
+            }
+            if s % 10 == 9 {
+                asked += 1;
+                let honest = asks(honest);
+                let result = d.on_connect_request(now, &honest, Target::Id(id(target)));
+                passed += u32::from(result.is_ok());
+            }
+        }
+        assert_eq!((asked, passed), (30, 30), "{keys} keys");
+    }
 }
 
 #[test]

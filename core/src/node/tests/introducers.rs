@@ -55,6 +55,49 @@ fn facts(net: &mut Net) -> (usize, usize, [usize; 4]) {
     )
 }
 
+/// Protocol §6.5.
+#[test]
+fn a_target_that_wants_nobody_is_heard_at_once() {
+    let mut net = Net::new();
+    let introducer = net.add(1, super::introducer_config());
+    let ada = net.add(2, super::client(2, "ada", introducer));
+    let mut closed = super::client(3, "ben", introducer);
+    closed.strangers = crate::api::Strangers::Refuse;
+    let ben = net.add(3, closed);
+    net.run(Duration::from_secs(2));
+    net.connect(2, ben);
+    net.run(Duration::from_millis(100));
+    let events = net.events_of(ada);
+    let refused = |e: &Event| {
+        let reason = ConnectFailure::Refused;
+        matches!(e, Event::ConnectFailed { reason: r, .. } if *r == reason)
+    };
+    assert_eq!(count(&events, refused), 1, "{events:?}");
+    assert_eq!(net.node(1).serving.role.channels(), 0);
+    assert!(net.node(2).peers.relays.is_empty());
+}
+
+/// Protocol §10.2.
+#[test]
+fn a_target_that_leaves_a_peer_closes_its_channel() {
+    let (mut net, ada, ben) = connected();
+    assert_eq!(net.node(1).serving.role.channels(), 1);
+    net.order(3, Command::Disconnect(ada));
+    net.run(Duration::from_secs(1));
+    assert_eq!(net.node(1).serving.role.channels(), 0);
+    assert!(!net.is_connected(2, &ben));
+    // Who is not at an end of a channel closes none.
+    net.connect(2, ben);
+    net.run(Duration::from_secs(2));
+    assert_eq!(net.node(1).serving.role.channels(), 1);
+    for channel in [1, RELAY_CHOSEN | 1] {
+        let code = RefusalCode::Refused;
+        ask(&mut net, &ControlMessage::ChannelClosed { channel, code });
+    }
+    assert_eq!(net.node(1).serving.role.channels(), 1);
+    assert!(net.is_connected(2, &ben));
+}
+
 #[test]
 fn registrations_of_others_are_refused() {
     let (mut net, ada, ben) = three();

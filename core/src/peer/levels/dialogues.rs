@@ -139,7 +139,7 @@ mod tests {
     use crate::limits;
 
     const LIFE: Duration = Duration::from_secs(9);
-    const ENGINE: Asker = Asker::Engine(Purpose::Introduce);
+    const ENGINE: Asker = Asker::Engine(Purpose::Introduce { channel: 1 });
 
     fn ask(dialogues: &mut Dialogues, rng: &mut Rng, asker: Asker) -> Result<u64, ApiMisuse> {
         let payload = |_| RequestPayload::Control(Bytes::from_static(b"{}"));
@@ -159,7 +159,7 @@ mod tests {
         assert!(!dialogues.on_answer(ours), "once");
         assert_eq!(
             dialogues.on_control_answer(engines),
-            Some(Purpose::Introduce)
+            Some(Purpose::Introduce { channel: 1 })
         );
         assert_eq!(dialogues.on_control_answer(engines), None, "once");
         assert!(dialogues.asks_nothing());

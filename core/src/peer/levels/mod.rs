@@ -188,6 +188,8 @@ impl Levels {
             if dialogues.on_request(reference, pn, now) {
                 self.news.push_back(PeerOutcome::Control(message));
             }
+        } else if matches!(message, ControlMessage::ChannelClosed { .. }) {
+            self.news.push_back(PeerOutcome::Control(message));
         } else if let Some(reference) = message.reply_to()
             && let Some(purpose) = dialogues.on_control_answer(reference)
         {

@@ -2,18 +2,20 @@
 //! they are) and the ends of sessions. Decides: where a datagram goes, or that it is dropped. protocol §10.2.
 //!
 //! Fairness: each direction of each channel has a quota of its own and a peer has at most
-//! [`RELAY_CHANNELS_PER_PEER`] channels, so one peer takes at most that share; among the channels that are
-//! within their quota, datagrams leave in the order in which they came in. Nothing is queued here.
+//! [`RELAY_CHANNELS_PER_PEER`] channels. Few of them are one requester's, or one source's: of a pair the newest stay,
+//! and where a target has all that it may have, one that it never answered makes room. Such a one ends soon, however
+//! often its requester speaks. Nothing is queued here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use slab::Slab;
 
 use crate::id::PeerKey;
-use crate::limiter::TokenBucket;
+use crate::limiter::{Shares, SourceKey, TokenBucket};
 use crate::limits::{
     RELAY_BURST_BYTES, RELAY_BYTES_PER_S, RELAY_CHANNEL_LIFE, RELAY_CHANNELS,
-    RELAY_CHANNELS_PER_PEER,
+    RELAY_CHANNELS_PER_PAIR, RELAY_CHANNELS_PER_PEER, RELAY_CHANNELS_PER_SOURCE,
+    RELAY_CHANNELS_TO_TARGET_PER_SOURCE, RELAY_UNANSWERED_LIFE,
 };
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant, TimerKind};
@@ -29,6 +31,12 @@ pub(crate) struct RelayConfig {
     pub channels: usize,
     /// Channels of one peer, as requester and as target together.
     pub channels_per_peer: usize,
+    /// Channels of one requester to one target.
+    pub channels_per_pair: usize,
+    /// Channels to one target from one source.
+    pub channels_to_target_per_source: usize,
+    /// Channels from one source.
+    pub channels_per_source: usize,
     /// Quiet time after which a channel ends.
     pub channel_life: Duration,
     /// Bytes a second, each direction of a channel.
@@ -42,6 +50,9 @@ impl Default for RelayConfig {
         Self {
             channels: RELAY_CHANNELS,
             channels_per_peer: RELAY_CHANNELS_PER_PEER,
+            channels_per_pair: RELAY_CHANNELS_PER_PAIR,
+            channels_to_target_per_source: RELAY_CHANNELS_TO_TARGET_PER_SOURCE,
+            channels_per_source: RELAY_CHANNELS_PER_SOURCE,
             channel_life: RELAY_CHANNEL_LIFE,
             rate_bytes_per_s: RELAY_BYTES_PER_S,
             burst_bytes: RELAY_BURST_BYTES,
@@ -52,7 +63,7 @@ impl Default for RelayConfig {
 /// Why a channel was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RelayRefusal {
-    /// The relay, the requester or the target has all the channels that it may have.
+    /// The relay, the requester, its source or the target has all the channels that it may have.
     Full,
     /// The requester's number has the top bit set or is zero, or both ends are the same peer.
     Malformed,
@@ -116,9 +127,24 @@ struct End {
 struct Channel {
     requester: End,
     target: End,
+    /// Where the requester is.
+    source: SourceKey,
+    opened: Instant,
+    /// Whether the target has ever sent through it.
+    is_answered: bool,
     last_used: Instant,
     /// Where the channel stands in the timers; moved only when it comes up, not on each datagram.
     timer: Instant,
+}
+
+impl Channel {
+    /// When it ends unless something comes in between.
+    fn end(&self, config: &RelayConfig) -> Instant {
+        match self.is_answered {
+            true => self.last_used + config.channel_life,
+            false => self.opened + RELAY_UNANSWERED_LIFE,
+        }
+    }
 }
 
 /// All channels of a relaying node.
@@ -128,6 +154,8 @@ pub(crate) struct RelayServer {
     channels: Slab<Channel>,
     ends: BTreeMap<(PeerKey, u32), (usize, Side)>,
     peer_channels: BTreeMap<PeerKey, usize>,
+    /// Channels by where their requester is.
+    sources: Shares,
     timers: BTreeSet<(Instant, usize)>,
     counters: RelayCounters,
 }
@@ -137,6 +165,10 @@ impl RelayServer {
     #[must_use]
     pub(crate) fn new(config: RelayConfig, rng: Rng) -> Self {
         Self {
+            sources: Shares::new(
+                config.channels_per_source,
+                config.channels_per_source.saturating_mul(4),
+            ),
             config,
             rng,
             channels: Slab::new(),
@@ -156,7 +188,7 @@ impl RelayServer {
     pub(crate) fn open(
         &mut self,
         now: Instant,
-        requester: PeerKey,
+        (requester, source): (PeerKey, SourceKey),
         requester_channel: u32,
         target: PeerKey,
     ) -> Result<u32, RelayRefusal> {
@@ -173,7 +205,12 @@ impl RelayServer {
             channel.last_used = now;
             return Ok(channel.target.channel);
         }
-        let number = self.choose_number(requester, replaced.is_some(), target);
+        let spare = replaced.map(|(slot, _)| slot);
+        let is_room = self.make_room((requester, source), target, spare);
+        let number = match is_room {
+            true => self.choose_number(requester, replaced.is_some(), target),
+            false => None,
+        };
         let Some(number) = number else {
             self.counters.refused += 1;
             return Err(RelayRefusal::Full);
@@ -181,8 +218,54 @@ impl RelayServer {
         if let Some((slot, _)) = replaced {
             self.close(slot);
         }
-        self.insert(now, (requester, requester_channel), (target, number));
+        let end = (requester, requester_channel);
+        self.insert(now, source, end, (target, number));
         Ok(number)
+    }
+
+    /// Makes room for one more channel to `target`, besides the one that it replaces; says whether there is any.
+    fn make_room(
+        &mut self,
+        (requester, source): (PeerKey, SourceKey),
+        target: PeerKey,
+        replaced: Option<usize>,
+    ) -> bool {
+        let others: Vec<_> = self
+            .slots_of(target)
+            .filter(|slot| Some(*slot) != replaced)
+            .filter_map(|slot| Some((slot, *self.channels.get(slot)?)))
+            .filter(|(_, channel)| channel.target.peer == target)
+            .collect();
+        let least = |of: &dyn Fn(&Channel) -> bool| {
+            let of = others.iter().filter(|(_, channel)| of(channel));
+            let least = of.clone().min_by_key(|(_, c)| (c.is_answered, c.last_used));
+            (of.count(), least.copied())
+        };
+        let (of_pair, least_of_pair) = least(&|c| c.requester.peer == requester);
+        let (of_source, least_of_source) = least(&|c| c.source == source);
+        let (_, least_of_all) = least(&|_| true);
+        let unanswered = |least: Option<(usize, Channel)>| least.filter(|(_, c)| !c.is_answered);
+        let spare = usize::from(replaced.is_some());
+        let is_full = self.channels.len() >= self.config.channels + spare
+            || self.count(requester) >= self.config.channels_per_peer + spare;
+        if is_full && of_pair < self.config.channels_per_pair {
+            return false;
+        }
+        // Its requester's own, before anybody else's.
+        let going = if of_pair >= self.config.channels_per_pair {
+            least_of_pair
+        } else if of_source >= self.config.channels_to_target_per_source {
+            unanswered(least_of_source)
+        } else if self.count(target) >= self.config.channels_per_peer {
+            unanswered(least_of_all)
+        } else {
+            return self.sources.has_room(source);
+        };
+        let is_room = going.is_some() && self.sources.has_room(source);
+        if let Some((slot, _)) = going.filter(|_| is_room) {
+            self.close(slot);
+        }
+        is_room
     }
 
     fn choose_number(
@@ -207,8 +290,14 @@ impl RelayServer {
         self.peer_channels.get(&peer).copied().unwrap_or(0)
     }
 
-    fn insert(&mut self, now: Instant, requester: (PeerKey, u32), target: (PeerKey, u32)) {
-        let timer = now + self.config.channel_life;
+    fn insert(
+        &mut self,
+        now: Instant,
+        source: SourceKey,
+        requester: (PeerKey, u32),
+        target: (PeerKey, u32),
+    ) {
+        let timer = now + RELAY_UNANSWERED_LIFE;
         let RelayConfig {
             rate_bytes_per_s,
             burst_bytes,
@@ -223,6 +312,9 @@ impl RelayServer {
         let slot = self.channels.insert(Channel {
             requester: end(requester),
             target: end(target),
+            source,
+            opened: now,
+            is_answered: false,
             last_used: now,
             timer,
         });
@@ -230,6 +322,7 @@ impl RelayServer {
         self.ends.insert(target, (slot, Side::Target));
         *self.peer_channels.entry(requester.0).or_default() += 1;
         *self.peer_channels.entry(target.0).or_default() += 1;
+        self.sources.add(source);
         self.timers.insert((timer, slot));
         self.counters.opened += 1;
     }
@@ -239,6 +332,7 @@ impl RelayServer {
             return;
         };
         self.timers.remove(&(channel.timer, slot));
+        self.sources.remove(channel.source);
         for end in [channel.requester, channel.target] {
             self.ends.remove(&(end.peer, end.channel));
             if let Some(count) = self.peer_channels.get_mut(&end.peer) {
@@ -258,7 +352,6 @@ impl RelayServer {
         channel: u32,
         length_bytes: usize,
     ) -> Forward {
-        let life = self.config.channel_life;
         let found = self.ends.get(&(from, channel)).copied();
         let Some((slot, side)) = found else {
             return self.drop_unknown();
@@ -266,7 +359,7 @@ impl RelayServer {
         let Some(channel) = self.channels.get_mut(slot) else {
             return self.drop_unknown();
         };
-        if channel.last_used + life <= now {
+        if channel.end(&self.config) <= now {
             return self.drop_unknown();
         }
         let (from, to) = match side {
@@ -279,6 +372,7 @@ impl RelayServer {
             return Forward::Drop(DropReason::Quota);
         }
         channel.last_used = now;
+        channel.is_answered |= side == Side::Target;
         self.counters.forwarded_datagrams += 1;
         self.counters.forwarded_bytes += length_bytes;
         Forward::To {
@@ -290,6 +384,18 @@ impl RelayServer {
     fn drop_unknown(&mut self) -> Forward {
         self.counters.dropped_unknown += 1;
         Forward::Drop(DropReason::UnknownChannel)
+    }
+
+    /// Whoever has this end of a channel does not want it: it closes. Returns the other end.
+    pub(crate) fn on_declined(&mut self, peer: PeerKey, channel: u32) -> Option<(PeerKey, u32)> {
+        let (slot, side) = self.ends.get(&(peer, channel)).copied()?;
+        let channel = self.channels.get(slot)?;
+        let other = match side {
+            Side::Requester => channel.target,
+            Side::Target => channel.requester,
+        };
+        self.close(slot);
+        Some((other.peer, other.channel))
     }
 
     /// The session is over: its channels close.
@@ -305,7 +411,7 @@ impl RelayServer {
         self.ends.range(range).map(|(_, end)| end.0)
     }
 
-    /// Ends channels that were quiet for too long.
+    /// Ends channels that were quiet, or without an answer, for too long.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         while let Some(&(at, slot)) = self.timers.first()
             && at <= now
@@ -314,7 +420,7 @@ impl RelayServer {
             let Some(channel) = self.channels.get_mut(slot) else {
                 continue;
             };
-            let end = channel.last_used + self.config.channel_life;
+            let end = channel.end(&self.config);
             if end <= now {
                 self.close(slot);
             } else {

@@ -10,6 +10,11 @@ fn relay(config: RelayConfig) -> RelayServer {
     RelayServer::new(config, Rng::from_seed([5; 32]))
 }
 
+fn from(peer: PeerKey) -> (PeerKey, SourceKey) {
+    let [a, b] = [peer.0 as u8, (peer.0 >> 8) as u8];
+    (peer, SourceKey::of([192, 0, b, a].into()))
+}
+
 fn to(peer: PeerKey, channel: u32) -> Forward {
     Forward::To { peer, channel }
 }
@@ -17,7 +22,7 @@ fn to(peer: PeerKey, channel: u32) -> Forward {
 #[test]
 fn a_channel_joins_its_two_ends_and_nobody_else() {
     let mut relay = relay(RelayConfig::default());
-    let far = relay.open(NOW, A, 7, B).unwrap();
+    let far = relay.open(NOW, from(A), 7, B).unwrap();
     assert_ne!(far & RELAY_CHOSEN, 0);
     assert_eq!(relay.forward(NOW, A, 7, 100), to(B, far));
     assert_eq!(relay.forward(NOW, B, far, 100), to(A, 7));
@@ -31,9 +36,9 @@ fn a_channel_joins_its_two_ends_and_nobody_else() {
 #[test]
 fn opening_again_is_idempotent_and_another_target_replaces() {
     let mut relay = relay(RelayConfig::default());
-    let to_b = relay.open(NOW, A, 7, B).unwrap();
-    assert_eq!(relay.open(NOW, A, 7, B), Ok(to_b));
-    let to_c = relay.open(NOW, A, 7, C).unwrap();
+    let to_b = relay.open(NOW, from(A), 7, B).unwrap();
+    assert_eq!(relay.open(NOW, from(A), 7, B), Ok(to_b));
+    let to_c = relay.open(NOW, from(A), 7, C).unwrap();
     assert_eq!(relay.len(), 1);
     assert_eq!(relay.forward(NOW, A, 7, 1), to(C, to_c));
     let dropped = Forward::Drop(DropReason::UnknownChannel);
@@ -44,7 +49,7 @@ fn opening_again_is_idempotent_and_another_target_replaces() {
 fn impossible_numbers_and_oneself_are_refused() {
     let mut relay = relay(RelayConfig::default());
     for (channel, target) in [(0, B), (RELAY_CHOSEN | 1, B), (7, A)] {
-        let refusal = relay.open(NOW, A, channel, target);
+        let refusal = relay.open(NOW, from(A), channel, target);
         assert_eq!(refusal, Err(RelayRefusal::Malformed));
     }
 }
@@ -54,18 +59,74 @@ fn the_caps_hold_for_requester_target_and_relay() {
     let mut relay = relay(RelayConfig {
         channels: 5,
         channels_per_peer: 3,
+        channels_per_pair: 3,
         ..RelayConfig::default()
     });
     for channel in 1..=3 {
-        assert!(relay.open(NOW, A, channel, B).is_ok());
+        let far = relay.open(NOW, from(A), channel, B).unwrap();
+        assert_eq!(relay.forward(NOW, B, far, 1), to(A, channel));
     }
-    assert_eq!(relay.open(NOW, A, 4, C), Err(RelayRefusal::Full));
-    assert_eq!(relay.open(NOW, C, 1, B), Err(RelayRefusal::Full));
-    assert!(relay.open(NOW, A, 3, C).is_ok(), "replacing needs no room");
-    assert!(relay.open(NOW, PeerKey(4), 1, PeerKey(5)).is_ok());
-    assert!(relay.open(NOW, PeerKey(4), 2, PeerKey(5)).is_ok());
-    let sixth = relay.open(NOW, PeerKey(6), 1, PeerKey(7));
+    assert_eq!(relay.open(NOW, from(A), 4, C), Err(RelayRefusal::Full));
+    assert_eq!(relay.open(NOW, from(C), 1, B), Err(RelayRefusal::Full));
+    assert!(
+        relay.open(NOW, from(A), 3, C).is_ok(),
+        "replacing needs no room"
+    );
+    assert!(relay.open(NOW, from(PeerKey(4)), 1, PeerKey(5)).is_ok());
+    assert!(relay.open(NOW, from(PeerKey(4)), 2, PeerKey(5)).is_ok());
+    let sixth = relay.open(NOW, from(PeerKey(6)), 1, PeerKey(7));
     assert_eq!(sixth, Err(RelayRefusal::Full));
+}
+
+/// Protocol §10.2.
+#[test]
+fn sec_23_a_target_stays_reachable_whoever_fills_its_channels() {
+    let mut relay = relay(RelayConfig::default());
+    let carol = (PeerKey(9_999), SourceKey::of([198, 51, 100, 9].into()));
+    let at = |n: u32| SourceKey::of(core::net::Ipv4Addr::from_bits(0x2c00_0000 + n).into());
+    // One key, then the keys of one source, then those of many sources.
+    for channel in 1..=200 {
+        assert!(relay.open(NOW, (A, at(1)), channel, B).is_ok());
+    }
+    assert_eq!(relay.len(), RELAY_CHANNELS_PER_PAIR);
+    for n in 100..164 {
+        let _ = relay.open(NOW, (PeerKey(n), at(1)), 1, B);
+    }
+    assert_eq!(relay.len(), RELAY_CHANNELS_TO_TARGET_PER_SOURCE);
+    for n in 200..500 {
+        let _ = relay.open(NOW, (PeerKey(n), at(n)), 1, B);
+    }
+    assert_eq!(relay.len(), RELAY_CHANNELS_PER_PEER);
+    let far = relay.open(NOW, carol, 7, B).unwrap();
+    assert_eq!(relay.forward(NOW, B, far, 100), to(carol.0, 7));
+    // Answered, it does not make room for others, and whoever is not answered goes, however often it speaks.
+    for n in 500..800 {
+        let _ = relay.open(NOW, (PeerKey(n), at(n)), 1, B);
+    }
+    for s in 1..=10 {
+        let now = NOW + Duration::from_secs(s);
+        for n in 200..800 {
+            relay.forward(now, PeerKey(n), 1, 1);
+        }
+        relay.on_timeout(now);
+    }
+    assert_eq!(relay.len(), 1);
+    let end = NOW + Duration::from_secs(11);
+    assert_eq!(relay.forward(end, B, far, 100), to(carol.0, 7));
+}
+
+/// Protocol §10.2.
+#[test]
+fn either_end_may_close_a_channel_and_the_other_hears_of_it() {
+    let mut relay = relay(RelayConfig::default());
+    let far = relay.open(NOW, from(A), 7, B).unwrap();
+    assert_eq!(relay.on_declined(C, far), None, "it is not its own");
+    assert_eq!(relay.on_declined(B, far), Some((A, 7)));
+    assert_eq!(relay.on_declined(B, far), None);
+    let far = relay.open(NOW, from(A), 8, B).unwrap();
+    assert_eq!(relay.on_declined(A, 8), Some((B, far)));
+    assert!(relay.is_empty() && relay.peer_channels.is_empty());
+    assert_eq!(relay.sources.sources(), 0);
 }
 
 #[test]
@@ -75,7 +136,12 @@ fn the_quota_cuts_exactly_and_each_direction_has_its_own() {
         burst_bytes: 10_000,
         ..RelayConfig::default()
     });
-    let far = relay.open(NOW, A, 7, B).unwrap();
+    let far = relay.open(NOW, from(A), 7, B).unwrap();
+    assert_eq!(
+        relay.forward(NOW, B, far, 1),
+        to(A, 7),
+        "answered, it stays"
+    );
     let mut passed = 0;
     for ms in 0..10_000 {
         let now = NOW + Duration::from_millis(ms);
@@ -91,7 +157,8 @@ fn the_quota_cuts_exactly_and_each_direction_has_its_own() {
 #[test]
 fn a_channel_lives_while_it_is_used_and_120_s_longer() {
     let mut relay = relay(RelayConfig::default());
-    relay.open(NOW, A, 7, B).unwrap();
+    let far = relay.open(NOW, from(A), 7, B).unwrap();
+    assert_eq!(relay.forward(NOW, B, far, 1), to(A, 7));
     let used = NOW + Duration::from_secs(100);
     assert!(matches!(relay.forward(used, A, 7, 1), Forward::To { .. }));
     relay.on_timeout(NOW + RELAY_CHANNEL_LIFE);
@@ -108,9 +175,9 @@ fn a_channel_lives_while_it_is_used_and_120_s_longer() {
 #[test]
 fn the_end_of_a_session_closes_its_channels_on_both_sides_and_no_other() {
     let mut relay = relay(RelayConfig::default());
-    let at_b = relay.open(NOW, A, 7, B).unwrap();
-    relay.open(NOW, C, 9, A).unwrap();
-    let stays = relay.open(NOW, C, 10, B).unwrap();
+    let at_b = relay.open(NOW, from(A), 7, B).unwrap();
+    relay.open(NOW, from(C), 9, A).unwrap();
+    let stays = relay.open(NOW, from(C), 10, B).unwrap();
     relay.on_session_closed(A);
     let gone = Forward::Drop(DropReason::UnknownChannel);
     for (peer, channel) in [(A, 7), (B, at_b), (C, 9)] {
@@ -124,7 +191,7 @@ quickcheck! {
     /// Against a plain list of channels: whatever is opened and closed, a datagram leaves at the
     /// other end of its own channel or not at all.
     fn channels_are_never_cross_wired(steps: Vec<(u8, u8, u8, u8)>) -> bool {
-        let mut relay = relay(RelayConfig { channels_per_peer: 6, ..RelayConfig::default() });
+        let mut relay = relay(RelayConfig { channels_per_pair: 6, ..RelayConfig::default() });
         let mut model: Vec<[(PeerKey, u32); 2]> = Vec::new();
         for (kind, a, b, number) in steps {
             let (a, b) = (PeerKey(u32::from(a % 5)), PeerKey(u32::from(b % 5)));
@@ -135,7 +202,7 @@ quickcheck! {
                     model.retain(|ends| ends.iter().all(|end| end.0 != a));
                 }
                 _ => {
-                    if let Ok(far) = relay.open(NOW, a, number, b) {
+                    if let Ok(far) = relay.open(NOW, from(a), number, b) {
                         model.retain(|ends| ends[0] != (a, number));
                         model.push([(a, number), (b, far)]);
                     }

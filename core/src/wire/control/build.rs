@@ -168,6 +168,9 @@ impl ControlMessage {
                 .optional_text(ours::CURSOR, cursor.as_ref()),
             Self::Candidates(candidates) => Builder::command(command::CANDIDATES)
                 .list(ours::CANDIDATES, candidates.iter().map(candidate)),
+            Self::ChannelClosed { channel, code } => Builder::command(command::CHANNEL_CLOSED)
+                .channel(*channel)
+                .text(ours::REFUSAL, code.as_str()),
             _ => self.connect_builder(),
         }
     }

@@ -181,6 +181,13 @@ pub(crate) enum ControlMessage {
     },
     /// `cr3`: my candidates, at most [`crate::limits::CANDIDATES`].
     Candidates(Vec<Candidate>),
+    /// `cx`: to a relay, that its channel is not wanted; from it, that the other side does not want it.
+    ChannelClosed {
+        /// Number of the end of whoever is not the relay.
+        channel: u32,
+        /// Why.
+        code: RefusalCode,
+    },
 }
 
 /// What a control message turned out to be.

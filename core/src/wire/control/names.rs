@@ -53,7 +53,7 @@ pub(super) mod ours {
     pub(in super::super) const RETRY_AFTER: &str = "ra";
 }
 
-/// Commands: those of the first generation, and `rg`, `qrq`, `qrs` of ours.
+/// Commands: those of the first generation, and `rg`, `qrq`, `qrs`, `cx` of ours.
 pub(super) mod command {
     /// Keep-alive.
     pub(in super::super) const KEEP_ALIVE: &str = "ka";
@@ -69,4 +69,6 @@ pub(super) mod command {
     pub(in super::super) const INTRODUCE: &str = "cr2";
     /// Connect, stage 3: peer to peer.
     pub(in super::super) const CANDIDATES: &str = "cr3";
+    /// A relay channel is closed.
+    pub(in super::super) const CHANNEL_CLOSED: &str = "cx";
 }

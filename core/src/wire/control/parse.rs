@@ -45,6 +45,10 @@ impl ControlMessage {
             command::CANDIDATES => {
                 Self::Candidates(a.list(ours::CANDIDATES, limits::CANDIDATES, candidate)?)
             }
+            command::CHANNEL_CLOSED => Self::ChannelClosed {
+                channel: a.channel()?,
+                code: RefusalCode::from_str(a.text(ours::REFUSAL)?),
+            },
             _ => return Ok(ParsedControl::Unknown),
         };
         Ok(ParsedControl::Known(message))

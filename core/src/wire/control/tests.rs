@@ -223,6 +223,13 @@ fn zeros(record_bytes: usize) -> String {
 #[test]
 fn keep_alives_and_registrations_have_the_spelling_of_the_protocol() {
     golden(ControlMessage::KeepAlive, r#"{"c":"ka"}"#);
+    golden(
+        ControlMessage::ChannelClosed {
+            channel: 0x8000_0007,
+            code: RefusalCode::Refused,
+        },
+        r#"{"c":"cx","ch":"80000007","e":"refused"}"#,
+    );
     assert_eq!(
         ControlMessage::KeepAlive.to_json(),
         crate::wire::frame::keep_alive::JSON
