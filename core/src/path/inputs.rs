@@ -4,6 +4,7 @@
 
 use core::net::SocketAddr;
 
+use super::suspicion::Suspicion;
 use super::types::{PacketOutcome, PathEvent, PathKey, Received, ResponseOutcome, Route};
 use super::validation::Purpose;
 use super::{LEARNT, PathState, Paths, RESPONSES, canonical, may_probe};
@@ -57,6 +58,7 @@ impl Paths {
         self.remote_reflexive.clear();
         self.rounds.stop();
         self.roaming.clear();
+        self.suspicion = None;
         self.lost_announced = false;
         self.responses.clear();
         self.events.clear();
@@ -225,6 +227,7 @@ impl Paths {
         };
         let newly_validated = !path.is_validated();
         path.on_validated(now);
+        path.answered_at = Some(now - rtt);
         path.on_rtt_sample(rtt);
         let outcome = ResponseOutcome::Validated {
             path: path.key,
@@ -235,6 +238,10 @@ impl Paths {
         };
         let key = path.key;
         self.roaming.on_answer(key);
+        if self.suspicion.is_some_and(|s| s.counts(now - rtt)) {
+            self.on_proof(key);
+        }
+        self.judge_suspicion(now);
         self.reselect(now);
         outcome
     }
@@ -250,16 +257,68 @@ impl Paths {
         self.reselect(now);
     }
 
-    /// So many probe timeouts in a row passed on a path; from the second on it is doubted, and
-    /// everything else is probed at once.
+    /// So many probe timeouts in a row passed on the path in use. From the first on it is under suspicion: it and the
+    /// others that work are asked whether they answer. From the second on everything else is tried as well.
     pub(crate) fn on_probe_timeouts(&mut self, now: Instant, path: PathKey, count: u32) {
-        if count < 2 {
+        if self.active != Some(path) || count == 0 {
             return;
         }
-        if self.by_key(path).is_some_and(|path| path.doubted) {
+        self.suspect(now, path);
+        if count >= 2 {
             self.probe_all(now);
         }
-        self.doubt(now, path);
+        self.judge_suspicion(now);
+    }
+
+    /// Asks the path in use, and every other that works, until it is clear whether it is dead.
+    fn suspect(&mut self, now: Instant, key: PathKey) {
+        let Some(path) = self.by_key(key).filter(|path| path.is_validated()) else {
+            return;
+        };
+        let rtt = path.rtt.unwrap_or(limits::INITIAL_RTT);
+        let is_new = self.suspicion.is_none_or(|s| s.path() != key);
+        let suspicion = match self.suspicion {
+            Some(running) if !is_new => running,
+            _ => Suspicion::new(key, rtt, now),
+        };
+        self.suspicion = Some(suspicion);
+        let purpose = Purpose::Suspicion(suspicion.pace());
+        for path in self.paths.iter_mut().filter(|p| p.is_validated()) {
+            let answered = path.answered_at.is_some_and(|at| suspicion.counts(at));
+            if is_new || (path.schedule.due().is_none() && !answered) {
+                path.schedule.start(purpose, now);
+            }
+        }
+    }
+
+    /// Leaves the path in use where it is silent and another one answers.
+    pub(super) fn judge_suspicion(&mut self, now: Instant) {
+        let Some(suspicion) = &mut self.suspicion else {
+            return;
+        };
+        if !suspicion.is_silent(now) {
+            return;
+        }
+        let suspicion = *suspicion;
+        let answers = |p: &PathState| {
+            p.key != suspicion.path()
+                && p.is_validated()
+                && p.answered_at.is_some_and(|at| suspicion.counts(at))
+        };
+        if self.paths.iter().any(answers) {
+            self.suspicion = None;
+            self.doubt(now, suspicion.path());
+        }
+    }
+
+    /// What we sent on a path arrived: it is not dead.
+    fn on_proof(&mut self, key: PathKey) {
+        if self.suspicion.is_some_and(|s| s.path() == key) {
+            self.suspicion = None;
+            for path in &mut self.paths {
+                path.schedule.stop_if_suspicion();
+            }
+        }
     }
 
     /// The socket refused to send on a route (no route to host, our end gone, and the like). A path in use is doubted
@@ -345,6 +404,7 @@ impl Paths {
 
     /// An ordinary datagram was acknowledged.
     pub(crate) fn on_datagram_acked(&mut self, path: PathKey, bytes: usize) {
+        self.on_proof(path);
         if let Some(path) = self.by_key_mut(path) {
             path.mtu.on_datagram_acked(bytes);
         }

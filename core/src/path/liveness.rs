@@ -93,6 +93,7 @@ impl Paths {
         if let Some(failed) = self.roaming.poll_failed(now) {
             self.doubt(now, failed);
         }
+        self.judge_suspicion(now);
         let before = self.active;
         self.check_silence(now);
         self.reselect(now);
@@ -144,6 +145,10 @@ impl Paths {
         }
         add(
             self.roaming.waiting.map(|(_, until)| until),
+            TimerKind::PathProbe,
+        );
+        add(
+            self.suspicion.and_then(|s| s.next_timeout()),
             TimerKind::PathProbe,
         );
         if let Some(active) = self.active.and_then(|key| self.by_key(key)) {

@@ -25,6 +25,7 @@ mod report;
 mod rest;
 mod selection;
 mod state;
+mod suspicion;
 mod types;
 mod validation;
 
@@ -48,6 +49,7 @@ use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 use liveness::RoamingCheck;
 use state::PathState;
+use suspicion::Suspicion;
 use validation::Rounds;
 
 /// Addresses kept beside the named candidates, for sources that nobody named.
@@ -88,6 +90,7 @@ pub(crate) struct Paths {
     peer_probes: TokenBucket,
     names: TokenBucket,
     roaming: RoamingCheck,
+    suspicion: Option<Suspicion>,
     last_received: Instant,
     lost_announced: bool,
     responses: VecDeque<(Route, [u8; 8])>,
@@ -116,6 +119,7 @@ impl Paths {
             peer_probes: TokenBucket::with_interval(PEER_PROBE_INTERVAL, PEER_PROBES, now),
             names: TokenBucket::with_interval(NAME_INTERVAL, NAMES, now),
             roaming: RoamingCheck::default(),
+            suspicion: None,
             last_received: now,
             lost_announced: false,
             responses: VecDeque::new(),
@@ -177,12 +181,16 @@ impl Paths {
             let challenge = self.rng.array();
             path.challenges.on_sent(now, challenge);
             path.probes_sent = path.probes_sent.saturating_add(1);
-            return Some(Probe {
+            let probe = Probe {
                 path: path.key,
                 route: path.route,
                 challenge,
                 validated,
-            });
+            };
+            if let Some(suspicion) = &mut self.suspicion {
+                suspicion.on_asked(probe.path, now);
+            }
+            return Some(probe);
         }
     }
 
@@ -292,6 +300,7 @@ impl Paths {
         self.active = Some(chosen);
         self.active_since = now;
         self.was_established = true;
+        self.suspicion = None;
         self.roaming.clear();
         if route.is_direct() {
             self.lost_direct = false;
@@ -299,12 +308,33 @@ impl Paths {
         } else if self.rounds.due().is_none() {
             self.rounds.restart(now);
         }
-        self.events.push_back(PathEvent::ActiveChanged {
-            from: before,
-            to: chosen,
-            route,
-            reason,
-        });
+        self.tell_change((before, chosen), route, reason);
+    }
+
+    /// Tells of a change; several that nobody has heard of yet are one, or none where they lead back.
+    fn tell_change(
+        &mut self,
+        (mut from, to): (Option<PathKey>, PathKey),
+        route: Route,
+        mut reason: PathChangeReason,
+    ) {
+        if let Some(PathEvent::ActiveChanged {
+            from: first,
+            reason: earlier,
+            ..
+        }) = self.events.back()
+        {
+            (from, reason) = (*first, *earlier);
+            self.events.pop_back();
+        }
+        if from != Some(to) {
+            self.events.push_back(PathEvent::ActiveChanged {
+                from,
+                to,
+                route,
+                reason,
+            });
+        }
     }
 
     /// Probes every path and candidate at once.

@@ -140,6 +140,7 @@ impl Paths {
             peer_probes,
             names,
             roaming,
+            suspicion,
             last_received,
             lost_announced,
             responses,
@@ -156,6 +157,7 @@ impl Paths {
             || !peer_probes.is_full(now)
             || !names.is_full(now)
             || !roaming.is_quiet(now)
+            || suspicion.is_some()
             || !responses.is_empty()
             || !events.is_empty();
         let is_in_use = *active == Some(path.key) && *was_established && !lost_announced;
@@ -190,6 +192,7 @@ impl Paths {
             peer_probes: self.peer_probes,
             names: self.names,
             roaming: self.roaming,
+            suspicion: self.suspicion,
             last_received: self.last_received,
             lost_announced: self.lost_announced,
             responses: self.responses.clone(),

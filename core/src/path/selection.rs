@@ -46,6 +46,11 @@ pub(super) fn choose(active: Option<PathKey>, choices: &[Choice]) -> Option<Path
     let Some(current) = choices.iter().find(|c| Some(c.path) == active) else {
         return Some(best.path);
     };
+    // What is in use already need not show that it lasts.
+    let current = &Choice {
+        held: false,
+        ..*current
+    };
     if best.class() < current.class() || (current.class() < 3 && is_clearly_better(best, current)) {
         return Some(best.path);
     }

@@ -38,6 +38,8 @@ pub(super) struct PathState {
     pub(super) last_sent: Option<Instant>,
     pub(super) last_received: Option<Instant>,
     pub(super) consent_asked_at: Option<Instant>,
+    /// When the newest question left that was answered.
+    pub(super) answered_at: Option<Instant>,
     pub(super) schedule: Schedule,
     pub(super) challenges: Challenges,
     pub(super) amplification: Amplification,
@@ -81,6 +83,7 @@ impl PathState {
             last_sent: None,
             last_received: None,
             consent_asked_at: None,
+            answered_at: None,
             schedule: Schedule::default(),
             challenges: Challenges::default(),
             amplification: Amplification::default(),
@@ -110,6 +113,8 @@ impl PathState {
             last_sent,
             last_received,
             consent_asked_at,
+            // Tells alive from dead within a suspicion only.
+            answered_at: _,
             schedule,
             challenges,
             // Counts only for what is not validated; from nothing it begins stricter than it was.
@@ -228,7 +233,10 @@ impl PathState {
 
     /// Begins a round unless one is under way.
     pub(super) fn probe(&mut self, now: Instant) {
-        if self.schedule.purpose() != Some(Purpose::Round) {
+        if !matches!(
+            self.schedule.purpose(),
+            Some(Purpose::Round | Purpose::Suspicion(_))
+        ) {
             self.schedule.start(Purpose::Round, now);
         }
     }

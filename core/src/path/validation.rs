@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::suspicion::{QUESTIONS, SLOW_PACE};
 use crate::time::{Duration, Instant};
 
 /// Offsets of the probes of a round, ms.
@@ -16,7 +17,7 @@ const CONSENT_MS: &[u64] = &[0, 1_000, 3_000, 6_000, 9_000, 12_000];
 /// Least pause between two probes to one address when the schedule was held up.
 const LEAST_GAP: Duration = Duration::from_millis(20);
 /// Challenges remembered for each path; an older one can no longer be answered.
-const REMEMBERED: usize = 10;
+const REMEMBERED: usize = 32;
 /// How long an answer is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -27,6 +28,8 @@ pub(super) enum Purpose {
     Round,
     /// Because it was quiet; ends with any authentic packet.
     Consent,
+    /// Because the path in use may be dead; so often at first, then slowly. Ends with an answer.
+    Suspicion(Duration),
 }
 
 /// The probes still to be sent to one address.
@@ -57,6 +60,12 @@ impl Schedule {
         }
     }
 
+    pub(super) fn stop_if_suspicion(&mut self) {
+        if matches!(self.purpose(), Some(Purpose::Suspicion(_))) {
+            self.stop();
+        }
+    }
+
     pub(super) fn purpose(&self) -> Option<Purpose> {
         self.running.map(|(purpose, _)| purpose)
     }
@@ -70,11 +79,16 @@ impl Schedule {
         let Some((purpose, began)) = self.running else {
             return;
         };
+        self.next += 1;
         let offsets = match purpose {
             Purpose::Round => ROUND_MS,
             Purpose::Consent => CONSENT_MS,
+            Purpose::Suspicion(pace) => {
+                let is_first = self.next < QUESTIONS as usize;
+                self.due = Some(now + if is_first { pace } else { pace.max(SLOW_PACE) });
+                return;
+            }
         };
-        self.next += 1;
         match offsets.get(self.next) {
             Some(ms) => {
                 let planned = began + Duration::from_millis(*ms);

@@ -488,8 +488,9 @@ impl PathRecovery {
 
     fn probe_at(&self) -> Instant {
         let factor = 1_u32.checked_shl(self.pto_count).unwrap_or(u32::MAX);
-        let interval = self.rtt.pto_base().saturating_mul(factor);
-        self.pto_from + min(interval, limits::PROBE_TIMEOUT_MAX)
+        let base = self.rtt.pto_base();
+        let most = max(base, limits::PROBE_TIMEOUT_MAX);
+        self.pto_from + min(base.saturating_mul(factor), most)
     }
 
     /// Fires the probe timeout if it is due.

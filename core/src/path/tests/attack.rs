@@ -234,7 +234,7 @@ fn a_copier_cannot_keep_what_it_stole() {
     if active != genuine {
         world.sides[1].paths.on_probe_timeouts(now, active, 2);
     }
-    world.run(Duration::from_millis(200));
+    world.run(Duration::from_millis(500));
     assert_eq!(world.sides[1].paths.active(), Some((genuine, route)));
     world.run(Duration::from_secs(120));
     assert_eq!(world.sides[1].paths.active(), Some((genuine, route)));

@@ -122,8 +122,10 @@ fn a_dead_direct_path_gives_way_to_the_relay_and_comes_back() {
     let (key, _) = world.sides[0].paths.active().unwrap();
     let now = world.now;
     world.sides[0].paths.on_probe_timeouts(now, key, 1);
-    assert!(world.is_direct(0));
-    world.sides[0].paths.on_probe_timeouts(now, key, 2);
+    assert!(world.is_direct(0), "a lost packet is no dead path");
+    world.run(Duration::from_millis(300));
+    assert!(world.is_direct(0), "not enough was asked yet");
+    world.run(Duration::from_millis(200));
     assert!(!world.is_direct(0));
     assert_eq!(world.sides[0].paths.verdict(), Verdict::PathLost);
     world.run(s(40));
@@ -138,14 +140,37 @@ fn a_dead_direct_path_gives_way_to_the_relay_and_comes_back() {
     assert!(world.is_direct(0) && world.is_direct(1));
 }
 
+/// Protocol §9.4: where nothing else answers, or the path in use does too, nothing is left.
+#[test]
+fn a_path_is_kept_while_it_answers_or_nothing_else_does() {
+    for (direct_is_cut, relay_is_cut) in [(false, false), (false, true), (true, true)] {
+        let mut world = met([easy(A), easy(B)]);
+        world.run(s(2));
+        (world.direct_is_cut, world.relay_is_cut) = (direct_is_cut, relay_is_cut);
+        let (key, _) = world.sides[0].paths.active().unwrap();
+        for count in 1..6 {
+            let now = world.now;
+            world.sides[0].paths.on_probe_timeouts(now, key, count);
+            world.run(s(1));
+        }
+        let active = world.sides[0].paths.active().map(|(path, _)| path);
+        assert_eq!(active, Some(key), "{direct_is_cut} {relay_is_cut}");
+        assert_eq!(last_reason(&world, 0), Some(PathChangeReason::Upgraded));
+    }
+}
+
 #[test]
 fn a_short_outage_returns_to_the_direct_path_after_the_hold() {
     let mut world = met([easy(A), easy(B)]);
     world.run(s(2));
     let (key, _) = world.sides[0].paths.active().unwrap();
+    world.direct_is_cut = true;
     let now = world.now;
-    world.sides[0].paths.on_probe_timeouts(now, key, 2);
+    world.sides[0].paths.on_probe_timeouts(now, key, 1);
     world.run(Duration::from_millis(500));
+    assert!(!world.is_direct(0));
+    world.direct_is_cut = false;
+    world.run(s(1));
     assert!(!world.is_direct(0), "it answers again, but is held back");
     world.run(s(3));
     assert_eq!(
