@@ -50,7 +50,7 @@ pub const MAX_ACK_DELAY: Duration = Duration::from_millis(10);
 pub const ACK_THRESHOLD: u32 = 2;
 /// Round-trip time assumed before the first sample (RFC 9002 §6.2.2).
 pub const INITIAL_RTT: Duration = Duration::from_millis(333);
-/// Longest interval between probe timeouts, where the round trip is not longer: doubling further would only delay the
+/// Longest interval between probe timeouts, unless that is once doubled already: doubling further would only delay the
 /// news that a path is back, and one packet a second is no load.
 pub const PROBE_TIMEOUT_MAX: Duration = Duration::from_secs(1);
 /// Lost packets remembered so that a late acknowledgement shows the loss as spurious.

@@ -489,7 +489,7 @@ impl PathRecovery {
     fn probe_at(&self) -> Instant {
         let factor = 1_u32.checked_shl(self.pto_count).unwrap_or(u32::MAX);
         let base = self.rtt.pto_base();
-        let most = max(base, limits::PROBE_TIMEOUT_MAX);
+        let most = max(base * 2, limits::PROBE_TIMEOUT_MAX);
         self.pto_from + min(base.saturating_mul(factor), most)
     }
 

