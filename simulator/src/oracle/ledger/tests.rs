@@ -82,3 +82,18 @@ fn a_crash_settles_what_its_host_waited_for() {
     l.crashed(0);
     assert!(l.unsettled().is_empty());
 }
+
+#[test]
+fn of_two_messages_that_look_alike_either_may_come_first() {
+    let mut l = Ledger::default();
+    for id in 0..2 {
+        l.message_sent(PAIR, MessageId(id), 1, bytes("m"))
+            .expect("new");
+    }
+    l.message_announced(PAIR, &1.into(), 1);
+    assert!(l.message_ended(PAIR, MessageId(1), Ok(())).is_ok());
+    assert!(
+        l.message_ended(PAIR, MessageId(0), Ok(())).is_err(),
+        "one has come, not two"
+    );
+}
