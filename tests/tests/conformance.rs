@@ -392,7 +392,11 @@ fn what_a_node_was_told_is_shown() {
         assert_eq!(settings["congestion"], "cubic");
         assert_eq!(settings["strangers"], "public");
         assert_eq!(settings["listed"], true, "a switch is a boolean");
-        assert_eq!(settings["relay_bytes_per_s"], 1 << 20, "an amount is a number");
+        assert_eq!(
+            settings["relay_bytes_per_s"],
+            1 << 20,
+            "an amount is a number"
+        );
         assert!(
             settings["listen"]
                 .as_str()

@@ -10,7 +10,9 @@ use p2p_core::Node;
 use p2p_core::api::{Engine, NodeConfig, Roles};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
-use p2p_http_api::{BodyKind, HttpId, Request, ResponsePart, SettingValue, Surface, SurfaceConfig, Token};
+use p2p_http_api::{
+    BodyKind, HttpId, Request, ResponsePart, SettingValue, Surface, SurfaceConfig, Token,
+};
 use serde_json::Value;
 
 pub(crate) const HOST: &str = "localhost:8080";
@@ -154,7 +156,10 @@ pub(crate) fn surface(now: Instant, n: u8) -> Surface {
         token: Token::from_bytes(TOKEN),
         allowed_hosts: SurfaceConfig::loopback_hosts(8_080),
         version: "1.2.3".to_owned(),
-        settings: std::collections::BTreeMap::from([("network", SettingValue::Text("p2p".to_owned()))]),
+        settings: std::collections::BTreeMap::from([(
+            "network",
+            SettingValue::Text("p2p".to_owned()),
+        )]),
         driver: "sim",
         rng_seed: [n; 32],
     };
