@@ -42,7 +42,7 @@ pub(super) fn goodbye(s: &mut Sitting<'_>) -> Result<(), Violation> {
 }
 
 /// A peer dies and comes back: who writes to it is told by a reset that only it can make, not by silence (protocol
-/// §4.7).
+/// §4.6).
 pub(super) fn restart(s: &mut Sitting<'_>) -> Result<(), Violation> {
     let (a, b) = s.pair;
     if !s.world.is_direct(a, b) || !s.world.is_direct(b, a) {
