@@ -188,13 +188,13 @@ pub(crate) struct Connect {
 pub(crate) struct Ping {
     /// Id, first 8 characters of it, or name
     pub peer: String,
-    /// How many
-    #[arg(short, long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub count: u32,
+    /// How many: 5 if absent, with --until-direct 60 at most
+    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: Option<u32>,
     /// Seconds between two
     #[arg(short, long, default_value_t = 1.0)]
     pub interval: f64,
-    /// Go on until the path is direct
+    /// Go on until the path is direct, and fail where it does not become so
     #[arg(long)]
     pub until_direct: bool,
 }

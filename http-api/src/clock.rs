@@ -21,12 +21,17 @@ impl WallClock {
 
     /// Time of day at `at`, for example `2026-02-03T04:05:06.789Z`.
     pub(crate) fn rfc3339(&self, at: Instant) -> String {
+        format_unix_ms(self.unix_ms(at))
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z at `at`.
+    pub(crate) fn unix_ms(&self, at: Instant) -> u64 {
         let later = at.saturating_since(self.start).as_millis();
         let earlier = self.start.saturating_since(at).as_millis();
         let ms = u128::from(self.start_unix_ms)
             .saturating_add(later)
             .saturating_sub(earlier);
-        format_unix_ms(u64::try_from(ms).unwrap_or(u64::MAX))
+        u64::try_from(ms).unwrap_or(u64::MAX)
     }
 }
 

@@ -49,6 +49,16 @@ impl Token {
         array.map(Self)
     }
 
+    /// The key under which log-ins are made; another token has another one.
+    pub(crate) fn session_key(&self) -> [u8; 32] {
+        use blake2::Digest as _;
+        let hash = blake2::Blake2s256::new();
+        hash.chain_update(b"p2p log-in")
+            .chain_update(self.0)
+            .finalize()
+            .into()
+    }
+
     /// Whether `text` spells this token; takes the same time wherever the first difference is.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {

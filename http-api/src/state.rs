@@ -80,14 +80,20 @@ impl State {
         describe: fn(&str) -> Value,
     ) -> Self {
         let rng = Rng::from_seed(config.rng_seed);
+        let clock = WallClock::new(now, wall_clock_unix_ms);
         let run = RunMark(rng.fork("run mark").next_u32());
         Self {
             version: config.version,
             driver: config.driver,
             settings: config.settings,
-            clock: WallClock::new(now, wall_clock_unix_ms),
+            clock,
             run,
-            locks: Locks::new(config.token, config.allowed_hosts, rng.fork("sessions")),
+            locks: Locks::new(
+                config.token,
+                config.allowed_hosts,
+                clock,
+                rng.fork("sessions"),
+            ),
             inbox: Inbox::default(),
             waiting: WaitingMessages::default(),
             fullness: Fullness::default(),

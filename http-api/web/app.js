@@ -117,6 +117,7 @@ const HANDLERS = {
   path_changed: peersSoon,
   disconnected: peersSoon,
   introducer: () => refreshNode().catch(() => {}),
+  inbox: () => refreshNode().catch(() => {}),
   knocked: () => refreshKnocks(peersSoon).catch(() => {}),
 };
 
@@ -134,9 +135,21 @@ function onAddress() {
   if (other && selected && matchMedia("(max-width: 760px)").matches) $("detail").focus({ preventScroll: true });
 }
 
-function renderFrame({ online, unread, peers, selected }) {
-  $("banner").hidden = online || $("app").hidden;
-  setText($("banner-text"), "The node does not answer. Trying again…");
+/** What the banner says; empty where all is well. */
+function trouble({ online, node }) {
+  if (!online) return "The node does not answer: what stands here is from before. Trying again…";
+  const inbox = node?.inbox;
+  if (!inbox || inbox.state === "ok") return "";
+  const place = inbox.fullest?.service ? `service ${inbox.fullest.service}` : `channel ${inbox.fullest?.channel}`;
+  const what = inbox.state === "full" ? "The inbox is full: messages wait outside." : "The inbox is filling up.";
+  return `${what} No program reads ${place}.`;
+}
+
+function renderFrame({ online, node, unread, peers, selected }) {
+  const words = trouble({ online, node });
+  $("banner").hidden = !words || $("app").hidden;
+  setText($("banner-text"), words);
+  document.body.classList.toggle("stale", !online);
   const count = [...unread.values()].reduce((sum, n) => sum + n, 0);
   const name = selected && peers.get(selected)?.name;
   document.title = `${count ? `(${count}) ` : ""}${name ? `${name} · ` : ""}p2p`;

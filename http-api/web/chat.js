@@ -3,7 +3,7 @@
 import { call, segment } from "./api.js";
 import { clockTime, h, icon, peerName } from "./dom.js";
 import { add, change, history } from "./history.js";
-import { changed } from "./store.js";
+import { changed, store } from "./store.js";
 
 export const CHAT_CHANNEL = 1;
 const STATES = {
@@ -76,7 +76,7 @@ export class Chat {
   renderEmpty(peer, isEmpty) {
     if (!isEmpty) { this.empty?.remove(); this.empty = null; return; }
     const name = peerName(peer);
-    const words = peer.state === "connected" ? `Say hello to ${name}.` : `Connect to ${name} first, then say hello.`;
+    const words = peer.state === "connected" ? `Say hello to ${name}.` : `Say hello to ${name}: the message connects by itself.`;
     if (this.empty?.dataset.words === words) return;
     this.empty?.remove();
     this.empty = h("div", { class: "chat-empty", "data-words": words }, h("strong", {}, "No messages yet"), h("p", { dir: "auto" }, words));
@@ -106,6 +106,9 @@ export async function send(peer, text) {
   changed();
   const mine = (entry) => entry.key === key;
   try {
+    if (store.peers.get(peer)?.state !== "connected") {
+      await call("POST", `/v1/peers/${segment(peer)}/connect`, { json: {} });
+    }
     const sent = await call("POST", `/v1/peers/${segment(peer)}/messages?channel=${CHAT_CHANNEL}`, { text });
     const open = history(peer).find(mine);
     // The event with the delivery may have been quicker than this answer.

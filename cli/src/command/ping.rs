@@ -12,7 +12,9 @@ use crate::failure::Failure;
 use crate::output::escape;
 use crate::peer::{self, ms_text, path_text};
 
-/// Pings sent at most while waiting for a direct path.
+/// Pings sent unless told otherwise.
+const PINGS: u32 = 5;
+/// Pings sent at most while waiting for a direct path, unless told otherwise.
 const UNTIL_DIRECT_PINGS: u32 = 60;
 
 /// What came of all pings.
@@ -28,11 +30,11 @@ pub(super) async fn run(context: &Context, ping: Ping) -> Result<(), Failure> {
     let client = context.client()?;
     let id = peer::connected(&client, &ping.peer).await?;
     let mut summary = Summary::default();
-    let count = if ping.until_direct {
-        ping.count.max(UNTIL_DIRECT_PINGS)
+    let count = ping.count.unwrap_or(if ping.until_direct {
+        UNTIL_DIRECT_PINGS
     } else {
-        ping.count
-    };
+        PINGS
+    });
     let interval = Duration::try_from_secs_f64(ping.interval.clamp(0.1, 3_600.0));
     let interval = interval.unwrap_or(Duration::from_secs(1));
     while summary.sent < count {

@@ -11,11 +11,12 @@ use std::collections::VecDeque;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
 
+use crate::clock::WallClock;
 use crate::config::Token;
 use crate::exchange::Request;
 use crate::problem::{Code, Problem};
-use session::Sessions;
-pub(crate) use session::{Login, SESSION_LIFE, TICKET_LIFE};
+use session::{Login, Session, Sessions};
+pub(crate) use session::{SESSION_LIFE, TICKET_LIFE};
 
 /// Wrong tokens and tickets allowed in [`BAD_TRIES_WINDOW`].
 const BAD_TRIES: usize = 10;
@@ -40,26 +41,34 @@ pub(crate) enum Identity {
     Nobody,
     /// The bearer of the token.
     Token,
-    /// A log-in, by its number.
-    Session(u64),
+    /// A log-in.
+    Session(Session),
 }
 
 /// All locks of the surface.
 pub(crate) struct Locks {
     token: Token,
     allowed_hosts: Vec<String>,
+    clock: WallClock,
     bad_tries: VecDeque<Instant>,
     sessions: Sessions,
 }
 
 impl Locks {
     /// Makes the locks.
-    pub(crate) fn new(token: Token, allowed_hosts: Vec<String>, rng: Rng) -> Self {
+    pub(crate) fn new(
+        token: Token,
+        allowed_hosts: Vec<String>,
+        clock: WallClock,
+        rng: Rng,
+    ) -> Self {
+        let key = token.session_key();
         Self {
             token,
             allowed_hosts,
+            clock,
             bad_tries: VecDeque::new(),
-            sessions: Sessions::new(rng),
+            sessions: Sessions::new(rng, key),
         }
     }
 
@@ -99,8 +108,9 @@ impl Locks {
             return self.check_token(now, request);
         }
         let cookie = self.cookie_name(request);
-        let session =
-            session::cookies(request, &cookie).find_map(|secret| self.sessions.find(now, secret));
+        let unix_ms = self.clock.unix_ms(now);
+        let session = session::cookies(request, &cookie)
+            .find_map(|secret| self.sessions.find(unix_ms, secret));
         let Some(session) = session else {
             let detail = "The request carries neither a token nor a valid log-in.";
             return Err(Problem::new(Code::Unauthorized, detail)
@@ -168,7 +178,7 @@ impl Locks {
         request: &Request,
         ticket: &str,
     ) -> Result<(Login, String), Problem> {
-        let Some(login) = self.sessions.log_in(now, ticket) else {
+        let Some(login) = self.sessions.log_in(now, self.clock.unix_ms(now), ticket) else {
             self.count_bad_try(now)?;
             let detail = "The ticket is wrong, was used before, or is too old.";
             return Err(Problem::new(Code::TicketInvalid, detail));
@@ -183,14 +193,15 @@ impl Locks {
     }
 
     /// The csrf value of a log-in and what is left of its life.
-    pub(crate) fn session(&self, now: Instant, number: u64) -> Option<(String, Duration)> {
-        self.sessions.csrf(now, number)
+    pub(crate) fn session(&self, now: Instant, session: Session) -> (String, Duration) {
+        let rest = session.rest(self.clock.unix_ms(now));
+        (self.sessions.csrf(session), rest)
     }
 
     /// Ends a log-in; returns the `Set-Cookie` value that clears the cookie.
     pub(crate) fn log_out(&mut self, request: &Request, identity: Identity) -> String {
-        if let Identity::Session(number) = identity {
-            self.sessions.end(number);
+        if let Identity::Session(session) = identity {
+            self.sessions.end(session);
         }
         format!(
             "{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",

@@ -30,14 +30,11 @@ pub(crate) fn log_in(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
 
 /// `GET /v1/auth/session`
 pub(crate) fn session(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
-    let found = match call.identity {
-        Identity::Session(number) => turn.state.locks.session(turn.now, number),
-        _ => None,
-    };
-    let Some((csrf, rest)) = found else {
+    let Identity::Session(session) = call.identity else {
         let detail = "The token is not a log-in and needs no csrf value.";
         return Err(Problem::new(Code::NotFound, detail));
     };
+    let (csrf, rest) = turn.state.locks.session(turn.now, session);
     let expires_at = turn.state.clock.rfc3339(turn.now + rest);
     Ok(Full::json(200, &Session { csrf, expires_at }).into())
 }
