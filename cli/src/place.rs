@@ -1,18 +1,11 @@
 //! Where the local node is found: its state directory, the token in it, and the address of its HTTP surface. A node
 //! that runs leaves its address in the state directory, so that `--state-dir` alone finds one on other ports.
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::exit;
 use crate::failure::Failure;
-
-/// The address where a node serves HTTP unless it is told otherwise.
-pub(crate) const DEFAULT_HTTP: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-/// File of the state directory that names the address of a node that runs.
-const ADDRESS_FILE: &str = "http-address";
 
 /// The state directory: as given, or the user's own.
 ///
@@ -42,31 +35,22 @@ pub(crate) fn token(state: &Path) -> Result<Option<String>, Failure> {
     Ok(Some(token.reveal().to_owned()))
 }
 
-/// Leaves the address of a node that runs, for clients that know its state directory only.
-pub(crate) fn leave_address(state: &Path, http: SocketAddr) {
-    if let Err(e) = fs::write(state.join(ADDRESS_FILE), format!("http://{http}\n")) {
-        log::warn!("the HTTP address is not left in the state directory: {e}");
-    }
-}
-
-/// Takes the address back.
-pub(crate) fn take_address_back(state: &Path) {
-    let _ = fs::remove_file(state.join(ADDRESS_FILE));
-}
-
-/// The address of the HTTP surface: as given, as a running node left it, or the default.
+/// The address of the HTTP surface: as given, or of the node that holds the state directory. The token goes nowhere
+/// else: at an address that a node had once, or that nodes have by default, anybody may listen.
 ///
 /// # Errors
-/// A usage failure where what is given is no loopback address: the token must not leave this machine in the clear.
+/// A usage failure where what is given is no loopback address: the token must not leave this machine in the clear. A
+/// failure where no node holds the state directory.
 pub(crate) fn http_address(given: Option<&str>, state: &Path) -> Result<SocketAddr, Failure> {
     if let Some(text) = given {
         return parse_address(text);
     }
-    let left = fs::read_to_string(state.join(ADDRESS_FILE));
-    Ok(left
-        .ok()
-        .and_then(|text| parse_address(text.trim()).ok())
-        .unwrap_or(DEFAULT_HTTP))
+    p2p_storage::http_address(state).ok_or_else(|| {
+        let what = format!("No node runs on {}", state.display());
+        Failure::new(exit::NOT_RUNNING, "not_running", what)
+            .because("No process holds this state directory.")
+            .fix("Start one with: p2p up (or name it with --api or --state-dir).")
+    })
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, Failure> {

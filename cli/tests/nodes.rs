@@ -219,3 +219,27 @@ fn the_token_of_another_node_ends_with_4() {
     let link = ok(&ben.run(&["ui", "--no-open"]));
     assert!(link.starts_with(&format!("http://{http}/#t=")), "{link}");
 }
+
+/// Whoever listens where a node was gets nothing: neither after a crash nor at the port that nodes have by default.
+#[test]
+fn the_token_goes_to_no_other_process() {
+    let folder = Folder::new("impostor");
+    let node = Node::start(&folder, "ada", &[]);
+    let http = node.ready["http"].as_str().expect("an address").to_owned();
+    let state = folder.path("ada");
+    assert_eq!(code(&node.run(&["status"])), 0);
+    // Killed: what it left in its state directory stays.
+    drop(node);
+    let left = std::fs::read_to_string(state.join("http-address")).expect("it is left");
+    assert_eq!(left.trim(), format!("http://{http}"));
+    let impostor = std::net::TcpListener::bind(&http).expect("the port is free again");
+    impostor.set_nonblocking(true).expect("possible");
+    let status = p2p(&folder.0)
+        .arg("--state-dir")
+        .arg(&state)
+        .arg("status")
+        .output();
+    let status = status.expect("it runs");
+    assert_eq!(code(&status), 3, "{}", stderr(&status));
+    assert!(impostor.accept().is_err(), "nobody called");
+}

@@ -82,6 +82,9 @@ impl Place {
         config.epoch_unix_ms = Clock::wall_clock_unix_ms().saturating_sub(running_ms);
         config.local_addresses = local_addresses.host_addresses();
         config.links = local_addresses.links();
+        if let Some(address) = http.first() {
+            state.leave_http_address(*address)?;
+        }
         let facts = Ready {
             id: state.keys()?.node_id()?,
             udp,

@@ -135,6 +135,7 @@ fn in_what_was_sent(seen: &mut Seen) {
             "unsupported_media_type",
             add().header("Content-Type", "text/plain").body("{}"),
         ),
+        ("body_timed_out", add().json("{\"address\"").open_ended()),
         ("malformed_json", add().json("{\"address\"")),
         ("invalid_body", add().json("{\"address\":7}")),
         ("invalid_body", add().json("{\"address\":\"http://x\"}")),

@@ -2,7 +2,10 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
@@ -13,6 +16,11 @@ use crate::peers::PeerBook;
 use crate::token::{self, SecretText};
 
 const LOCK_FILE: &str = "lock";
+/// File that names the address where the node that holds the directory serves HTTP.
+const ADDRESS_FILE: &str = "http-address";
+/// How often a lock is tried: whoever looks whether it is held holds it for an instant.
+const LOCK_TRIES: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Where the state lies unless told otherwise: `$XDG_STATE_HOME/p2p`, usually `~/.local/state/p2p`.
 ///
@@ -57,6 +65,16 @@ impl StateDirectory {
         &self.path
     }
 
+    /// Leaves the address where this process serves HTTP, for [`http_address`].
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn leave_http_address(&self, address: SocketAddr) -> Result<(), StateError> {
+        let path = self.path.join(ADDRESS_FILE);
+        let written = fs::write(&path, format!("http://{address}\n"));
+        written.map_err(|e| StateError::system("write", &path, &e))
+    }
+
     /// The node's keys; made on the first start.
     ///
     /// # Errors
@@ -87,6 +105,25 @@ impl StateDirectory {
     pub fn peers(&self) -> PeerBook {
         PeerBook::load(&self.path)
     }
+}
+
+impl Drop for StateDirectory {
+    fn drop(&mut self) {
+        // Nobody trusts it once the lock is free; one that stays is only litter.
+        let _ = fs::remove_file(self.path.join(ADDRESS_FILE));
+    }
+}
+
+/// Where the node that holds a state directory serves HTTP; `None` where no process holds it, whatever a node that is
+/// gone left there: somebody else may listen at that address by now.
+#[must_use]
+pub fn http_address(folder: &Path) -> Option<SocketAddr> {
+    let lock = File::open(folder.join(LOCK_FILE)).ok()?;
+    if !matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let left = fs::read_to_string(folder.join(ADDRESS_FILE)).ok()?;
+    left.trim().strip_prefix("http://")?.parse().ok()
 }
 
 fn create_folder(path: &Path) -> std::io::Result<()> {
@@ -122,10 +159,17 @@ fn lock(folder: &Path) -> Result<File, StateError> {
     let path = folder.join(LOCK_FILE);
     let refuse = |error: std::io::Error| StateError::system("lock", &path, &error);
     let mut file = files::open_lock(&path).map_err(refuse)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(in_use(folder, &mut file)),
-        Err(TryLockError::Error(error)) => return Err(refuse(error)),
+    let mut tries = 1;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                tries += 1;
+                thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => return Err(in_use(folder, &mut file)),
+            Err(TryLockError::Error(error)) => return Err(refuse(error)),
+        }
     }
     // The process number helps whoever is refused; the lock holds without it.
     let noted = file

@@ -11,7 +11,7 @@ mod peers;
 mod settings;
 mod token;
 
-pub use directory::{StateDirectory, default_path};
+pub use directory::{StateDirectory, default_path, http_address};
 pub use error::{StateError, StateErrorKind};
 pub use keys::NodeKeys;
 pub use peers::{PeerBook, PeerRecord, Snapshot};

@@ -46,7 +46,6 @@ async fn run(context: &Context, node: NodeArguments, introducer: bool) -> Result
     if introducer {
         options.roles = introducer_roles(options.roles)?;
     }
-    let state = context.state_directory()?;
     let (roles, name) = (options.roles, options.name.clone());
     let (is_ready, ready) = async_channel::bounded(1);
     let node = run_node(options, ended(until_stdin_ends), move |facts| {
@@ -54,9 +53,6 @@ async fn run(context: &Context, node: NodeArguments, introducer: bool) -> Result
     });
     let attend = async {
         if let Ok(facts) = ready.recv().await {
-            if let Some(http) = facts.http.first() {
-                place::leave_address(&state, *http);
-            }
             announce(&context.output, &facts, roles, name.as_deref());
             if let Err(failure) = follow(context, &facts).await {
                 log::debug!("the node's own state cannot be followed: {failure}");
@@ -65,9 +61,6 @@ async fn run(context: &Context, node: NodeArguments, introducer: bool) -> Result
         futures_lite::future::pending().await
     };
     let result = futures_lite::future::or(node, attend).await;
-    if result.is_ok() {
-        place::take_address_back(&state);
-    }
     result.map_err(|e| failed(&e))
 }
 

@@ -6,8 +6,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_channel::Receiver;
+use async_io::Timer;
 use bytes::{Bytes, BytesMut};
 use futures_lite::future;
 use hyper::body::{Body, Incoming};
@@ -21,9 +23,13 @@ use smol::net::TcpStream;
 use super::application::HttpClient;
 use super::body::{ReplyBody, Watch, Written};
 use super::hang_up::hang_up;
+use super::newcomers::Place;
 use crate::engine::Handle;
 
 pub(crate) type HttpHandle = Handle<HttpInput<HttpClient>>;
+
+/// Longest silence of a client in the middle of a body that is read whole.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// What the exchanges of one connection share.
 #[derive(Clone)]
@@ -34,6 +40,8 @@ pub(crate) struct Shared {
     /// Whether the connection broke. Hyper ends a request body then as if it were complete.
     pub(crate) broken: Arc<AtomicBool>,
     pub(crate) written: Written,
+    /// Its place among newcomers.
+    pub(crate) place: Place,
     pub(crate) socket: TcpStream,
 }
 
@@ -51,6 +59,8 @@ pub(crate) async fn serve(
     let (client, parts, room) = HttpClient::new();
     let (head, mut body) = request.into_parts();
     let request = head_of(&head, shared.peer_is_loopback);
+    let target = request.target.clone();
+    let shows = request.has_header("authorization") || request.has_header("cookie");
     let given = if body.is_end_stream() {
         GivenBody::None
     } else if takes_whole_body(&request) {
@@ -59,6 +69,7 @@ pub(crate) async fn serve(
         GivenBody::Follows
     };
     let follows = matches!(given, GivenBody::Follows);
+    let place = shared.place.clone();
     handle.send(HttpInput::Request {
         id,
         request,
@@ -80,7 +91,13 @@ pub(crate) async fn serve(
             status,
             headers,
             body,
-        }) => reply(status, &headers, body, parts, watch),
+        }) => {
+            // What is refused for want of a good one shows nothing.
+            if shows && !matches!(status, 401 | 403 | 429) && needs_owner(&target) {
+                place.is_known();
+            }
+            reply(status, &headers, body, parts, watch)
+        }
         _ => Err(io::Error::other("the surface gave the exchange up")),
     }
 }
@@ -126,11 +143,25 @@ fn reply(
         .map_err(io::Error::other)
 }
 
-/// Reads a small body to its end.
+/// Whether a path is for the owner only, so that an answer shows that the owner asks.
+fn needs_owner(target: &str) -> bool {
+    target.starts_with("/v1/") && !target.starts_with("/v1/auth/login")
+}
+
+/// Reads a small body to its end. A client that sends nothing of it for a while is given up.
 async fn collect(body: &mut Incoming, broken: &AtomicBool) -> io::Result<Bytes> {
     let mut collected = BytesMut::new();
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
-        if let Ok(bytes) = frame.map_err(io::Error::other)?.into_data() {
+    loop {
+        let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+        let late = async {
+            Timer::after(BODY_TIME).await;
+            Some(Err(io::ErrorKind::TimedOut.into()))
+        };
+        let frame = async { frame.await.map(|f| f.map_err(io::Error::other)) };
+        let Some(frame) = future::or(frame, late).await else {
+            break;
+        };
+        if let Ok(bytes) = frame?.into_data() {
             collected.extend_from_slice(&bytes);
         }
     }

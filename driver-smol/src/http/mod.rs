@@ -4,6 +4,7 @@ mod application;
 mod body;
 mod exchange;
 mod hang_up;
+mod newcomers;
 mod server;
 
 pub use application::{HttpApplication, HttpClient};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_io::{Async, Timer};
+use futures_lite::future;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use p2p_http_api::{HttpId, HttpInput};
@@ -18,9 +19,10 @@ use super::application::HttpClient;
 use super::body::Written;
 use super::exchange::{HttpHandle, Shared, serve};
 use super::hang_up::read_to_end;
+use super::newcomers::{NEWCOMERS, Newcomers, Place};
 
-/// Connections at once.
-const CONNECTIONS: usize = 256;
+/// Connections at once: those that have shown a token or a log-in, and room for all newcomers.
+const CONNECTIONS: usize = 256 + NEWCOMERS;
 /// Bytes of a request head.
 const HEAD_BYTES: usize = 16 << 10;
 /// Time for a request head, and for the next one on an idle connection.
@@ -61,6 +63,7 @@ pub(crate) struct Connections {
     handle: HttpHandle,
     next_id: AtomicU64,
     permits: Arc<Semaphore>,
+    newcomers: Newcomers,
 }
 
 impl Connections {
@@ -69,6 +72,7 @@ impl Connections {
             handle,
             next_id: AtomicU64::new(0),
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
+            newcomers: Newcomers::default(),
         }
     }
 
@@ -92,9 +96,16 @@ async fn accept(
         let permit = server.permits.acquire_arc().await;
         match listener.accept().await {
             Ok((stream, from)) => {
-                let connection = connection(stream, from, executor.clone(), server.clone());
+                let (place, gone) = server.newcomers.enter();
+                let connection = connection(stream, from, place, executor.clone(), server.clone());
+                let made_room = async move {
+                    if gone.recv().await.is_err() {
+                        // It is known now.
+                        future::pending::<()>().await;
+                    }
+                };
                 let task = async move {
-                    connection.await;
+                    future::or(connection, made_room).await;
                     drop(permit);
                 };
                 executor.spawn(task).detach();
@@ -119,12 +130,14 @@ fn is_of_the_client(error: &io::Error) -> bool {
 async fn connection(
     stream: Async<TcpStream>,
     from: SocketAddr,
+    place: Place,
     executor: Arc<Executor<'static>>,
     server: Arc<Connections>,
 ) {
     let socket = smol::net::TcpStream::from(stream);
     let shared = Shared {
         executor,
+        place,
         socket: socket.clone(),
         written: Written::default(),
         handle: server.handle.clone(),

@@ -70,6 +70,8 @@ codes! {
         "Use one of the methods in the header Allow.";
     BodyTooLarge, "body_too_large", 413, false, "Body too large",
         "Send less at once, or use a level that takes more: datagram, request, message, stream.";
+    BodyTimedOut, "body_timed_out", 408, true, "The body does not come",
+        "Send the whole body without long pauses; a stream may pause.";
     UnsupportedMediaType, "unsupported_media_type", 415, false, "Wrong content type",
         "Send Content-Type: application/json (or application/octet-stream where bytes are expected).";
     MalformedJson, "malformed_json", 400, false, "Body is not JSON",

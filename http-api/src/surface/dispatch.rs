@@ -9,7 +9,7 @@ use p2p_core::time::Instant;
 
 use super::follower::Follower;
 use super::stream::StreamExchange;
-use super::{BODIES_BYTES, EXCHANGES, Exchange, Phase, Surface};
+use super::{BODIES_BYTES, BODY_TIME, EXCHANGES, Exchange, Phase, Surface};
 use crate::call::{Call, Query};
 use crate::exchange::{HttpId, Request, ResponsePart};
 use crate::locks::Scope;
@@ -52,6 +52,7 @@ impl Surface {
                         route,
                         body: Vec::new(),
                         limit,
+                        until: now + BODY_TIME,
                     },
                 };
                 self.exchanges.insert(id, exchange);
@@ -131,6 +132,19 @@ impl Surface {
             return;
         };
         self.respond(id, problem.into());
+    }
+
+    /// Gives up bodies of which nothing comes any more.
+    pub(super) fn end_silent_bodies(&mut self, now: Instant) {
+        let exchanges = self.exchanges.iter();
+        let silent = exchanges.filter_map(|(id, e)| match &e.phase {
+            Phase::Receiving { until, .. } if *until <= now => Some(*id),
+            _ => None,
+        });
+        for id in silent.collect::<Vec<_>>() {
+            let detail = "Nothing more of the body came for ten seconds.";
+            self.respond(id, Problem::new(Code::BodyTimedOut, detail).into());
+        }
     }
 
     /// The body is complete: run the handler.

@@ -11,6 +11,7 @@ mod events;
 mod follower;
 mod stream;
 
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
@@ -29,6 +30,8 @@ use crate::state::{State, Turn};
 
 /// Most exchanges at once; drivers allow fewer connections.
 const EXCHANGES: usize = 512;
+/// Longest silence of a client in the middle of a body.
+const BODY_TIME: Duration = Duration::from_secs(10);
 /// Bytes of request bodies held at once.
 const BODIES_BYTES: usize = 64 << 20;
 
@@ -40,6 +43,8 @@ enum Phase {
         route: &'static Route,
         body: Vec<u8>,
         limit: usize,
+        /// When it is given up unless more of it comes.
+        until: Instant,
     },
     /// It waits.
     Waiting(Wait),
@@ -95,7 +100,10 @@ impl Surface {
             return;
         };
         match &mut exchange.phase {
-            Phase::Receiving { .. } => self.receive(id, &chunk),
+            Phase::Receiving { until, .. } => {
+                *until = now + BODY_TIME;
+                self.receive(id, &chunk);
+            }
             Phase::Stream(stream) => {
                 stream.on_upload(chunk);
                 self.drive_stream(now, node, id);
@@ -168,6 +176,7 @@ impl Surface {
     /// Does everything that is due.
     pub fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
         self.end_waits(now);
+        self.end_silent_bodies(now);
         self.end_unconfirmed(now, node);
         self.take_waiting_messages(now, node);
         self.drive_followers(now);
@@ -179,7 +188,8 @@ impl Surface {
         let due = |exchange: &Exchange| match &exchange.phase {
             Phase::Waiting(wait) => Some(wait.until),
             Phase::Following(follower) => follower.next_timeout(),
-            Phase::Receiving { .. } | Phase::Stream(_) => None,
+            Phase::Receiving { until, .. } => Some(*until),
+            Phase::Stream(_) => None,
         };
         let exchanges = self.exchanges.values().filter_map(due);
         let unconfirmed = self.state.unconfirmed.values().copied();
