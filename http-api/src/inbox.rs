@@ -164,7 +164,8 @@ impl Inbox {
         Some(self.last)
     }
 
-    /// The datagram to drop for a newer one: the oldest of a stranger, unless a stranger would push out a chosen peer's.
+    /// The datagram to drop for a newer one: the oldest of a stranger, unless a stranger would push out a chosen
+    /// peer's.
     fn oldest_datagram(&self, newer: &Item) -> Option<u64> {
         let shelf = self.shelves.get(&ItemKind::Datagram)?;
         let of_strangers = shelf.oldest_of_strangers();

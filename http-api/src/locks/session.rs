@@ -1,8 +1,8 @@
 //! Log-ins of the web page: one-use tickets, sessions behind a cookie, their csrf values.
 //!
-//! A cookie carries its session: a random number and its end by the clock on the wall, under a code that only the holder
-//! of the token can make. So a log-in outlives a restart of the node, for as long as the token is the same; nothing
-//! of it is kept but which ones were ended by order.
+//! A cookie carries its session: a random number and its end by the clock on the wall, under a code that only the
+//! holder of the token can make. So a log-in outlives a restart of the node, for as long as the token is the same;
+//! nothing of it is kept but which ones were ended by order.
 
 use core::time::Duration;
 use std::collections::VecDeque;

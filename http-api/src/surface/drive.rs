@@ -248,8 +248,8 @@ impl Surface {
         }
     }
 
-    /// Takes messages out of the engine, each peer in its turn, while the inbox has room for them. What stays there counts
-    /// against its sender's credit.
+    /// Takes messages out of the engine, each peer in its turn, while the inbox has room for them. What stays there
+    /// counts against its sender's credit.
     pub(super) fn take_waiting_messages(&mut self, now: Instant, node: &mut dyn Engine) {
         loop {
             let mut all = core::mem::take(&mut self.state.waiting);

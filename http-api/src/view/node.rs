@@ -54,7 +54,8 @@ pub(crate) struct NodeView {
 /// What the inbox holds.
 #[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct InboxState {
-    /// For messages of peers that this user chose: ok, filling (three quarters of a quota are used up) or full (some wait).
+    /// For messages of peers that this user chose: ok, filling (three quarters of a quota are used up) or full (some
+    /// wait).
     pub state: &'static str,
     /// Items held.
     pub items: usize,

@@ -14,8 +14,9 @@
 //! Streams that can send take turns, piece by piece. Those that only lack the connection's credit wait apart, so
 //! that [`Streams::has_data_to_send`] needs no search.
 //!
-//! A sending half has ended when the peer's application has read all of it (STREAM_TAKEN), not when all is acknowledged:
-//! until then the peer's STREAM_STOP can still tell that it will not. So a stopped half waits for the reset that answers.
+//! A sending half has ended when the peer's application has read all of it (STREAM_TAKEN), not when all is
+//! acknowledged: until then the peer's STREAM_STOP can still tell that it will not. So a stopped half waits for the
+//! reset that answers.
 
 mod control;
 mod half;
@@ -336,8 +337,8 @@ impl Streams {
         Ok(())
     }
 
-    /// The next bytes in order, `max_bytes` at most; gives the peer as much new credit. The end counts as taken, and the
-    /// peer is told. With `max_bytes` 0 it only tells what a read would give, and takes nothing.
+    /// The next bytes in order, `max_bytes` at most; gives the peer as much new credit. The end counts as taken, and
+    /// the peer is told. With `max_bytes` 0 it only tells what a read would give, and takes nothing.
     ///
     /// # Errors
     /// `UnknownStream`; also after `Finished` was read and the sending half has ended.
