@@ -11,8 +11,8 @@ use crate::failure::Failure;
 use crate::output::{Tone, escape};
 use crate::peer;
 
-/// What messages between people are for: the page shows this channel.
-const CHAT: &str = "channel=1";
+/// The channel of messages between people, which the page shows too.
+pub(super) const CHAT_CHANNEL: u64 = 1;
 
 /// Runs it.
 pub(super) async fn run(context: &Context, msg: Msg) -> Result<(), Failure> {
@@ -20,7 +20,10 @@ pub(super) async fn run(context: &Context, msg: Msg) -> Result<(), Failure> {
     let client = context.client()?;
     let id = peer::connected(&client, &msg.peer).await?;
     let seconds = msg.timeout;
-    let topic = msg.topic.query().unwrap_or(CHAT.to_owned());
+    let topic = msg
+        .topic
+        .query()
+        .unwrap_or(format!("channel={CHAT_CHANNEL}"));
     let target = format!("/messages?{topic}&timeout_ms={}", seconds * 1_000);
     let call = Call::post(peer::path(&id, &target))
         .header("prefer", format!("wait={seconds}"))

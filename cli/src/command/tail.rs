@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::message::CHAT_CHANNEL;
 use crate::arguments::Tail;
 use crate::client::{Call, Client, Event, segment};
 use crate::context::Context;
@@ -173,9 +174,12 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
         || text("reason").map_or(String::new(), |r| format!(" ({})", r.replace('_', " ")));
     match kind {
         "message" | "datagram" => {
+            // The channel that the command which sends it takes by itself goes without saying.
+            let usual = if kind == "message" { CHAT_CHANNEL } else { 0 };
             let channel = match (data["channel"].as_u64(), text("service")) {
                 (_, Some(service)) => format!(" {service}"),
-                (None | Some(0), _) => String::new(),
+                (None, _) => String::new(),
+                (Some(channel), _) if channel == usual => String::new(),
                 (Some(channel), _) => format!(" #{channel}"),
             };
             let content = content(data);
