@@ -56,7 +56,7 @@ fn a_path_that_only_loses_packets_is_kept() {
     }
 }
 
-/// Protocol §9.4: a path over which nothing passes any more is left within about a second, for the reason that it failed,
+/// Protocol §9.4: a path over which nothing passes any more is left within about a second, because it failed,
 /// and taken again when it works.
 #[test]
 fn a_path_that_falls_silent_is_left_soon() {

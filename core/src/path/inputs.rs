@@ -263,6 +263,9 @@ impl Paths {
         if self.active != Some(path) || count == 0 {
             return;
         }
+        if let Some(path) = self.by_key_mut(path) {
+            path.mtu.on_probe_timeouts(now, count);
+        }
         self.suspect(now, path);
         if count >= 2 {
             self.probe_all(now);

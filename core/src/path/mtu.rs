@@ -23,6 +23,8 @@ const AFTER_BLACK_HOLE: Duration = Duration::from_secs(60);
 const PROBE_TIMER: Duration = Duration::from_secs(5);
 /// Large datagrams lost in a row, with none arriving, that make a black hole.
 const BLACK_HOLE_LOSSES: u8 = 6;
+/// Probe timeouts in a row that make one.
+const BLACK_HOLE_TIMEOUTS: u32 = 3;
 
 /// The search on one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +159,16 @@ impl MtuDiscovery {
         true
     }
 
+    /// So many probe timeouts passed in a row: nothing at all is acknowledged, which a size that no longer fits looks
+    /// like where every datagram is large. Smaller ones are tried before the path is blamed.
+    pub(crate) fn on_probe_timeouts(&mut self, now: Instant, count: u32) {
+        let base = limits::BASE_DATAGRAM_BYTES;
+        if count >= BLACK_HOLE_TIMEOUTS && !self.fixed && self.current_bytes > base {
+            self.current_bytes = base;
+            self.begin(now + AFTER_BLACK_HOLE);
+        }
+    }
+
     /// When [`Self::poll_probe_size`] may next have something.
     #[must_use]
     pub(crate) const fn next_timeout(&self) -> Option<Instant> {
@@ -257,6 +269,18 @@ mod tests {
         assert_eq!(mtu.poll_probe_size(Instant::EPOCH), None);
         assert!((0..20).all(|_| !mtu.on_datagram_lost(Instant::EPOCH, 1_400)));
         assert_eq!(mtu.current(), 1_140);
+    }
+
+    #[test]
+    fn silence_makes_datagrams_small_before_the_path_is_blamed() {
+        let now = Instant::from_millis(5_000);
+        let mut mtu = MtuDiscovery::new();
+        mtu.current_bytes = 1_452;
+        mtu.on_probe_timeouts(now, 2);
+        assert_eq!(mtu.current_bytes, 1_452);
+        mtu.on_probe_timeouts(now, 3);
+        assert_eq!(mtu.current_bytes, limits::BASE_DATAGRAM_BYTES);
+        assert_eq!(mtu.next_timeout(), Some(now + AFTER_BLACK_HOLE));
     }
 
     #[test]
