@@ -11,6 +11,7 @@
 
 mod controls;
 mod datagrams;
+mod fair_queue;
 mod latest;
 mod messages;
 mod names;

@@ -1,17 +1,15 @@
 //! What is forwarded to a peer through its relay channels: each datagram is a packet of its own, as it came, and
 //! neither repeated nor acknowledged (protocol §7).
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
+use super::fair_queue::FairQueue;
 use crate::limits;
 use crate::wire::frame::RelayFrame;
 
 /// Datagrams waiting to be forwarded to one peer; `R` is a route to it.
 pub(crate) struct Relayed<R> {
-    queue: VecDeque<(u32, Bytes)>,
-    queue_bytes: usize,
+    queue: FairQueue,
     /// A packet that was sealed and turned out longer than those of its batch.
     sealed: Option<(R, Vec<u8>)>,
 }
@@ -19,8 +17,7 @@ pub(crate) struct Relayed<R> {
 impl<R> Default for Relayed<R> {
     fn default() -> Self {
         Self {
-            queue: VecDeque::new(),
-            queue_bytes: 0,
+            queue: FairQueue::default(),
             sealed: None,
         }
     }
@@ -40,12 +37,7 @@ pub(crate) struct Packets<R> {
 impl<R: Copy> Relayed<R> {
     /// A datagram for a channel; dropped where too much waits already, and `false` then.
     pub(crate) fn push(&mut self, channel: u32, datagram: Bytes) -> bool {
-        let fits = self.queue_bytes + datagram.len() <= limits::RELAY_QUEUE_BYTES;
-        if fits {
-            self.queue_bytes += datagram.len();
-            self.queue.push_back((channel, datagram));
-        }
-        fits
+        self.queue.push(channel, datagram)
     }
 
     /// Whether something is to be forwarded.
@@ -79,14 +71,15 @@ impl<R: Copy> Relayed<R> {
         buffer: &mut [u8],
         mut seal: impl FnMut(&mut [u8], &RelayFrame<'_>) -> Option<usize>,
     ) -> Option<Packets<R>> {
-        let first_len = self.queue.front()?.1.len();
+        let first_len = self.queue.next_len()?;
         let (mut len, mut segment_size) = (0, 0);
         for _ in 0..limits::BATCH_SEGMENTS {
-            let next = self.queue.pop_front_if(|(_, d)| d.len() <= first_len);
-            let Some((channel, datagram)) = next else {
+            if self.queue.next_len().is_none_or(|len| len > first_len) {
+                break;
+            }
+            let Some((channel, datagram)) = self.queue.pop() else {
                 break;
             };
-            self.queue_bytes -= datagram.len();
             let frame = RelayFrame {
                 channel,
                 datagram: &datagram,
@@ -190,10 +183,10 @@ mod tests {
         let mut relayed = Relayed::default();
         let taken = (0..10_000).filter(|_| relayed.push(1, datagram(1_000)));
         assert_eq!(taken.count(), limits::RELAY_QUEUE_BYTES / 1_000);
-        assert!(!relayed.push(2, datagram(1_000)));
+        assert!(!relayed.push(1, datagram(1_000)));
         let mut buffer = [0; 4_096];
         assert!(relayed.poll(ROUTE, &mut buffer, seal(10)).is_some());
-        assert!(relayed.push(2, datagram(1_000)));
+        assert!(relayed.push(1, datagram(1_000)));
         relayed.clear();
         let taken = (0..10_000).filter(|_| relayed.push(1, datagram(1_000)));
         assert_eq!(taken.count(), limits::RELAY_QUEUE_BYTES / 1_000);

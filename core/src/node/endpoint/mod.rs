@@ -66,7 +66,7 @@ impl Endpoint {
                 self.handle_response(now, peers, route, datagram)
             }
             DatagramKind::CookieReply => handle_cookie(now, peers, datagram),
-            DatagramKind::StatelessReset => handle_reset(peers, datagram),
+            DatagramKind::StatelessReset => handle_reset(peers, route, datagram),
             DatagramKind::Stun => self.handle_stun(now, route, datagram),
             DatagramKind::FirstGeneration => Handled::Dropped(Dropped::Legacy),
             DatagramKind::Unknown => Handled::Dropped(Dropped::Unknown),
@@ -209,13 +209,19 @@ const fn handled(fate: PacketFate, applied: Handled) -> Handled {
     }
 }
 
-fn handle_reset(peers: &mut Peers, datagram: &[u8]) -> Handled {
+/// A reset counts where packets to its peer go: who knows a token still has to be heard from there.
+fn handle_reset(peers: &mut Peers, route: Route, datagram: &[u8]) -> Handled {
     let token: Option<&[u8; 16]> = datagram.last_chunk();
     let owner = token.and_then(|token| Some((token, peers.table.by_token(token)?)));
     let Some((token, key)) = owner.filter(|_| datagram.len() == RESET_BYTES) else {
         return Handled::Dropped(Dropped::Unknown);
     };
+    let is_from_there = |key| {
+        let entry = peers.table.get(key);
+        entry.is_some_and(|e| e.peer.line.paths.key_of(route).is_some())
+    };
     if is_reset(datagram, token)
+        && is_from_there(key)
         && let Some(entry) = peers.change(key)
     {
         entry.peer.on_reset(token);

@@ -98,6 +98,26 @@ fn stateless_resets_are_few_a_second_to_each_source_and_in_all() {
     );
 }
 
+/// Protocol §4.6.
+#[test]
+fn sec_13_a_reset_that_comes_from_elsewhere_ends_nothing() {
+    let (mut net, ada, ben) = pair();
+    call(&mut net, 2, 3);
+    net.run(Duration::from_secs(1));
+    let key = net.node(2).peers.table.key_of(&ben).expect("known");
+    let entry = net.node(2).peers.table.get_mut(key).expect("known");
+    let token = entry.peer.sessions().reset_tokens().next().copied();
+    let mut reset = vec![0x8f; 16];
+    reset.extend_from_slice(&token.expect("a session"));
+    for from in [stranger(), address(9), (address(3).ip(), 1_024).into()] {
+        net.deliver(2, from, &reset);
+    }
+    net.run(Duration::from_secs(1));
+    assert!(net.is_connected(2, &ben) && net.is_connected(3, &ada));
+    net.deliver(2, address(3), &reset);
+    assert!(!net.is_connected(2, &ben));
+}
+
 #[test]
 fn stun_answers_are_bounded() {
     let mut net = Net::new();
