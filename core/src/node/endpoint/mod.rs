@@ -3,6 +3,7 @@
 
 mod handshakes;
 mod outbox;
+mod probes;
 
 pub(super) use outbox::Polled;
 

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Peers;
+use super::probes::ProbeBudget;
 use crate::api::Transmit;
 use crate::id::PeerKey;
-use crate::limiter::TokenBucket;
 use crate::limits;
 use crate::link::Links;
 use crate::path::{Pair, Route};
@@ -39,18 +39,17 @@ pub(super) struct Outbox {
     /// The peer whose datagrams left last, and over which route: whom an error of the socket concerns.
     last_sent: Option<(PeerKey, Pair)>,
     pub(super) links: Links,
-    probe_budget: TokenBucket,
+    probe_budget: ProbeBudget,
 }
 
 impl Outbox {
     /// Nothing to send, and a full budget of probes.
     pub(super) fn new(now: Instant, links: Links) -> Self {
-        let per_minute = u64::from(limits::PROBES_PER_MINUTE);
         Self {
             loose: VecDeque::new(),
             last_sent: None,
             links,
-            probe_budget: TokenBucket::new(per_minute.div_ceil(60), per_minute, now),
+            probe_budget: ProbeBudget::new(now),
         }
     }
 
@@ -174,12 +173,12 @@ impl Outbox {
             false => limits::BATCH_BYTES,
         };
         let room = buffer.len().min(room);
-        let may_probe = self.probe_budget.retry_after(now, 1).is_zero();
+        let may_probe = self.probe_budget.has_room(now, entry.is_accepted());
         let mut probed = 0;
         let place = buffer.get_mut(..room)?;
         let transmit = entry.peer.poll_transmit(now, place, may_probe, &mut probed);
         if probed > 0 {
-            let _ = self.probe_budget.take(now, u64::from(probed));
+            self.probe_budget.charge(now, probed);
         }
         transmit
     }
