@@ -177,3 +177,6 @@ impl Engine {
         while self.send(buffer, 1) {}
     }
 }
+
+#[cfg(test)]
+mod tests;
