@@ -24,7 +24,7 @@ const PROBE_TIMER: Duration = Duration::from_secs(5);
 /// Large datagrams lost in a row, with none arriving, that make a black hole.
 const BLACK_HOLE_LOSSES: u8 = 6;
 /// Probe timeouts in a row that make one.
-const BLACK_HOLE_TIMEOUTS: u32 = 3;
+const BLACK_HOLE_TIMEOUTS: u32 = 5;
 
 /// The search on one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,9 +276,9 @@ mod tests {
         let now = Instant::from_millis(5_000);
         let mut mtu = MtuDiscovery::new();
         mtu.current_bytes = 1_452;
-        mtu.on_probe_timeouts(now, 2);
+        mtu.on_probe_timeouts(now, 4);
         assert_eq!(mtu.current_bytes, 1_452);
-        mtu.on_probe_timeouts(now, 3);
+        mtu.on_probe_timeouts(now, 5);
         assert_eq!(mtu.current_bytes, limits::BASE_DATAGRAM_BYTES);
         assert_eq!(mtu.next_timeout(), Some(now + AFTER_BLACK_HOLE));
     }
