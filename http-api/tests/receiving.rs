@@ -70,9 +70,12 @@ fn items_come_again_until_they_are_acknowledged() {
     assert_eq!(world.get(BEN, ask("GET", &gone)).code(), "item_not_found");
 }
 
-/// Ben writes to ada: she is no stranger to him any more.
+/// Ben writes to ada, by her id, as her name is a claim to him: she is no stranger any more.
 fn choose_ada(world: &mut World) {
-    let send = ask("POST", "/v1/peers/ada/datagrams").body("hello");
+    let by_name = ask("POST", "/v1/peers/ada/datagrams").body("hello");
+    assert_eq!(world.get(BEN, by_name).code(), "peer_not_found");
+    let ada = world.id(ADA);
+    let send = ask("POST", &format!("/v1/peers/{ada}/datagrams")).body("hello");
     assert_eq!(world.get(BEN, send).status, 202);
     world.run(Duration::from_secs(2));
 }
@@ -131,7 +134,8 @@ fn a_strangers_flood_holds_nobody_else_up() {
     let connect = world.get(BEN, ask("POST", "/v1/peers/cara/connect").json("{}"));
     assert_eq!(connect.status, 200, "{}", connect.text());
     world.run(Duration::from_secs(2));
-    let send = |level: &str| ask("POST", &format!("/v1/peers/ben/{level}")).body("dinner at 8?");
+    let ben = world.id(BEN);
+    let send = |level: &str| ask("POST", &format!("/v1/peers/{ben}/{level}")).body("dinner at 8?");
     let message = send("messages?channel=1").header("Prefer", "wait=5");
     assert_eq!(world.get(CARA, message).json()["state"], "delivered");
     world.get(CARA, send("datagrams?channel=1"));

@@ -96,7 +96,9 @@ pub(super) fn remember(now: Instant, peers: &Peers, errands: &mut Errands, id: N
     };
     if let Some(record) = entry.peer.profile.record() {
         let record = record.to_bytes().to_vec();
-        errands.persist(now, id, record, entry.peer.profile.name.clone());
+        let is_found = key.is_some_and(|key| peers.table.is_found_by_name(key));
+        let name = entry.peer.profile.name.clone().filter(|_| is_found);
+        errands.persist(now, id, record, name);
     }
 }
 

@@ -177,7 +177,10 @@ impl Node {
             }
             return Err(Refused::because(RefusalCode::Refused));
         }
-        let peer = self.peers.prepare(now, record, name);
+        let peer = self.peers.prepare(now, record, None);
+        if let Some(name) = name {
+            self.peers.table.set_claim(peer, name);
+        }
         if let Some(entry) = self.peers.change(peer) {
             entry.acquaintance.is_neighbour = is_neighbour;
         }

@@ -295,7 +295,23 @@ impl Table {
         self.by_name.insert((name, key));
     }
 
-    /// Peers of this name.
+    /// What an introducer says that a caller is called: it is shown, and nobody is found by it. A name under which the
+    /// owner of this node found the peer stays.
+    pub(super) fn set_claim(&mut self, key: PeerKey, name: String) {
+        if !self.is_found_by_name(key)
+            && let Some(entry) = self.get_mut(key)
+        {
+            entry.peer.profile.name = Some(name);
+        }
+    }
+
+    /// Whether the peer's name is one under which the owner of this node found it, not a claim.
+    pub(super) fn is_found_by_name(&self, key: PeerKey) -> bool {
+        let name = self.get(key).and_then(|e| e.peer.profile.name.clone());
+        name.is_some_and(|name| self.by_name.contains(&(name, key)))
+    }
+
+    /// Peers that the owner of this node found under this name.
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = View<'_>> {
         let start = (name.to_owned(), PeerKey(0));
         let same = self

@@ -138,6 +138,50 @@ fn is_knock(event: &Event) -> bool {
     matches!(event, Event::Knocked { .. })
 }
 
+/// The name of a caller is a claim: it is shown, nobody is found by it, and it replaces no name that was found.
+#[test]
+fn sec_06_a_stranger_captures_no_name() {
+    let (mut net, mallory, ben) = scene(Strangers::Public);
+    net.connect(2, ben);
+    net.run(Duration::from_secs(3));
+    let now = net.now;
+    let victim = net.node(3);
+    let shown = victim.peer(now, &mallory).expect("connected").name;
+    assert_eq!(shown.as_deref(), Some("ada"), "shown");
+    assert_eq!(
+        victim.peers_named("ada", 10),
+        [],
+        "and nobody is found by it"
+    );
+    // An answer does not make the claim a name either.
+    let order = Command::SendDatagram {
+        peer: mallory,
+        label: Label::from(1),
+        data: "who are you".into(),
+        expiry: None,
+    };
+    net.order(3, order);
+    net.run(Duration::from_secs(1));
+    assert_eq!(net.node(3).peers_named("ada", 10), []);
+    // The owner's own look-up does.
+    let (introducer, timeout) = (None, Duration::from_secs(5));
+    let target = ConnectTarget::Name("ada".to_owned());
+    net.order(3, Command::Disconnect(mallory));
+    net.run(Duration::from_secs(1));
+    net.order(
+        3,
+        Command::Connect {
+            target,
+            introducer,
+            timeout,
+        },
+    );
+    net.run(Duration::from_secs(3));
+    assert_eq!(net.node(3).peers_named("ada", 10), [mallory]);
+    // Who asked by name found the name.
+    assert_eq!(net.node(2).peers_named("ben", 10), [ben]);
+}
+
 /// Whoever is refused as a caller is reached as one who is called.
 #[test]
 fn the_owner_reaches_whom_the_owner_asks_for() {
