@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
+use super::line::FORMAT;
 use super::*;
 use crate::Node;
 use crate::api::{Command, ConnectTarget, Engine, IntroducerAddress, NodeConfig};
@@ -117,8 +118,10 @@ fn a_recording_without_its_start_is_refused() {
     let (first, rest) = text.split_once('\n').unwrap();
     assert!(matches!(played(rest), Err(ReplayError::NoStart)));
     assert!(matches!(played(""), Err(ReplayError::NoStart)));
-    let later = text.replace("{\"format\":3,", "{\"format\":4,");
-    assert!(matches!(played(&later), Err(ReplayError::Format(4))));
+    let own = format!("{{\"format\":{FORMAT},");
+    assert!(first.contains(&own), "{first}");
+    let later = text.replace(&own, "{\"format\":99,");
+    assert!(matches!(played(&later), Err(ReplayError::Format(99))));
     let twice = format!("{first}\n{text}");
     assert!(matches!(played(&twice), Err(ReplayError::NoStart)));
     let damaged = text.replacen("\"timeout\"", "\"timeless\"", 1);
