@@ -42,24 +42,15 @@ pub(crate) fn refuse(request: tiny_http::Request) {
     }
 }
 
-/// Refuses a body that is announced too long to be dropped safely; gives every other request back. The body is read for
-/// nothing, since the client hears the refusal only behind it.
+/// Refuses a body that is announced too long to be dropped safely; gives every other request back.
 fn refuse_long(request: tiny_http::Request) -> Option<tiny_http::Request> {
     if request.body_length().is_none_or(|n| n <= ANNOUNCED_BYTES) {
         return Some(request);
     }
-    let mut request = request;
-    let mut body = RequestBody::of(&request);
-    let mut piece = vec![0; PIECE_BYTES];
-    while body.state == BodyState::Open && body.left_bytes != Some(0) {
-        body.read(&mut request, &mut piece);
-    }
-    if body.state == BodyState::Broken {
-        // The client is gone. What is missing must not be dropped, so the socket is lost.
-        std::mem::forget(request);
-    } else if let Err(error) = request.respond(tiny_http::Response::empty(413)) {
-        log::debug!("cannot refuse a body: {error}");
-    }
+    log::warn!("a body of more than 64 MiB was announced; its connection is given up");
+    let refusal = tiny_http::Response::empty(413);
+    // The one way to answer that leaves the body's reader alone. Neither may be dropped, so the socket is lost.
+    std::mem::forget(request.upgrade("close", refusal));
     None
 }
 
