@@ -308,10 +308,21 @@ impl Paths {
                 && p.is_validated()
                 && p.answered_at.is_some_and(|at| suspicion.counts(at))
         };
-        if self.paths.iter().any(answers) {
-            self.suspicion = None;
-            self.doubt(now, suspicion.path());
+        if !self.paths.iter().any(answers) {
+            return;
         }
+        self.suspicion = None;
+        // The others were asked as often. Whoever had the time and did not answer either is no way out.
+        let is_silent = |p: &&PathState| {
+            let rtt = p.rtt.unwrap_or(limits::INITIAL_RTT);
+            p.is_validated() && !answers(p) && suspicion.had_time(rtt, now)
+        };
+        let silent = self.paths.iter().filter(is_silent).map(|p| p.key);
+        let silent: Vec<_> = silent.filter(|key| *key != suspicion.path()).collect();
+        for key in silent {
+            self.doubt(now, key);
+        }
+        self.doubt(now, suspicion.path());
     }
 
     /// What we sent on a path arrived: it is not dead.

@@ -70,6 +70,11 @@ impl Suspicion {
         asked_at >= self.since
     }
 
+    /// Whether a path of this round-trip time could have answered the first questions.
+    pub(super) fn had_time(&self, rtt: Duration, now: Instant) -> bool {
+        now.saturating_since(self.since) >= 2 * rtt + ANSWER_SLACK
+    }
+
     /// Whether the path has left so much unanswered that it is silent.
     pub(super) fn is_silent(&mut self, now: Instant) -> bool {
         self.is_waiting = self.proven_at.is_some_and(|at| at <= now);

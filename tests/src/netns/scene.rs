@@ -256,6 +256,8 @@ pub fn stream(from: &Node, to: &Node, content: &[u8], mut between: impl FnMut(us
             between(arrived);
         }
         assert_eq!(arrived, content.len());
+        // A reader that holds its connection has not taken the stream yet.
+        drop(body);
         // The other half carries nothing; until it is finished the sender's response has no end.
         let written = to.ask("POST", &target, b"");
         assert_eq!(written["bytes"].as_u64().unwrap_or(0), 0);

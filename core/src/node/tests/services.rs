@@ -113,7 +113,7 @@ fn names_arrive_with_their_data_over_a_bad_line_and_across_rekeys() {
     for (sum, more) in count.iter_mut().zip(arrived(&mut net, ada, ben)) {
         *sum += more;
     }
-    assert!(count[0] > 80, "datagrams: {count:?}");
+    assert!(count[0] > 100, "datagrams: {count:?}");
     assert_eq!(count[1..], [200, 200]);
 }
 

@@ -10,7 +10,7 @@ pub(super) fn moved(s: &mut Sitting<'_>) -> Result<(), Violation> {
     s.world.change_address(b, true);
     s.world.run_for(secs(1));
     let message = s.tell(a, b, 60)?;
-    s.delivered((a, b), &[message], secs(9))
+    s.delivered((a, b), &[message], secs(6))
 }
 
 /// It does not, and asks for something: the answer goes where the question came from.
