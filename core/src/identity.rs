@@ -16,7 +16,8 @@ use crate::id::NodeId;
 
 mod name_record;
 
-pub use name_record::{InvalidName, NameRecord, validate_name};
+use crate::name::InvalidName;
+pub use name_record::NameRecord;
 
 /// Length of a key record, bytes.
 pub const KEY_RECORD_BYTES: usize = 137;
@@ -115,7 +116,7 @@ impl Identity {
     /// Binds `name` to this identity for `life_s` seconds (protocol §2.3).
     ///
     /// # Errors
-    /// [`InvalidName`] where [`validate_name`] refuses the name.
+    /// [`InvalidName`] where [`crate::name::validate_name`] refuses the name.
     pub fn sign_name(
         &self,
         name: &str,

@@ -95,6 +95,7 @@ mod level;
 mod limiter;
 pub mod limits;
 mod link;
+pub mod name;
 mod node;
 mod path;
 mod peer;

@@ -282,6 +282,8 @@ pub const HANDSHAKE_LIFE: Duration = Duration::from_secs(12);
 pub const CONTROL_LIFE: Duration = Duration::from_secs(10);
 /// Life that we ask for a name, seconds.
 pub const NAME_LIFE_S: u32 = 600;
+/// Peers that the owner has blocked.
+pub const BLOCKED: usize = 10_000;
 /// Peers kept in memory that are not connected any more.
 pub const PEERS_REMEMBERED: usize = 4_096;
 

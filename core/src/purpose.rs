@@ -10,8 +10,8 @@ pub(crate) enum Purpose {
     Register,
     /// `qrq`: a search.
     Search(OperationId),
-    /// `cr1`: an introduction, with our end of the relay channel.
-    Connect { attempt: AttemptId, channel: u32 },
+    /// `cr1`: an introduction.
+    Connect { attempt: AttemptId },
     /// `cr2` to the target of somebody's `cr1`, with the target's end of the relay channel.
     Introduce { channel: u32 },
 }

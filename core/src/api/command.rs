@@ -25,8 +25,15 @@ pub enum ConnectTarget {
         /// Where it is expected; UDP.
         address: SocketAddr,
     },
-    /// A node by the name that it registered.
+    /// A node by the name that it registered. Where several introducers are asked, they must give one identity.
     Name(String),
+    /// A node by the name that it registered, which was this identity's before: any other is refused.
+    BoundName {
+        /// The name.
+        name: String,
+        /// Whose it was.
+        id: NodeId,
+    },
 }
 
 /// One order to the engine. The answer is [`Accepted`], or [`super::ApiMisuse`] with nothing changed.
@@ -77,6 +84,11 @@ pub enum Command {
     Disconnect(NodeId),
     /// This peer is no stranger: it may connect, and may know where this node is.
     Accept(NodeId),
+    /// The owner wants nothing of this peer any more: its connection ends, and what it calls or asks for is refused as
+    /// a stranger is where strangers are refused. At most [`crate::limits::BLOCKED`] are.
+    Block(NodeId),
+    /// The peer is a stranger like others again.
+    Unblock(NodeId),
     /// Level 0: at most once, any order, oldest dropped when the queue is full.
     SendDatagram {
         /// The peer.

@@ -324,6 +324,8 @@ pub struct NodeConfig {
     /// Peers that the application chose in earlier runs. They are no strangers, and an older key record of theirs is
     /// refused; at most [`crate::limits::PEERS_REMEMBERED`] are taken.
     pub known_peers: Vec<KnownPeer>,
+    /// Peers that the owner blocked; at most [`limits::BLOCKED`] are taken.
+    pub blocked: Vec<NodeId>,
     /// What becomes of peers that the application never connected or wrote to.
     pub strangers: Strangers,
     /// Whether direct paths are tried at all; otherwise everything is relayed.
@@ -367,6 +369,7 @@ impl NodeConfig {
                 families: AddressFamilies::Both,
             }],
             known_peers: Vec::new(),
+            blocked: Vec::new(),
             strangers: Strangers::default(),
             direct_paths: true,
             operator: OperatorLimits::default(),

@@ -63,6 +63,10 @@ pub enum ConnectFailure {
     TimedOut,
     /// The key record shown does not belong to the id, or differs from the one that is pinned.
     KeyMismatch,
+    /// The name is somebody else's now than it was before ([`Event::NameDiffers`]).
+    NameChanged,
+    /// Introducers give the name to different identities ([`Event::NameFound`], once for each).
+    Ambiguous,
     /// A limit at the introducer was hit; try again later.
     Throttled,
     /// The application ended the attempt.
@@ -163,6 +167,26 @@ pub enum Event {
         name: Option<String>,
         /// The path that data takes.
         path: PathStatus,
+    },
+    /// An introducer that this node asked for a name says whose it is. Nothing was sent there yet.
+    NameFound {
+        /// The name, as it was asked for.
+        name: String,
+        /// The introducer.
+        introducer: NodeId,
+        /// Whose it is.
+        peer: NodeId,
+    },
+    /// An introducer gives a name to another identity than before: it is refused, nothing was sent there.
+    NameDiffers {
+        /// The name, as it was asked for.
+        name: String,
+        /// The introducer.
+        introducer: NodeId,
+        /// Whose it was.
+        known: NodeId,
+        /// Whose it is now, as this introducer says.
+        offered: NodeId,
     },
     /// A connection attempt failed.
     ConnectFailed {

@@ -11,5 +11,4 @@
 
 pub(crate) mod attempts;
 pub(crate) mod client;
-pub(crate) mod name;
 pub(crate) mod server;

@@ -28,6 +28,8 @@ impl Policy {
 pub(crate) struct Facts {
     /// Whether it is in the node's table.
     pub(crate) is_known: bool,
+    /// Whether the owner blocked it.
+    pub(crate) is_blocked: bool,
     /// Sequence number of its newest key record; 0 for none.
     pub(crate) newest_sequence: u64,
     /// The association in force; 0 for none.
@@ -59,6 +61,9 @@ pub(crate) fn decide(
     caller: &KeyRecord,
     facts: &Facts,
 ) -> Decision {
+    if facts.is_blocked {
+        return Decision::Refuse;
+    }
     if !facts.is_known {
         return if policy.answers_by_id() {
             Decision::Admit

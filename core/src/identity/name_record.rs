@@ -1,53 +1,15 @@
-//! Names and the records that bind them to an identity at introducers (protocol §2.3).
+//! The records that bind names to an identity at introducers (protocol §2.3).
 //!
-//! Takes text or network bytes; returns a verdict on a name, or a record whose signature has been
+//! Takes text or network bytes; returns a record whose name may be one and whose signature has been
 //! verified. Which of two claims to a name wins is the directory's decision.
-
-use core::fmt;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 
 use super::{Fields, RecordError, SIGNATURE_BYTES};
 use crate::id::NodeId;
-use crate::limits::NAME_BYTES;
+use crate::name::{InvalidName, validate_name};
 
 const NAME_RECORD_LABEL: &[u8] = b"p2p name record v1";
-
-/// The text is no name: empty, longer than 64 bytes, or with a control character, white space, `@`
-/// or `/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidName;
-
-impl fmt::Display for InvalidName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name is 1 to 64 bytes without control characters, white space, @ or /")
-    }
-}
-
-impl core::error::Error for InvalidName {}
-
-/// Checks a name against protocol §2.3; characters that reorder or hide text count as control
-/// characters.
-///
-/// # Errors
-/// [`InvalidName`].
-pub fn validate_name(name: &str) -> Result<(), InvalidName> {
-    let length_is_fine = (1..=NAME_BYTES).contains(&name.len());
-    let refused =
-        |c: char| c.is_control() || c.is_whitespace() || matches!(c, '@' | '/') || is_invisible(c);
-    if length_is_fine && !name.contains(refused) {
-        Ok(())
-    } else {
-        Err(InvalidName)
-    }
-}
-
-/// Format characters that make two different names look the same: zero-width, bidirectional
-/// controls, byte-order mark.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-}
 
 /// Binds a name to an identity; its signature has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +42,7 @@ impl NameRecord {
             signature: [0; SIGNATURE_BYTES],
         };
         let signature = signing.sign(&record.signed_bytes());
-        record.signature = signature.as_ref().try_into().map_err(|_| InvalidName)?;
+        record.signature.copy_from_slice(signature.as_ref());
         Ok(record)
     }
 

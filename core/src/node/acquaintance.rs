@@ -1,11 +1,13 @@
 //! What a peer is to the owner of this node, and what follows: which of our addresses it may know (protocol §9.2), and
 //! whether it is remembered on disk.
 
+use super::commands::disconnect;
 use super::errands::Errands;
 use super::peers::Peers;
 use crate::addresses::{Audience, OwnAddresses};
-use crate::api::{Accepted, ApiMisuse, Command, Strangers};
+use crate::api::{Accepted, ApiMisuse, Command, LimitReached, Strangers};
 use crate::id::NodeId;
+use crate::limits;
 use crate::time::Instant;
 
 /// What a peer is to the owner of this node.
@@ -84,6 +86,30 @@ pub(super) fn welcome(
     }
     peers.note_idle_unless_connected(key);
     accept(now, peers, errands, own, id);
+    Ok(Accepted::Done)
+}
+
+/// The owner wants nothing of a peer any more.
+///
+/// # Errors
+/// `OwnId`, `Limit`.
+pub(super) fn block(peers: &mut Peers, id: NodeId) -> Result<Accepted, ApiMisuse> {
+    if id == peers.table.local_id() {
+        return Err(ApiMisuse::OwnId);
+    }
+    let is_new = !peers.blocked.contains(&id);
+    if is_new && peers.blocked.len() >= limits::BLOCKED {
+        return Err(ApiMisuse::Limit(LimitReached {
+            limit: "BLOCKED",
+            value: limits::BLOCKED as u64,
+        }));
+    }
+    peers.blocked.insert(id);
+    // Whoever is not connected has nothing to be told.
+    let _ = peers.order(id, disconnect);
+    if let Some(entry) = peers.change_by_id(&id) {
+        entry.acquaintance.is_accepted = false;
+    }
     Ok(Accepted::Done)
 }
 

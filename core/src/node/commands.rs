@@ -87,6 +87,8 @@ pub(super) fn carry_out(
         }),
         Command::Ping(peer) => peers.order(peer, |p| p.sources.ping().map(done)),
         Command::Accept(_)
+        | Command::Block(_)
+        | Command::Unblock(_)
         | Command::SetLocalAddresses(_)
         | Command::LinkUp(_)
         | Command::LinkDown(_)
@@ -101,7 +103,7 @@ pub(super) fn carry_out(
 }
 
 /// Says goodbye to a peer, or gives a handshake with it up.
-fn disconnect(peer: &mut Peer) -> Result<Accepted, ApiMisuse> {
+pub(super) fn disconnect(peer: &mut Peer) -> Result<Accepted, ApiMisuse> {
     if !peer.is_connected() && !peer.handshakes.is_under_way() {
         return Err(ApiMisuse::NotConnected);
     }

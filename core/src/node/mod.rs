@@ -101,7 +101,7 @@ impl Node {
         let mut node = Self {
             settings,
             started: now,
-            peers: Peers::new(table, config.strangers),
+            peers: Peers::new(table, config.strangers, config.blocked),
             endpoint: Endpoint::new(now, door, Links::new(&config.links)),
             serving: Serving { role },
             rendezvous: Rendezvous::new(credentials, &rng),

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::acquaintance::{accept, chosen_by, welcome};
+use super::acquaintance::{accept, block, chosen_by, welcome};
 use super::errands::Errand;
 use super::{Node, commands};
 use crate::api::{
@@ -152,6 +152,10 @@ impl Node {
         calls: bool,
     ) {
         let id = record.id;
+        if self.peers.blocked.contains(&id) {
+            self.rendezvous.cancel(now, id);
+            return;
+        }
         let Some(relay) = self.peers.table.key_of(&introducer) else {
             return;
         };
@@ -224,6 +228,11 @@ impl Node {
             Command::RemoveIntroducer(id) => {
                 let removed = self.rendezvous.remove_introducer(now, id);
                 removed.map(|()| Accepted::Done)
+            }
+            Command::Block(id) => block(&mut self.peers, id),
+            Command::Unblock(id) => {
+                self.peers.blocked.remove(&id);
+                Ok(Accepted::Done)
             }
             Command::Answered { id, result } => {
                 let errand = self.errands.on_answer(id, &result)?;

@@ -165,6 +165,9 @@ impl Node {
         let known = known.and_then(|key| self.peers.table.get(key));
         let strangers = self.settings.strangers;
         let is_welcome = strangers.are_admitted() || known.is_some_and(|e| e.is_known);
+        if self.peers.blocked.contains(&record.id) {
+            return Err(Refused::because(RefusalCode::Refused));
+        }
         let is_own = record.id == self.peers.table.local_id();
         if !is_welcome || is_own {
             let peer = record.id;

@@ -1,6 +1,7 @@
 //! All peers of a node: the table, who of them is due, and which relay channels lead to whom. Whoever changes a peer
 //! touches it: its outcomes are heard, its output is polled and its deadline read anew.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::agenda::Agenda;
@@ -26,13 +27,16 @@ pub(super) struct Peers {
     pub(super) relays: RelayRoutes,
     /// What the owner said of strangers.
     strangers: Strangers,
+    /// Whom the owner blocked.
+    pub(super) blocked: BTreeSet<NodeId>,
 }
 
 impl Peers {
     /// Nobody yet.
-    pub(super) fn new(table: Table, strangers: Strangers) -> Self {
+    pub(super) fn new(table: Table, strangers: Strangers, blocked: Vec<NodeId>) -> Self {
         Self {
             strangers,
+            blocked: blocked.into_iter().take(limits::BLOCKED).collect(),
             table,
             agenda: Agenda::default(),
             relays: RelayRoutes::default(),

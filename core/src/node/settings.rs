@@ -1,12 +1,12 @@
 //! What the configuration says, checked once and read by the parts of a node.
 
 use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles, Strangers};
-use crate::directory::name::is_valid_name;
 use crate::directory::server::DirectoryConfig;
 use crate::door::{GuestLimits, Policy};
 use crate::identity::Identity;
 use crate::level::budget::Budgets;
 use crate::limits;
+use crate::name::validate_name;
 use crate::peer::Common;
 use crate::relay::server::RelayConfig;
 use crate::rendezvous::Credentials;
@@ -32,9 +32,8 @@ impl Settings {
     /// one.
     pub(super) fn of(config: &NodeConfig) -> Result<Self, ApiMisuse> {
         let wrong = |what, must| ApiMisuse::InvalidArgument { what, must };
-        if config.name.as_ref().is_some_and(|n| !is_valid_name(n)) {
-            let must = "must have 1 to 64 bytes without white space, @ or /";
-            return Err(wrong("the name", must));
+        if let Some(Err(invalid)) = config.name.as_deref().map(validate_name) {
+            return Err(wrong("the name", invalid.must()));
         }
         let is_label = |c: char| c.is_ascii_graphic();
         if config.network.len() > 64 || !config.network.chars().all(is_label) {

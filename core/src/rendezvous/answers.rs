@@ -3,13 +3,34 @@
 use core::time::Duration;
 
 use super::{Move, Rendezvous};
-use crate::api::RegistrationRefusal;
-use crate::directory::attempts::AnswerOutcome;
+use crate::api::{Event, RegistrationRefusal};
+use crate::directory::attempts::{AnswerOutcome, Settled};
 use crate::id::{AttemptId, NodeId};
 use crate::identity::KeyRecord;
+use crate::name::validate_name;
 use crate::purpose::Purpose;
 use crate::time::Instant;
 use crate::wire::control::{ControlMessage, RefusalCode};
+
+/// A peer that an introducer named, and how to meet it.
+pub(super) struct Held {
+    record: KeyRecord,
+    name: Option<String>,
+    introducer: NodeId,
+    channel: u32,
+}
+
+impl Held {
+    fn meet(self, calls: bool) -> Move {
+        Move::Meet {
+            record: Box::new(self.record),
+            name: self.name,
+            introducer: self.introducer,
+            channel: self.channel,
+            calls,
+        }
+    }
+}
 
 impl Rendezvous {
     /// An introducer answered. `verify` reads a key record and checks its signature.
@@ -28,9 +49,8 @@ impl Rendezvous {
                 let ended = self.searches.on_answer(operation, introducer, Some(answer));
                 self.moves.extend(ended.map(Move::Tell));
             }
-            Purpose::Connect { attempt, channel } => {
-                let asked = (introducer, attempt, channel);
-                self.on_connect_answer(now, asked, answer, verify);
+            Purpose::Connect { attempt } => {
+                self.on_connect_answer(now, (introducer, attempt), answer, verify);
             }
             Purpose::Introduce { .. } => {}
         }
@@ -45,7 +65,7 @@ impl Rendezvous {
                 let ended = self.searches.on_answer(operation, introducer, None);
                 self.moves.extend(ended.map(Move::Tell));
             }
-            Purpose::Connect { attempt, .. } => {
+            Purpose::Connect { attempt } => {
                 self.attempts.on_request_timed_out(now, attempt, introducer);
             }
             Purpose::Introduce { .. } => {}
@@ -122,7 +142,7 @@ impl Rendezvous {
     fn on_connect_answer(
         &mut self,
         now: Instant,
-        (introducer, attempt, channel): (NodeId, AttemptId, u32),
+        (introducer, attempt): (NodeId, AttemptId),
         answer: ControlMessage,
         verify: impl FnOnce(&[u8]) -> Option<KeyRecord>,
     ) {
@@ -137,7 +157,7 @@ impl Rendezvous {
                     introducer,
                     address,
                 });
-                (key_record, name)
+                (key_record, name.filter(|name| validate_name(name).is_ok()))
             }
             ControlMessage::Refused { code, .. } => {
                 return self.attempts.on_refused(now, attempt, introducer, code);
@@ -151,20 +171,54 @@ impl Rendezvous {
             let code = RefusalCode::Refused;
             return self.attempts.on_refused(now, attempt, introducer, code);
         }
-        let outcome = self.attempts.on_answer(now, attempt, introducer, record.id);
-        let (AnswerOutcome::Proceed { channel: given } | AnswerOutcome::Spare { channel: given }) =
-            outcome
-        else {
-            return;
-        };
-        debug_assert_eq!(given, channel, "the attempt asked with this channel");
-        self.moves.push_back(Move::Meet {
-            record: Box::new(record),
+        let news = self.tells_of_name(attempt, introducer, record.id);
+        self.moves.extend(news.map(Move::Tell));
+        let held = |channel| Held {
+            record: record.clone(),
             name,
             introducer,
-            channel: given,
-            calls: matches!(outcome, AnswerOutcome::Proceed { .. }),
-        });
+            channel,
+        };
+        let outcome = self.attempts.on_answer(now, attempt, introducer, record.id);
+        match outcome {
+            AnswerOutcome::Proceed { channel } => self.moves.push_back(held(channel).meet(true)),
+            AnswerOutcome::Spare { channel } => self.moves.push_back(held(channel).meet(false)),
+            AnswerOutcome::Held { channel } => {
+                self.held.entry(attempt).or_default().push(held(channel));
+            }
+            AnswerOutcome::Ignored => {}
+        }
+    }
+
+    /// What the application hears of an answer to a question for a name.
+    fn tells_of_name(&self, attempt: AttemptId, introducer: NodeId, peer: NodeId) -> Option<Event> {
+        let (name, known) = self.attempts.name_of(attempt)?;
+        let name = name.to_owned();
+        Some(match known {
+            Some(known) if known != peer => Event::NameDiffers {
+                name,
+                introducer,
+                known,
+                offered: peer,
+            },
+            _ => Event::NameFound {
+                name,
+                introducer,
+                peer,
+            },
+        })
+    }
+
+    /// All introducers have said whose a name is, or nobody asks any more.
+    pub(super) fn on_settled(&mut self, settled: Settled) {
+        let held = self.held.remove(&settled.attempt).unwrap_or_default();
+        let Some(chosen) = settled.chosen else {
+            return;
+        };
+        for held in held {
+            let calls = held.introducer == chosen;
+            self.moves.push_back(held.meet(calls));
+        }
     }
 }
 

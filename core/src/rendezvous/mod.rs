@@ -15,8 +15,9 @@ pub(crate) use introducer::Introducer;
 pub(crate) use moves::{Move, Question};
 
 use core::net::SocketAddr;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use self::answers::Held;
 use self::searches::Searches;
 use crate::api::{
     ApiMisuse, ConnectFailure, ConnectTarget, Event, IntroducerAddress, IntroducerState,
@@ -24,8 +25,9 @@ use crate::api::{
 };
 use crate::directory::attempts::{Ask, Candidate, ConnectAttempts, ConnectOutcome};
 use crate::directory::client::LinkAction;
-use crate::id::NodeId;
+use crate::id::{AttemptId, NodeId};
 use crate::limits;
+use crate::name::validate_name;
 use crate::purpose::Purpose;
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant};
@@ -53,6 +55,8 @@ pub(crate) struct Rendezvous {
     searches: Searches,
     /// Operations of the engine's own, whose end the application does not hear of.
     internal: BTreeSet<OperationId>,
+    /// Peers to meet, once all introducers have said whose the name is.
+    held: BTreeMap<AttemptId, Vec<Held>>,
     operations: u64,
     moves: VecDeque<Move>,
     /// Something happened that links or attempts may wait for.
@@ -69,6 +73,7 @@ impl Rendezvous {
             attempts: ConnectAttempts::new(rng.fork("attempts")),
             searches: Searches::default(),
             internal: BTreeSet::new(),
+            held: BTreeMap::new(),
             operations: 0,
             moves: VecDeque::new(),
             is_dirty: true,
@@ -212,7 +217,9 @@ impl Rendezvous {
     fn check_target(&self, target: &ConnectTarget) -> Result<Option<NodeId>, ApiMisuse> {
         let wrong = |what, must| Err(ApiMisuse::InvalidArgument { what, must });
         match target {
-            ConnectTarget::Id(id) | ConnectTarget::Address { id, .. }
+            ConnectTarget::Id(id)
+            | ConnectTarget::Address { id, .. }
+            | ConnectTarget::BoundName { id, .. }
                 if *id == self.credentials.id =>
             {
                 Err(ApiMisuse::OwnId)
@@ -222,10 +229,11 @@ impl Rendezvous {
                 "must be of a host, where direct paths are on",
             ),
             ConnectTarget::Id(id) | ConnectTarget::Address { id, .. } => Ok(Some(*id)),
-            ConnectTarget::Name(name) if crate::directory::name::is_valid_name(name) => Ok(None),
-            ConnectTarget::Name(_) => {
-                wrong("the name", "must be 1 to 64 bytes without space, @ or /")
-            }
+            ConnectTarget::Name(name) => match validate_name(name) {
+                Ok(()) => Ok(None),
+                Err(invalid) => wrong("the name", invalid.must()),
+            },
+            ConnectTarget::BoundName { id, .. } => Ok(Some(*id)),
         }
     }
 
@@ -415,13 +423,18 @@ impl Rendezvous {
             } = ask;
             let target = match target {
                 ConnectTarget::Id(id) | ConnectTarget::Address { id, .. } => Target::Id(id),
-                ConnectTarget::Name(name) => Target::Name(name),
+                ConnectTarget::Name(name) | ConnectTarget::BoundName { name, .. } => {
+                    Target::Name(name)
+                }
             };
             self.moves.push_back(Move::Ask {
                 introducer,
-                purpose: Purpose::Connect { attempt, channel },
+                purpose: Purpose::Connect { attempt },
                 question: Question::Connect { target, channel },
             });
+        }
+        while let Some(settled) = self.attempts.poll_settled() {
+            self.on_settled(settled);
         }
         self.end_operations();
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::api::{Event, OperationId, SearchEntry, SearchOutcome};
 use crate::id::NodeId;
+use crate::name::validate_name;
 use crate::wire::control::{ControlMessage, RefusalCode};
 
 /// Searches under way.
@@ -30,7 +31,9 @@ impl Search {
             } => {
                 self.answered += 1;
                 self.cursor = self.cursor.take().or(cursor);
-                for (name, id) in entries {
+                // What can pass for another name is not shown (protocol §2.3).
+                let entries = entries.into_iter();
+                for (name, id) in entries.filter(|(name, _)| validate_name(name).is_ok()) {
                     let is_same = |known: &SearchEntry| known.id == id && known.name == name;
                     if !self.entries.iter().any(is_same) {
                         self.entries.push(SearchEntry {

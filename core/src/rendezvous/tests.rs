@@ -272,7 +272,6 @@ fn an_answer_to_an_attempt_that_is_over_is_ignored() {
     let mut rendezvous = registered(&[7]);
     let purpose = Purpose::Connect {
         attempt: AttemptId(3),
-        channel: 1,
     };
     rendezvous.on_answer(NOW, id(7), purpose, found(5), |_| Some(record(5)));
     let after = moves(&mut rendezvous, NOW);
@@ -370,4 +369,73 @@ fn a_session_that_ends_while_the_next_is_under_way_leaves_the_link_alone() {
         let state = rendezvous.introducers()[0].link.state();
         assert_eq!(state, expected);
     }
+}
+
+/// What came of a name that two introducers were asked for: whom to meet and call, and what was told.
+fn asked_for(target: ConnectTarget, answers: [u8; 2]) -> (Vec<(NodeId, bool)>, Vec<Event>) {
+    let mut rendezvous = registered(&[7, 8]);
+    let begun = rendezvous.connect(NOW, target, None, 10 * SECOND, |_| false);
+    begun.expect("introducers are there");
+    let mut questions = asked(&moves(&mut rendezvous, NOW));
+    let (mut met, mut told) = (Vec::new(), Vec::new());
+    for n in answers {
+        let (introducer, purpose) = questions.remove(0);
+        let verify = |_: &[u8]| Some(record(n));
+        rendezvous.on_answer(NOW, introducer, purpose, found(n), verify);
+        let next = moves(&mut rendezvous, NOW);
+        questions.extend(asked(&next));
+        for next in next {
+            match next {
+                Move::Meet { record, calls, .. } => met.push((record.id, calls)),
+                Move::Tell(event) => told.push(event),
+                _ => {}
+            }
+        }
+    }
+    assert!(rendezvous.held.is_empty(), "nothing is kept");
+    (met, told)
+}
+
+fn name_found(events: &[Event], n: u8) -> bool {
+    let is_it = |event: &Event| {
+        matches!(event, Event::NameFound { name, peer, .. }
+            if name == "ben" && *peer == record(n).id)
+    };
+    events.iter().any(is_it)
+}
+
+/// Protocol §6.3.
+#[test]
+fn a_name_is_followed_where_its_introducers_agree_and_nowhere_else() {
+    let ben = || ConnectTarget::Name("ben".to_owned());
+    let (met, told) = asked_for(ben(), [5, 5]);
+    assert_eq!(met, [(record(5).id, true), (record(5).id, false)]);
+    assert!(name_found(&told, 5), "{told:?}");
+
+    let (met, told) = asked_for(ben(), [5, 6]);
+    assert_eq!(met, [], "nothing is sent to either");
+    assert!(name_found(&told, 5) && name_found(&told, 6), "{told:?}");
+    let failed = told.iter().any(|event| {
+        let reason = ConnectFailure::Ambiguous;
+        matches!(event, Event::ConnectFailed { reason: r, .. } if *r == reason)
+    });
+    assert!(failed, "{told:?}");
+}
+
+/// Protocol §6.3.
+#[test]
+fn sec_06_a_name_that_changed_hands_is_told_and_nobody_met() {
+    let target = ConnectTarget::BoundName {
+        name: "ben".to_owned(),
+        id: record(5).id,
+    };
+    let (met, told) = asked_for(target, [6, 6]);
+    assert_eq!(met, []);
+    let differs = |event: &&Event| {
+        matches!(event, Event::NameDiffers { known, offered, .. }
+            if (*known, *offered) == (record(5).id, record(6).id))
+    };
+    assert_eq!(told.iter().filter(differs).count(), 2, "{told:?}");
+    let reason = ConnectFailure::NameChanged;
+    assert!(matches!(told.last(), Some(Event::ConnectFailed { reason: r, .. }) if *r == reason));
 }

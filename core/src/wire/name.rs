@@ -1,11 +1,11 @@
-//! What may be a registered name (protocol §2.3): 1 to 64 bytes of UTF-8 without control
+//! What may stand for a name in a control message (protocol §6): 1 to 64 bytes of UTF-8 without control
 //! characters, white space, `@` and `/`. A text that reads as a node id is no name, because `u` in
-//! control messages carries either.
+//! control messages carries either. Whether it may be registered is another question ([`crate::name`]).
 
 use crate::id::NodeId;
 use crate::limits;
 
-/// Whether `text` may be registered as a name.
+/// Whether `text` may travel as a name.
 #[must_use]
 pub(crate) fn is_valid(text: &str) -> bool {
     (1..=limits::NAME_BYTES).contains(&text.len())

@@ -2,14 +2,15 @@
 //! decides whether there is hope left and which failure tells the most. protocol §6.3.
 
 use crate::api::{ConnectFailure, ConnectTarget, OperationId};
-use crate::directory::name::fold_name;
 use crate::id::NodeId;
+use crate::name::fold_name;
 use crate::time::Instant;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TargetKey {
     Id(NodeId),
     Name(String),
+    BoundName(String, NodeId),
 }
 
 impl TargetKey {
@@ -17,6 +18,7 @@ impl TargetKey {
         match target {
             ConnectTarget::Id(id) | ConnectTarget::Address { id, .. } => Self::Id(*id),
             ConnectTarget::Name(name) => Self::Name(fold_name(name)),
+            ConnectTarget::BoundName { name, id } => Self::BoundName(fold_name(name), *id),
         }
     }
 }
@@ -40,6 +42,19 @@ pub(super) struct Introducer {
     pub(super) id: NodeId,
     pub(super) channel: u32,
     pub(super) asked: Asked,
+    /// Whom it named.
+    pub(super) named: Option<NodeId>,
+}
+
+impl Introducer {
+    pub(super) const fn new(id: NodeId, asked: Asked) -> Self {
+        Self {
+            id,
+            channel: 0,
+            asked,
+            named: None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -51,6 +66,8 @@ pub(super) struct Attempt {
     pub(super) introducers: Vec<Introducer>,
     /// The introducer through which the handshake runs.
     pub(super) chosen: Option<NodeId>,
+    /// Until when answers are gathered to be compared; set by the first one, while nobody is chosen.
+    pub(super) compares_until: Option<Instant>,
     pub(super) next_ask: Option<Instant>,
     pub(super) timer: Option<Instant>,
 }
@@ -64,9 +81,44 @@ impl Attempt {
         self.introducers.iter().any(|i| i.asked == asked)
     }
 
+    /// Whether answers are compared before one is followed: several introducers are asked for a name that is not bound.
+    pub(super) fn is_compared(&self) -> bool {
+        matches!(self.target, ConnectTarget::Name(_))
+            && self.chosen.is_none()
+            && self.introducers.len() > 1
+    }
+
+    /// What it means where an introducer names another identity than is wanted.
+    pub(super) const fn mismatch(&self) -> ConnectFailure {
+        match self.target {
+            ConnectTarget::BoundName { .. } => ConnectFailure::NameChanged,
+            ConnectTarget::Name(_) => ConnectFailure::Ambiguous,
+            ConnectTarget::Id(_) | ConnectTarget::Address { .. } => ConnectFailure::KeyMismatch,
+        }
+    }
+
+    /// Whether two introducers named two identities.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        let mut named = self.introducers.iter().filter_map(|i| i.named);
+        let first = named.next();
+        named.any(|other| Some(other) != first)
+    }
+
+    /// The introducer to follow, once all have answered that will, or have had the time.
+    pub(super) fn settles(&self, now: Instant) -> Option<NodeId> {
+        let is_over = self.compares_until.is_some_and(|until| until <= now);
+        if !is_over && (self.has(Asked::Ready) || self.has(Asked::Silent)) {
+            return None;
+        }
+        let answered = |i: &&Introducer| i.asked == Asked::Answered;
+        self.introducers.iter().find(answered).map(|i| i.id)
+    }
+
     /// The most telling of what the introducers said.
     pub(super) fn failure(&self) -> Option<ConnectFailure> {
         let weight = |failure: &ConnectFailure| match failure {
+            ConnectFailure::NameChanged => 8,
+            ConnectFailure::Ambiguous => 7,
             ConnectFailure::KeyMismatch => 6,
             ConnectFailure::Refused => 5,
             ConnectFailure::Throttled => 4,

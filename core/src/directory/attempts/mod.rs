@@ -3,7 +3,8 @@
 //! `cr1` requests to send and exactly one outcome for each operation. protocol §6, §9.1.
 //!
 //! Introducers are asked one after the other, 300 ms apart or at once when one has no answer; the first answer
-//! wins, later ones are further relays. Operations for the same target share one attempt.
+//! wins, later ones are further relays. For a name that was never found before all are asked at once, and their answers
+//! are compared before one is followed: they must name one identity. Operations for the same target share one attempt.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,6 +21,8 @@ use crate::wire::control::{RELAY_CHOSEN, RefusalCode};
 /// Pause before the next introducer is asked while the one before is silent (RFC 8305 §5 uses 250 ms for the
 /// same choice).
 const STAGGER: Duration = Duration::from_millis(300);
+/// Longest wait for what other introducers say of a name, from the first answer.
+const COMPARE: Duration = Duration::from_secs(2);
 
 /// An introducer that may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +59,22 @@ pub(crate) enum AnswerOutcome {
         /// Our end of the relay channel.
         channel: u32,
     },
+    /// It waits until others have answered: [`ConnectAttempts::poll_settled`] tells.
+    Held {
+        /// Our end of the relay channel.
+        channel: u32,
+    },
     /// Nobody waits for it any more, or it names another peer than the first did.
     Ignored,
+}
+
+/// Answers that were held are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// Of which attempt.
+    pub attempt: AttemptId,
+    /// The introducer to follow; none where the answers are of no use.
+    pub chosen: Option<NodeId>,
 }
 
 /// How an operation ended.
@@ -77,6 +94,7 @@ pub(crate) struct ConnectAttempts {
     timers: BTreeSet<(Instant, AttemptId)>,
     asks: VecDeque<Ask>,
     outcomes: VecDeque<(OperationId, ConnectOutcome)>,
+    settled: VecDeque<Settled>,
     next_id: u64,
     rng: Rng,
 }
@@ -92,6 +110,7 @@ impl ConnectAttempts {
             timers: BTreeSet::new(),
             asks: VecDeque::new(),
             outcomes: VecDeque::new(),
+            settled: VecDeque::new(),
             next_id: 0,
             rng,
         }
@@ -120,11 +139,8 @@ impl ConnectAttempts {
                         true => Asked::Ready,
                         false => Asked::Waiting,
                     };
-                    attempt.introducers.push(Introducer {
-                        id: candidate.introducer,
-                        channel: 0,
-                        asked,
-                    });
+                    let introducer = Introducer::new(candidate.introducer, asked);
+                    attempt.introducers.push(introducer);
                 }
             }
         }
@@ -152,11 +168,8 @@ impl ConnectAttempts {
             attempt.operations.push((operation, now + timeout));
             if attempt.chosen.is_none() && attempt.introducer(peer).is_none() {
                 attempt.chosen = Some(peer);
-                attempt.introducers.push(Introducer {
-                    id: peer,
-                    channel: 0,
-                    asked: Asked::Answered,
-                });
+                let introducer = Introducer::new(peer, Asked::Answered);
+                attempt.introducers.push(introducer);
             }
         }
         self.go_on(now, id);
@@ -166,7 +179,9 @@ impl ConnectAttempts {
         let id = AttemptId(self.next_id);
         self.next_id += 1;
         let peer = match &target {
-            ConnectTarget::Id(peer) | ConnectTarget::Address { id: peer, .. } => Some(*peer),
+            ConnectTarget::Id(peer)
+            | ConnectTarget::Address { id: peer, .. }
+            | ConnectTarget::BoundName { id: peer, .. } => Some(*peer),
             ConnectTarget::Name(_) => None,
         };
         self.by_target.insert(key, id);
@@ -178,6 +193,7 @@ impl ConnectAttempts {
                 operations: Vec::new(),
                 introducers: Vec::new(),
                 chosen: None,
+                compares_until: None,
                 next_ask: None,
                 timer: None,
             },
@@ -197,19 +213,26 @@ impl ConnectAttempts {
             return AnswerOutcome::Ignored;
         };
         let known = found.peer;
+        let mismatch = found.mismatch();
         let Some(asked) = found.introducer(introducer) else {
             return AnswerOutcome::Ignored;
         };
         if asked.asked != Asked::Silent {
             return AnswerOutcome::Ignored;
         }
+        asked.named = Some(peer);
+        let channel = asked.channel;
         if known.is_some_and(|known| known != peer) {
-            asked.asked = Asked::Failed(ConnectFailure::KeyMismatch);
+            asked.asked = Asked::Failed(mismatch);
             self.go_on(now, attempt);
             return AnswerOutcome::Ignored;
         }
         asked.asked = Asked::Answered;
-        let channel = asked.channel;
+        if found.is_compared() {
+            found.compares_until.get_or_insert(now + COMPARE);
+            self.go_on(now, attempt);
+            return AnswerOutcome::Held { channel };
+        }
         found.peer = Some(peer);
         let outcome = match found.chosen {
             Some(_) => AnswerOutcome::Spare { channel },
@@ -402,6 +425,20 @@ impl ConnectAttempts {
         self.asks.pop_front()
     }
 
+    /// Next attempt whose answers are compared; call until `None`.
+    pub(crate) fn poll_settled(&mut self) -> Option<Settled> {
+        self.settled.pop_front()
+    }
+
+    /// The name that an attempt asks for, and whose it was before.
+    pub(crate) fn name_of(&self, attempt: AttemptId) -> Option<(&str, Option<NodeId>)> {
+        match &self.attempts.get(&attempt)?.target {
+            ConnectTarget::Name(name) => Some((name, None)),
+            ConnectTarget::BoundName { name, id } => Some((name, Some(*id))),
+            ConnectTarget::Id(_) | ConnectTarget::Address { .. } => None,
+        }
+    }
+
     /// Next operation that ended; call until `None`.
     pub(crate) fn poll_outcome(&mut self) -> Option<(OperationId, ConnectOutcome)> {
         self.outcomes.pop_front()
@@ -433,32 +470,52 @@ impl ConnectAttempts {
         let Some(attempt) = self.attempts.get_mut(&id) else {
             return;
         };
+        let is_compared = attempt.is_compared();
+        if is_compared && attempt.is_ambiguous() {
+            let failure = ConnectFailure::Ambiguous;
+            return self.end(id, |_| ConnectOutcome::Failed(None, failure));
+        }
         if attempt.operations.is_empty() || attempt.is_exhausted() {
             let none = ConnectFailure::IntroducerUnreachable;
             let failure = attempt.failure().unwrap_or(none);
             return self.end(id, |peer| ConnectOutcome::Failed(peer, failure));
         }
-        let may_ask = attempt.chosen.is_none()
-            && (!attempt.has(Asked::Silent) || attempt.next_ask.is_some_and(|at| at <= now));
-        if may_ask {
+        if is_compared && let Some(chosen) = attempt.settles(now) {
+            attempt.peer = attempt.introducer(chosen).and_then(|i| i.named);
+            attempt.chosen = Some(chosen);
+            attempt.compares_until = None;
+            self.settled.push_back(Settled {
+                attempt: id,
+                chosen: Some(chosen),
+            });
+        }
+        while attempt.chosen.is_none()
+            && (is_compared
+                || !attempt.has(Asked::Silent)
+                || attempt.next_ask.is_some_and(|at| at <= now))
+        {
             let target = attempt.target.clone();
             let mut ready = attempt.introducers.iter_mut();
-            if let Some(next) = ready.find(|i| i.asked == Asked::Ready) {
-                next.asked = Asked::Silent;
-                next.channel = (self.rng.next_u32() & !RELAY_CHOSEN).max(1);
-                self.asks.push_back(Ask {
-                    attempt: id,
-                    introducer: next.id,
-                    target,
-                    channel: next.channel,
-                });
-                attempt.next_ask = Some(now + STAGGER);
-            }
+            let Some(next) = ready.find(|i| i.asked == Asked::Ready) else {
+                break;
+            };
+            next.asked = Asked::Silent;
+            next.channel = (self.rng.next_u32() & !RELAY_CHOSEN).max(1);
+            self.asks.push_back(Ask {
+                attempt: id,
+                introducer: next.id,
+                target,
+                channel: next.channel,
+            });
+            attempt.next_ask = Some(now + STAGGER);
         }
         let ask_later = attempt.chosen.is_none() && attempt.has(Asked::Ready);
         let next_ask = attempt.next_ask.filter(|_| ask_later);
         let deadlines = attempt.operations.iter().map(|o| o.1);
-        let timer = deadlines.chain(next_ask).min();
+        let timer = deadlines
+            .chain(next_ask)
+            .chain(attempt.compares_until)
+            .min();
         if let Some(old) = core::mem::replace(&mut attempt.timer, timer) {
             self.timers.remove(&(old, id));
         }
@@ -472,6 +529,12 @@ impl ConnectAttempts {
         self.by_target.remove(&TargetKey::of(&attempt.target));
         if let Some(timer) = attempt.timer {
             self.timers.remove(&(timer, id));
+        }
+        if attempt.compares_until.is_some() {
+            self.settled.push_back(Settled {
+                attempt: id,
+                chosen: None,
+            });
         }
         for (operation, _) in attempt.operations {
             self.by_operation.remove(&operation);

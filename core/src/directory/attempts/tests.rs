@@ -207,3 +207,85 @@ quickcheck! {
         operations == all && a.is_empty() && a.timers.is_empty() && a.by_operation.is_empty()
     }
 }
+
+fn settled(a: &mut ConnectAttempts) -> Vec<Option<NodeId>> {
+    core::iter::from_fn(|| a.poll_settled())
+        .map(|settled| settled.chosen)
+        .collect()
+}
+
+fn name(text: &str) -> ConnectTarget {
+    ConnectTarget::Name(text.to_owned())
+}
+
+/// Protocol §6.3.
+#[test]
+fn a_bare_name_is_asked_of_all_and_followed_when_all_agree() {
+    let mut a = attempts();
+    let attempt = start(&mut a, 1, name("ada"), &[7, 8, 9]);
+    assert_eq!(asked(&mut a), [id(7), id(8), id(9)], "at once");
+    for n in [9, 7] {
+        let answer = a.on_answer(at(10), attempt, id(n), id(5));
+        assert!(matches!(answer, AnswerOutcome::Held { .. }));
+    }
+    assert_eq!(settled(&mut a), []);
+    a.on_refused(at(20), attempt, id(8), RefusalCode::Unknown);
+    assert_eq!(settled(&mut a), [Some(id(7))]);
+    a.on_peer_connected(id(5));
+    assert_eq!(ended(&mut a), [(1, ConnectOutcome::Connected(id(5)))]);
+}
+
+/// Protocol §6.3.
+#[test]
+fn sec_06_a_name_of_two_identities_is_followed_to_neither() {
+    let mut a = attempts();
+    let attempt = start(&mut a, 1, name("ada"), &[7, 8]);
+    asked(&mut a);
+    a.on_answer(at(10), attempt, id(7), id(5));
+    let second = a.on_answer(at(20), attempt, id(8), id(6));
+    assert!(matches!(second, AnswerOutcome::Held { .. }));
+    assert_eq!(settled(&mut a), [None]);
+    let ambiguous = ConnectOutcome::Failed(None, ConnectFailure::Ambiguous);
+    assert_eq!(ended(&mut a), [(1, ambiguous)]);
+    assert!(a.is_empty() && a.next_timeout().is_none());
+}
+
+#[test]
+fn a_silent_introducer_does_not_hold_a_name_up_for_long() {
+    let mut a = attempts();
+    let attempt = start(&mut a, 1, name("ada"), &[7, 8]);
+    asked(&mut a);
+    a.on_answer(at(10), attempt, id(8), id(5));
+    a.on_timeout(at(2_009));
+    assert_eq!(settled(&mut a), []);
+    a.on_timeout(at(2_010));
+    assert_eq!(settled(&mut a), [Some(id(8))]);
+    // What comes later and differs is of no use any more.
+    let late = a.on_answer(at(2_020), attempt, id(7), id(6));
+    assert_eq!((late, ended(&mut a)), (AnswerOutcome::Ignored, vec![]));
+}
+
+/// Protocol §6.3.
+#[test]
+fn sec_06_a_bound_name_goes_to_nobody_else() {
+    let mut a = attempts();
+    let bound = |n| ConnectTarget::BoundName {
+        name: "ada".to_owned(),
+        id: id(n),
+    };
+    let attempt = start(&mut a, 1, bound(5), &[7, 8]);
+    assert_eq!(asked(&mut a), [id(7)]);
+    assert_eq!(
+        a.on_answer(at(10), attempt, id(7), id(6)),
+        AnswerOutcome::Ignored
+    );
+    assert_eq!(asked(&mut a), [id(8)], "another may know better");
+    a.on_answer(at(20), attempt, id(8), id(6));
+    let changed = failed(5, ConnectFailure::NameChanged);
+    assert_eq!(ended(&mut a), [(1, changed)]);
+
+    let attempt = start(&mut a, 2, bound(5), &[7]);
+    asked(&mut a);
+    let same = a.on_answer(at(30), attempt, id(7), id(5));
+    assert!(matches!(same, AnswerOutcome::Proceed { .. }));
+}

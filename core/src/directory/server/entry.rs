@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::directory::name::fold_name;
 use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
 use crate::limiter::SourceKey;
+use crate::name::fold_name;
 use crate::time::Instant;
 
 /// One identity: registered, or owner of names in their grace time.

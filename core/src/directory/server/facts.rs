@@ -11,9 +11,9 @@ use smol_str::SmolStr;
 
 use super::entry::{Hold, KeyHolder, id_index};
 use super::{Directory, NameClaim, Refusal, Registered, Registration};
-use crate::directory::name::{fold_name, is_valid_name};
 use crate::id::{NodeId, PeerKey};
 use crate::limiter::SourceKey;
+use crate::name::{fold_name, validate_name};
 use crate::time::{Duration, Instant};
 
 /// No entry is registered in a session.
@@ -78,7 +78,7 @@ impl Directory {
         let Some(claim) = &registration.name else {
             return Ok(None);
         };
-        if !is_valid_name(&claim.name) || claim.life_s == 0 || claim.sequence == 0 {
+        if validate_name(&claim.name).is_err() || claim.life_s == 0 || claim.sequence == 0 {
             return Err(Refusal::Malformed);
         }
         let folded = SmolStr::from(fold_name(&claim.name));

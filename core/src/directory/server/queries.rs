@@ -8,11 +8,11 @@ use core::net::SocketAddr;
 use core::ops::Bound;
 
 use super::{Directory, Refusal};
-use crate::directory::name::fold_name;
 use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
 use crate::limiter::SourceKey;
 use crate::limits::{NAME_BYTES, SEARCH_CHARACTERS_MIN, SEARCH_PAGE};
+use crate::name::fold_name;
 use crate::time::{Duration, Instant};
 
 /// Who asks.

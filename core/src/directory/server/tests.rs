@@ -290,7 +290,7 @@ fn paging_covers_all_listed_names_and_no_others() {
     let mut expected = Vec::new();
     let mut rng = Rng::from_seed([1; 32]);
     for n in 0..300 {
-        let name = format!("Peer{:x}", rng.next_u32());
+        let name = format!("Peer-{:x}", rng.next_u32());
         let mut registration = named(n, &name, 1);
         registration.listed = n % 3 != 0;
         d.on_register(NOW, PeerKey(n), source(n), registration)

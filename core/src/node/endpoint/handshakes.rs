@@ -255,8 +255,14 @@ impl Endpoint {
 /// What is known of whoever has this id.
 fn facts_of(now: Instant, peers: &Peers, id: &NodeId) -> Facts {
     let entry = peers.table.key_of(id).and_then(|key| peers.table.get(key));
-    entry.map_or_else(Facts::default, |entry| Facts {
+    let is_blocked = peers.blocked.contains(id);
+    let stranger = Facts {
+        is_blocked,
+        ..Facts::default()
+    };
+    entry.map_or(stranger, |entry| Facts {
         is_known: true,
+        is_blocked,
         newest_sequence: entry.peer.profile.record().map_or(0, |r| r.sequence),
         association: entry.peer.sessions().association(),
         is_handshaking: entry.peer.handshakes.is_under_way(),

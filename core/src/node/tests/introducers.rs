@@ -330,7 +330,6 @@ fn answered_with(target: ConnectTarget, record: Vec<u8>) -> (Net, NodeId, NodeId
     };
     let purpose = Purpose::Connect {
         attempt: crate::id::AttemptId(0),
-        channel: 99,
     };
     let verify = |record: &[u8]| node.endpoint.door.verify(record).ok();
     node.rendezvous

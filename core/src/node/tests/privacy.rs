@@ -4,7 +4,8 @@ use core::net::SocketAddr;
 
 use super::{Net, address, client, introducer_config};
 use crate::api::{
-    Accepted, Command, ConnectTarget, Engine, Event, HostAddresses, Label, PathKind, Strangers,
+    Accepted, Command, ConnectFailure, ConnectTarget, Engine, Event, HostAddresses, Label,
+    PathKind, Strangers,
 };
 use crate::id::NodeId;
 use crate::time::Duration;
@@ -201,4 +202,43 @@ fn the_owner_reaches_whom_the_owner_asks_for() {
     let mut expected = vec![address(3), at(HOME)];
     expected.sort_unstable();
     assert_eq!(learnt(&mut net, ben), expected);
+}
+
+/// Whom the owner blocked is cut off, and meets what a stranger meets where strangers are refused.
+#[test]
+fn a_blocked_peer_is_cut_off_and_refused_like_a_stranger_until_it_is_not() {
+    let (mut net, ada, ben) = scene(Strangers::Public);
+    net.connect(2, ben);
+    net.run(Duration::from_secs(3));
+    assert!(net.is_connected(2, &ben));
+    net.order(3, Command::Block(ada));
+    net.run(Duration::from_secs(1));
+    assert!(!net.is_connected(3, &ada) && !net.is_connected(2, &ben));
+    net.events_of(ada);
+    net.connect(2, ben);
+    net.run(Duration::from_secs(5));
+    assert!(!net.is_connected(3, &ada));
+    let refused = |event: &Event| {
+        let reason = ConnectFailure::Refused;
+        matches!(event, Event::ConnectFailed { reason: r, .. } if *r == reason)
+    };
+    assert!(net.events_of(ada).iter().any(refused));
+    // Nor by its address, where it was heard before.
+    let now = net.now;
+    let address = net.node(3).status(now).local_addresses[0];
+    let target = ConnectTarget::Address { id: ben, address };
+    net.order(
+        2,
+        Command::Connect {
+            target,
+            introducer: None,
+            timeout: Duration::from_secs(5),
+        },
+    );
+    net.run(Duration::from_secs(6));
+    assert!(!net.is_connected(3, &ada));
+    net.order(3, Command::Unblock(ada));
+    net.connect(2, ben);
+    net.run(Duration::from_secs(5));
+    assert!(net.is_connected(2, &ben) && net.is_connected(3, &ada));
 }
