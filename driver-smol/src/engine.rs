@@ -144,6 +144,11 @@ impl<A: Application> EngineLoop<A> {
         self
     }
 
+    /// What runs beside the engine, before the loop runs.
+    pub fn application_mut(&mut self) -> &mut A {
+        &mut self.application
+    }
+
     /// A way into the loop.
     #[must_use]
     pub fn handle(&self) -> Handle<A::Input> {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures_lite::future;
-use p2p_host::{NodeError, NodeOptions, Place, Ready, page_url, ticket_request};
+use p2p_host::{NodeError, NodeOptions, Place, Ready, RecordKeeper, page_url, ticket_request};
 use p2p_http_api::{GivenBody, HttpInput, Request, ResponsePart};
 use smol::Executor;
 
@@ -26,9 +26,14 @@ pub async fn run_node(
     let server = HttpServer::new(place.http)?;
     let application = HttpApplication::new(place.surface);
     let make = |config, now| p2p_host::engine(config, now, options.record.as_deref());
-    let engine = EngineLoop::with_engine(place.config, place.clock, sockets, application, make)?
-        .with_peers(place.peers);
+    let mut engine =
+        EngineLoop::with_engine(place.config, place.clock, sockets, application, make)?
+            .with_peers(place.peers);
     let handle = engine.handle();
+    let kept = handle.clone();
+    let tell = move |order, is_kept| kept.send(HttpInput::Kept(order, is_kept));
+    let keeper = RecordKeeper::start(place.records, tell)?;
+    engine.application_mut().set_keeper(keeper);
     let connections = Arc::new(Connections::new(handle.clone()));
     let mut facts = place.facts;
     let executor = Arc::new(Executor::new());

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use p2p_host::{NodeError, NodeOptions, Place, Ready, page_url, ticket_request};
+use p2p_host::{NodeError, NodeOptions, Place, Ready, RecordKeeper, page_url, ticket_request};
 use p2p_http_api::{Exchanges, GivenBody, HttpInput, Request, ResponsePart};
 use p2p_storage::StateDirectory;
 
@@ -80,9 +80,16 @@ pub fn start(options: &NodeOptions) -> Result<Running, NodeError> {
     let server = HttpServer::new(place.http)?;
     let (inputs, receiver) = input::channel();
     let node = p2p_host::engine(place.config, place.clock.now(), options.record.as_deref())?;
+    let mut exchanges = Exchanges::new(place.surface);
+    let told = inputs.clone();
+    let keeper = RecordKeeper::start(place.records, move |order, is_kept| {
+        // The node may have ended meanwhile.
+        let _ = told.send(Input::Http(HttpInput::Kept(order, is_kept)));
+    })?;
+    exchanges.set_keeper(Box::new(keeper));
     let engine = Engine {
         node,
-        exchanges: Exchanges::new(place.surface),
+        exchanges,
         sockets: Sockets::new(place.udp)?,
         clock: place.clock,
         inputs: inputs.clone(),

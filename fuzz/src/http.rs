@@ -67,6 +67,7 @@ fn surface(now: Instant) -> Surface {
         version: "0".to_owned(),
         driver: "fuzz",
         settings: Default::default(),
+        book: Default::default(),
         rng_seed: [8; 32],
     };
     Surface::new(config, now, 1_767_225_600_000)

@@ -38,6 +38,7 @@ mod options;
 mod peers;
 mod place;
 mod recording;
+mod records;
 pub mod settings;
 mod sockets;
 mod ticket;
@@ -50,6 +51,7 @@ pub use options::NodeOptions;
 pub use peers::PeerKeeper;
 pub use place::{Place, Ready};
 pub use recording::engine;
+pub use records::RecordKeeper;
 pub use sockets::{
     bind_http, bind_udp, is_passing, mark_received, mark_to_send, without_timestamps,
 };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use p2p_core::api::{KnownPeer, NodeConfig};
 use p2p_core::id::NodeId;
 use p2p_http_api::{Surface, SurfaceConfig, Token};
-use p2p_storage::{PeerRecord, SecretText, StateDirectory, TOKEN_FILE};
+use p2p_storage::{Book, Database, PeerRecord, SecretText, StateDirectory, TOKEN_FILE};
 
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -52,6 +52,8 @@ pub struct Place {
     pub surface: Surface,
     /// Known peers.
     pub peers: PeerKeeper,
+    /// Contacts and names; the surface has them as they were kept.
+    pub records: Database,
     /// Where the sockets can be reached.
     pub local_addresses: LocalAddresses,
     /// The facts but for the page's address, which is empty.
@@ -77,7 +79,9 @@ impl Place {
         let udp: Vec<_> = all(sockets.iter().map(UdpSocket::local_addr))?;
         let http: Vec<_> = all(listeners.iter().map(TcpListener::local_addr))?;
         let local_addresses = LocalAddresses::of(udp.clone());
+        let (records, book) = state.records()?;
         let mut config = configuration(options, &state)?;
+        on_contacts(&mut config, &book);
         let running_ms = clock.now().as_nanos() / 1_000_000;
         config.epoch_unix_ms = Clock::wall_clock_unix_ms().saturating_sub(running_ms);
         config.local_addresses = local_addresses.host_addresses();
@@ -94,7 +98,8 @@ impl Place {
             page_url: String::new(),
         };
         Ok(Self {
-            surface: surface(options, driver, &token, &facts.http, clock)?,
+            surface: surface(options, driver, &token, book, (&facts.http, clock))?,
+            records,
             peers: PeerKeeper::start(state.peers())?,
             token,
             udp: sockets,
@@ -143,12 +148,23 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     Ok(config)
 }
 
+/// Contacts are no strangers, and whom the owner blocked stays out.
+fn on_contacts(config: &mut NodeConfig, book: &Book) {
+    for contact in book.contacts() {
+        if contact.is_blocked {
+            config.blocked.push(contact.id);
+        } else {
+            config.accepted.push(contact.id);
+        }
+    }
+}
+
 fn surface(
     options: &NodeOptions,
     driver: &'static str,
     token: &SecretText,
-    http: &[SocketAddr],
-    clock: Clock,
+    book: Book,
+    (http, clock): (&[SocketAddr], Clock),
 ) -> Result<Surface, NodeError> {
     let port = http.first().map_or(0, SocketAddr::port);
     let token =
@@ -159,6 +175,7 @@ fn surface(
         version: options.version.clone(),
         driver,
         settings: settings::shown(options),
+        book,
         rng_seed: random_seed()?,
     };
     let now = clock.now();

@@ -35,6 +35,11 @@ impl WallClock {
     }
 }
 
+/// A time that was kept, for example `2026-02-03T04:05:06.789Z`.
+pub(crate) fn rfc3339_of_unix_ms(ms: u64) -> String {
+    format_unix_ms(ms)
+}
+
 fn format_unix_ms(ms: u64) -> String {
     let (seconds, millis) = (ms / 1_000, ms % 1_000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);

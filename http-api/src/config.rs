@@ -5,6 +5,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use p2p_core::id::decode_z_base_32;
+use p2p_storage::Book;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
@@ -99,6 +100,8 @@ pub struct SurfaceConfig {
     pub driver: &'static str,
     /// How the node is set up, by the key of each setting; shown, so without secrets.
     pub settings: BTreeMap<&'static str, SettingValue>,
+    /// Contacts and names as they were kept.
+    pub book: Book,
     /// Seed of session ids, tickets and cursors; from the operating system in production.
     pub rng_seed: [u8; 32],
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
+use p2p_storage::Change;
 
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
 use crate::surface::Surface;
@@ -53,6 +54,8 @@ pub enum HttpInput<C> {
     Complete(HttpId),
     /// It went away before the exchange was over.
     Closed(HttpId),
+    /// Changes that the surface wanted kept are on disk, or cannot be.
+    Kept(u64, bool),
 }
 
 struct Exchange<C> {
@@ -77,6 +80,13 @@ pub struct Exchanges<C> {
     clients: BTreeMap<HttpId, Exchange<C>>,
     /// Exchanges that may go on once the surface has room.
     stalled: BTreeSet<HttpId>,
+    keeper: Option<Box<dyn Keep>>,
+}
+
+/// Keeps changes on disk, elsewhere; tells the end with [`HttpInput::Kept`].
+pub trait Keep: Send {
+    /// Keeps all of them or none.
+    fn keep(&mut self, order: u64, changes: Vec<Change>);
 }
 
 impl<C: Client> Exchanges<C> {
@@ -87,7 +97,14 @@ impl<C: Client> Exchanges<C> {
             surface,
             clients: BTreeMap::new(),
             stalled: BTreeSet::new(),
+            keeper: None,
         }
+    }
+
+    /// Has contacts and names kept; without, they last as long as this.
+    pub fn set_keeper(&mut self, keeper: Box<dyn Keep>) {
+        self.surface.set_kept();
+        self.keeper = Some(keeper);
     }
 
     /// The surface itself.
@@ -134,6 +151,7 @@ impl<C: Client> Exchanges<C> {
                 self.surface.handle_complete(now, node, id);
                 self.settle(id);
             }
+            HttpInput::Kept(order, is_kept) => self.surface.handle_kept(order, is_kept),
             HttpInput::Closed(id) => {
                 self.stalled.remove(&id);
                 if self.clients.remove(&id).is_some() {
@@ -191,6 +209,11 @@ impl<C: Client> Exchanges<C> {
 
     /// Hands out response parts and lets bodies flow as far as there is room; call it after every other method.
     pub fn drain(&mut self, now: Instant, node: &mut dyn Engine) {
+        while let Some(keeper) = &mut self.keeper
+            && let Some((order, changes)) = self.surface.poll_order()
+        {
+            keeper.keep(order, changes);
+        }
         loop {
             self.drain_responses();
             let stalled = core::mem::take(&mut self.stalled);

@@ -16,6 +16,7 @@ use p2p_core::time::Instant;
 
 pub(crate) use self::quota::{INBOX_BYTES, INBOX_ITEMS};
 use self::quota::{Load, Shelf};
+use crate::contacts::NameKind;
 
 /// Which level an item came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +60,7 @@ pub(crate) struct Item {
     /// Whether this user never chose the peer.
     pub stranger: bool,
     /// Its name, where known.
-    pub name: Option<String>,
+    pub name: Option<(String, NameKind)>,
     /// What it is for: a channel or service, and flags.
     pub label: Label,
     /// How many times it may be handed on to a third node; requests only.

@@ -22,6 +22,7 @@
 //!     version: "0.1.0".to_owned(),
 //!     driver: "example",
 //!     settings: Default::default(),
+//!     book: Default::default(),
 //!     rng_seed: [8; 32],
 //! };
 //! let mut surface = Surface::new(config, now, 1_767_225_600_000);
@@ -57,6 +58,7 @@
 mod call;
 mod clock;
 mod config;
+mod contacts;
 mod encode;
 mod exchange;
 mod exchanges;
@@ -81,7 +83,7 @@ mod words;
 
 pub use config::{InvalidToken, SettingValue, SurfaceConfig, Token};
 pub use exchange::{BodyKind, HttpId, Request, ResponsePart};
-pub use exchanges::{Client, Exchanges, GivenBody, HttpInput};
+pub use exchanges::{Client, Exchanges, GivenBody, HttpInput, Keep};
 pub use routes::takes_whole_body;
 pub use surface::Surface;
 pub use words::fingerprint;

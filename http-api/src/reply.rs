@@ -102,6 +102,8 @@ pub(crate) enum WaitFor {
     Answer(NodeId, RequestId),
     /// The end of a message, by its number here.
     Message(u64),
+    /// What was ordered is on disk, by the number of the order.
+    Kept(u64),
     /// Something in the inbox.
     Inbox {
         /// After this number.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::clock::WallClock;
 use crate::config::{SettingValue, SurfaceConfig};
+use crate::contacts::{Contacts, NameKind};
 use crate::encode::RunMark;
 use crate::exchange::HttpId;
 use crate::inbox::{Fullness, Inbox};
@@ -56,6 +57,7 @@ pub(crate) struct State {
     pub journal: Journal,
     pub outbox: Outbox,
     pub knocks: Knocks,
+    pub contacts: Contacts,
     pub services: Services,
     pub page: Page,
     /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
@@ -68,7 +70,6 @@ pub(crate) struct State {
     /// Whether a peer is a stranger, and when the engine said so.
     strangers: BTreeMap<NodeId, (bool, Instant)>,
     names: BTreeMap<NodeId, String>,
-    found: BTreeMap<(String, NodeId), NodeId>,
 }
 
 impl State {
@@ -101,6 +102,7 @@ impl State {
             journal: Journal::new(run),
             outbox: Outbox::default(),
             knocks: Knocks::default(),
+            contacts: Contacts::new(config.book),
             services: Services::default(),
             page: Page::new(),
             describe,
@@ -108,7 +110,6 @@ impl State {
             unconfirmed: BTreeMap::new(),
             given_up: Vec::new(),
             names: BTreeMap::new(),
-            found: BTreeMap::new(),
         }
     }
 
@@ -136,23 +137,14 @@ impl State {
         self.names.insert(peer, name.to_owned());
     }
 
-    /// A search found a name at an introducer.
-    pub(crate) fn on_found(&mut self, name: &str, introducer: NodeId, peer: NodeId) {
-        let key = (name.to_owned(), introducer);
-        if self.found.len() >= NAMES && !self.found.contains_key(&key) {
-            self.found.pop_first();
-        }
-        self.found.insert(key, peer);
-    }
-
-    /// A peer's name, where one was learnt.
-    pub(crate) fn name(&self, peer: &NodeId) -> Option<&str> {
+    /// What a peer calls itself.
+    pub(crate) fn claimed_name(&self, peer: &NodeId) -> Option<&str> {
         self.names.get(peer).map(String::as_str)
     }
 
-    /// Whose name it is at that introducer, where a search said so.
-    pub(crate) fn found(&self, name: &str, introducer: NodeId) -> Option<NodeId> {
-        self.found.get(&(name.to_owned(), introducer)).copied()
+    /// What to call a peer, and what that is worth.
+    pub(crate) fn name(&self, peer: &NodeId) -> Option<(&str, NameKind)> {
+        self.contacts.name_of(peer, self.claimed_name(peer))
     }
 
     /// Version and driver.

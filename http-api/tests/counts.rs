@@ -113,6 +113,7 @@ fn exchanges() -> Exchanges<Told> {
         version: "test".to_owned(),
         settings: std::collections::BTreeMap::new(),
         driver: "test",
+        book: Default::default(),
         rng_seed: [1; 32],
     };
     Exchanges::new(Surface::new(config, NOW, 0))

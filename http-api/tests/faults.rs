@@ -15,6 +15,7 @@ const TESTED_BESIDE_THE_CODE: &[&str] = &[
     "connect_cancelled",
     "connect_refused",
     "key_mismatch",
+    "name_changed",
     "request_cancelled",
 ];
 
@@ -296,6 +297,29 @@ fn streams(seen: &mut Seen, world: &mut World) {
     seen.expect("stream_stopped", &stopped);
 }
 
+fn about_people(seen: &mut Seen) {
+    let mut world = World::alone();
+    let contact = |n: u8, rest: &str| format!("/v1/contacts/{}{rest}", other(n));
+    let named = || r#"{"petname":"grace"}"#;
+    world.get(ADA, ask("PUT", &contact(8, "")).json(named()));
+    world.get(ADA, ask("POST", &contact(8, "/block")));
+    let connect = format!("/v1/peers/{}/connect", other(8));
+    let cases = vec![
+        ("petname_taken", ask("PUT", &contact(9, "")).json(named())),
+        ("contact_not_found", ask("GET", &contact(9, ""))),
+        ("peer_blocked", ask("POST", &connect).json("{}")),
+    ];
+    seen.all(&mut world, cases);
+    world.party(ADA).surface.set_kept();
+    let put = world.send(ADA, ask("PUT", &contact(9, "")).json("{}"));
+    let order = world.party(ADA).surface.poll_order();
+    let (order, _) = order.expect("something to keep");
+    world.party(ADA).surface.handle_kept(order, false);
+    world.run(Duration::from_secs(1));
+    let full = world.response(ADA, put);
+    seen.expect("not_kept", &full);
+}
+
 fn among_many(seen: &mut Seen) {
     let mut world = World::three();
     for n in [8, 9] {
@@ -332,6 +356,7 @@ fn every_documented_code_can_be_produced() {
     at_the_door(&mut seen);
     in_what_was_sent(&mut seen);
     between_two(&mut seen);
+    about_people(&mut seen);
     among_many(&mut seen);
     let beside = |code: &str| TESTED_BESIDE_THE_CODE.contains(&code);
     let missing: Vec<_> = documented

@@ -13,6 +13,7 @@ use crate::error::{StateError, StateErrorKind};
 use crate::files;
 use crate::keys::{self, NodeKeys};
 use crate::peers::PeerBook;
+use crate::records::{Book, Database};
 use crate::token::{self, SecretText};
 
 const LOCK_FILE: &str = "lock";
@@ -98,6 +99,16 @@ impl StateDirectory {
     /// Where the file is damaged, readable by others or out of reach.
     pub fn token(&self) -> Result<SecretText, StateError> {
         token::load_or_create(&self.path)
+    }
+
+    /// Contacts and names, and what was kept of them.
+    ///
+    /// # Errors
+    /// Where the database is damaged, of a newer version or out of reach. It is left as it is.
+    pub fn records(&self) -> Result<(Database, Book), StateError> {
+        let database = Database::open(&self.path)?;
+        let book = database.read(&self.path)?;
+        Ok((database, book))
     }
 
     /// Peers known from earlier runs. A damaged file is moved aside with a line in the log.

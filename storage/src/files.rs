@@ -24,6 +24,11 @@ fn options() -> OpenOptions {
     options
 }
 
+/// Makes a file that only the owner may read, where it is missing.
+pub(crate) fn create_private(path: &Path) -> io::Result<()> {
+    open_lock(path).map(drop)
+}
+
 /// Opens a file for locking; its content does not matter.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     options()

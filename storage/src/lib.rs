@@ -1,4 +1,4 @@
-//! The state directory of a node: keys, token, known peers and settings, one process at a time.
+//! The state directory of a node: keys, token, known peers, people and settings, one process at a time.
 //!
 //! Decides how files are named, protected and replaced; told paths and bytes, returns values or a [`StateError`]
 //! that says what failed, why, and what to do about it. A key file that cannot be read is never replaced.
@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod keys;
 mod peers;
+mod records;
 mod settings;
 mod token;
 
@@ -15,6 +16,7 @@ pub use directory::{StateDirectory, default_path, http_address};
 pub use error::{StateError, StateErrorKind};
 pub use keys::NodeKeys;
 pub use peers::{PeerBook, PeerRecord, Snapshot};
+pub use records::{Binding, Book, Change, Contact, Database, MemoryRecords, Records, Trust};
 pub use settings::SettingsFile;
 pub use token::{SecretText, TOKEN_FILE, read_token};
 

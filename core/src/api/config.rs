@@ -324,6 +324,9 @@ pub struct NodeConfig {
     /// Peers that the application chose in earlier runs. They are no strangers, and an older key record of theirs is
     /// refused; at most [`crate::limits::PEERS_REMEMBERED`] are taken.
     pub known_peers: Vec<KnownPeer>,
+    /// Peers that are no strangers, whether anything else is known of them or not; at most
+    /// [`crate::limits::PEERS_REMEMBERED`] are taken.
+    pub accepted: Vec<NodeId>,
     /// Peers that the owner blocked; at most [`limits::BLOCKED`] are taken.
     pub blocked: Vec<NodeId>,
     /// What becomes of peers that the application never connected or wrote to.
@@ -369,6 +372,7 @@ impl NodeConfig {
                 families: AddressFamilies::Both,
             }],
             known_peers: Vec::new(),
+            accepted: Vec::new(),
             blocked: Vec::new(),
             strangers: Strangers::default(),
             direct_paths: true,

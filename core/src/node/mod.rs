@@ -35,7 +35,7 @@ use self::serving::Serving;
 use self::settings::Settings;
 use self::table::Table;
 use crate::addresses::OwnAddresses;
-use crate::api::{ApiMisuse, Counters, NodeConfig};
+use crate::api::{ApiMisuse, Command, Counters, NodeConfig};
 use crate::door::Door;
 use crate::identity::Identity;
 use crate::introducer::IntroducerRole;
@@ -116,6 +116,10 @@ impl Node {
         for address in config.introducers {
             // An introducer that names itself among its introducers just is none of its own.
             let _ = node.rendezvous.add_introducer(address);
+        }
+        for accepted in config.accepted.into_iter().take(limits::PEERS_REMEMBERED) {
+            // Our own id is no peer's.
+            let _ = node.carry_out_command(now, Command::Accept(accepted));
         }
         let known = config.known_peers.into_iter();
         for known in known.take(limits::PEERS_REMEMBERED) {

@@ -3,7 +3,7 @@
 use async_channel::{Receiver, Sender};
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
-use p2p_http_api::{Client, Exchanges, HttpInput, ResponsePart, Surface};
+use p2p_http_api::{Client, Exchanges, HttpInput, Keep, ResponsePart, Surface};
 
 use crate::application::Application;
 
@@ -46,6 +46,13 @@ impl HttpApplication {
         Self {
             exchanges: Exchanges::new(surface),
         }
+    }
+}
+
+impl HttpApplication {
+    /// Has contacts and names kept; the keeper tells with [`HttpInput::Kept`].
+    pub fn set_keeper(&mut self, keeper: impl Keep + 'static) {
+        self.exchanges.set_keeper(Box::new(keeper));
     }
 }
 

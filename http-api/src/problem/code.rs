@@ -106,6 +106,16 @@ codes! {
         "Connect again if you still want to.";
     KeyMismatch, "key_mismatch", 403, false, "The peer's keys do not fit its id",
         "Do not go on: compare the fingerprint with the peer's owner over another channel.";
+    NameChanged, "name_changed", 403, false, "The name is somebody else's now",
+        "Ask the peer's owner over another channel; then p2p contacts rebind NAME@INTRODUCER ID, or leave it.";
+    PeerBlocked, "peer_blocked", 403, false, "The peer is blocked here",
+        "POST /v1/contacts/{peer}/unblock first, if you want that.";
+    PetnameTaken, "petname_taken", 409, false, "Another contact is called so, or looks so",
+        "Choose another petname.";
+    ContactNotFound, "contact_not_found", 404, false, "No such contact",
+        "GET /v1/contacts lists them.";
+    NotKept, "not_kept", 507, true, "It cannot be written to disk",
+        "Free some space in the state directory's file system, then repeat.";
     Throttled, "throttled", 429, true, "Too many requests to the introducer",
         "Wait as long as Retry-After says.";
     RequestTimedOut, "request_timed_out", 504, true, "No answer in time",

@@ -53,6 +53,14 @@ pub(crate) fn connect_failed(reason: ConnectFailure) -> Problem {
             Code::KeyMismatch,
             "The key record shown does not belong to the id, or differs from the one known.",
         ),
+        ConnectFailure::NameChanged => (
+            Code::NameChanged,
+            "An introducer gives the name to another id than before; nothing was sent there.",
+        ),
+        ConnectFailure::Ambiguous => (
+            Code::PeerAmbiguous,
+            "Introducers give the name to different ids; say NAME@INTRODUCER, or the id.",
+        ),
         ConnectFailure::Throttled => (
             Code::Throttled,
             "The introducer limits how often it introduces.",

@@ -1,6 +1,7 @@
 //! One file per resource; each function here is a handler of the route table (crate::routes).
 
 pub(crate) mod auth;
+pub(crate) mod contacts;
 pub(crate) mod events;
 pub(crate) mod inbox;
 pub(crate) mod introducers;

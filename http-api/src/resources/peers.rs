@@ -23,7 +23,8 @@ pub(crate) fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let text = call.query.text("q").unwrap_or_default();
     let after = call.query.text("cursor").unwrap_or_default();
     let fits = |peer: &PeerStatus, id: &str| {
-        let named = peer.name.as_deref().is_some_and(|n| n.contains(text));
+        let name = turn.state.contacts.name_of(&peer.id, peer.name.as_deref());
+        let named = name.is_some_and(|(name, _)| name.contains(text));
         let wanted = state.is_none_or(|s| s == state_text(peer.state));
         wanted && (text.is_empty() || named || id.starts_with(text))
     };
@@ -39,7 +40,8 @@ pub(crate) fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let more = peers.len() > limit;
     peers.truncate(limit);
     let next = peers.last().filter(|_| more).map(|(id, _)| id.clone());
-    let view = |(_, peer): &(String, PeerStatus)| PeerView::new(peer, turn.now, turn.state.clock);
+    let (clock, contacts) = (turn.state.clock, &turn.state.contacts);
+    let view = |(_, peer): &(String, PeerStatus)| PeerView::new(peer, turn.now, clock, contacts);
     let items = peers.iter().map(view).collect();
     Ok(Full::json(200, &PeerList { items, next }).into())
 }
@@ -47,7 +49,7 @@ pub(crate) fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 /// `GET /v1/peers/{peer}`
 pub(crate) fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let peer = status(turn, call)?;
-    let view = PeerView::new(&peer, turn.now, turn.state.clock);
+    let view = PeerView::new(&peer, turn.now, turn.state.clock, &turn.state.contacts);
     Ok(Full::json(200, &view).into())
 }
 

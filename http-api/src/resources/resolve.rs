@@ -1,14 +1,13 @@
-//! Whom a path means: `{peer}` is a full id, at least eight first characters of one, a known name, or
-//! `name@introducer`, where the introducer is given by id, first characters, or host.
+//! Whom a path means: `{peer}` is a full id, a petname, `name@introducer` (the introducer by id, first characters, or
+//! host), a name that was found, or at least eight first characters of an id.
 
 use p2p_core::api::{ConnectTarget, Engine, IntroducerStatus};
 use p2p_core::id::{NODE_ID_TEXT_LEN, NodeId, ids_with_prefix};
+use p2p_core::name::{ID_PREFIX_CHARACTERS_MIN, validate_name};
 
 use crate::problem::{Code, Problem};
 use crate::state::Turn;
 
-/// Fewest characters of an id that may stand for it.
-const PREFIX_CHARACTERS_MIN: usize = 8;
 /// Most peers named where a text fits several.
 const CANDIDATES: usize = 10;
 
@@ -38,24 +37,43 @@ pub(super) fn connect_target(
     via: Option<NodeId>,
 ) -> Result<(ConnectTarget, Option<NodeId>), Problem> {
     if let Ok(id) = text.parse() {
-        return Ok((ConnectTarget::Id(id), via));
+        return Ok((ConnectTarget::Id(not_blocked(turn, id)?), via));
     }
     if let Some((id, address)) = text.split_once('@')
         && let (Ok(id), Ok(address)) = (id.parse(), address.parse())
     {
+        let id = not_blocked(turn, id)?;
         return Ok((ConnectTarget::Address { id, address }, None));
     }
     let (name, via) = match text.rsplit_once('@') {
         Some((name, place)) => (name, Some(introducer(turn.node, turn, place)?.id)),
         None => (text, via),
     };
-    if let Some(id) = lookup(turn, text)? {
-        return Ok((ConnectTarget::Id(id), via));
-    }
     if name.is_empty() {
         return Err(Problem::new(Code::PeerNotFound, "The name is empty."));
     }
-    Ok((ConnectTarget::Name(name.to_owned()), via))
+    let name = name.to_owned();
+    let Some(id) = lookup(turn, text)? else {
+        return Ok((ConnectTarget::Name(name), via));
+    };
+    let id = not_blocked(turn, id)?;
+    let contacts = &turn.state.contacts;
+    let mut bindings = contacts.by_name(&name);
+    let is_bound = bindings.any(|b| b.id == id && via.is_none_or(|via| via == b.introducer));
+    if is_bound && validate_name(&name).is_ok() {
+        // The introducers are asked again for the name, so that it shows where it has changed hands.
+        return Ok((ConnectTarget::BoundName { name, id }, via));
+    }
+    Ok((ConnectTarget::Id(id), via))
+}
+
+/// Nothing begins with a peer that the owner blocked.
+fn not_blocked(turn: &Turn<'_>, id: NodeId) -> Result<NodeId, Problem> {
+    if turn.state.contacts.is_blocked(&id) {
+        let detail = "The owner of this node has blocked this peer.";
+        return Err(Problem::new(Code::PeerBlocked, detail));
+    }
+    Ok(id)
 }
 
 /// An introducer by id, first characters of its id, or host.
@@ -67,7 +85,7 @@ pub(super) fn introducer(
     let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
     let fits = |i: &IntroducerStatus| {
         let id = i.id.to_string();
-        let prefix = text.len() >= PREFIX_CHARACTERS_MIN && id.starts_with(text);
+        let prefix = text.len() >= ID_PREFIX_CHARACTERS_MIN && id.starts_with(text);
         prefix || i.host == text || i.host == host
     };
     let mut found = node.status(turn.now).introducers.into_iter().filter(fits);
@@ -84,23 +102,36 @@ pub(super) fn introducer(
     }
 }
 
-/// A known peer that is not given by its full id.
+/// Somebody who is known, not given by a full id. The first class of words that fits decides: the owner's own names,
+/// names that the owner's look-ups found, first characters of an id. What a peer calls itself is in none of them.
+pub(super) fn somebody(turn: &Turn<'_>, text: &str) -> Result<NodeId, Problem> {
+    let found = lookup(turn, text)?;
+    found.ok_or_else(|| {
+        let detail = "Nobody known here has those first characters or that name.";
+        Problem::new(Code::PeerNotFound, detail)
+    })
+}
+
 fn lookup(turn: &Turn<'_>, text: &str) -> Result<Option<NodeId>, Problem> {
     if let Some((name, place)) = text.rsplit_once('@') {
         let introducer = introducer(turn.node, turn, place)?;
-        if let Some(id) = turn.state.found(name, introducer.id) {
-            return Ok(Some(id));
-        }
-        return only(turn.node.peers_named(name, CANDIDATES));
+        let binding = turn.state.contacts.book().binding(&introducer.id, name);
+        return Ok(binding.map(|binding| binding.id));
     }
-    let mut found = turn.node.peers_named(text, CANDIDATES);
-    if (PREFIX_CHARACTERS_MIN..NODE_ID_TEXT_LEN).contains(&text.len())
+    let contacts = &turn.state.contacts;
+    if let Some(contact) = contacts.by_petname(text) {
+        return Ok(Some(contact.id));
+    }
+    let mut found: Vec<NodeId> = contacts.by_name(text).map(|b| b.id).collect();
+    if (ID_PREFIX_CHARACTERS_MIN..NODE_ID_TEXT_LEN).contains(&text.len())
         && let Some(ids) = ids_with_prefix(text)
     {
+        let book = contacts.book().contacts();
+        found.extend(book.map(|c| c.id).filter(|id| ids.contains(id)));
         found.extend(turn.node.peers_between(ids, CANDIDATES));
-        found.sort_unstable();
-        found.dedup();
     }
+    found.sort_unstable();
+    found.dedup();
     only(found)
 }
 

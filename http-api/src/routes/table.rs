@@ -9,8 +9,8 @@ use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
 use crate::resources::{
-    auth, events, inbox, introducers, knocks, messages, node, page, peers, requests, search,
-    services, streams,
+    auth, contacts, events, inbox, introducers, knocks, messages, node, page, peers, requests,
+    search, services, streams,
 };
 use crate::schema::schema_of;
 use crate::view;
@@ -91,6 +91,7 @@ const PEERS: &[Param] = &[
     LIMIT,
     CURSOR,
 ];
+const CONTACTS: &[Param] = &[LIMIT, CURSOR];
 const INBOX: &[Param] = &[
     ONLY_CHANNEL,
     ONLY_SERVICE,
@@ -233,6 +234,22 @@ pub(crate) static ROUTES: &[Route] = &[
         "Lists strangers that wait for the owner's word (strangers = ask)."),
     Route::new("POST", "/v1/knocks/{peer}/accept", knocks::accept, Empty(204), "Lets a stranger in, now and later."),
     Route::new("DELETE", "/v1/knocks/{peer}", knocks::dismiss, Empty(204), "Takes a stranger off the list."),
+
+    Route::new("GET", "/v1/contacts", contacts::list, json!(200, view::ContactList), "Lists whom the owner knows.")
+        .query(CONTACTS),
+    Route::new("GET", "/v1/contacts/{peer}", contacts::show, json!(200, view::ContactView), "Shows one contact."),
+    Route::new("PUT", "/v1/contacts/{peer}", contacts::put, json!(200, view::ContactView),
+        "Makes a contact, or changes what is given of it: the owner's name for it, trust, a note.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::ContactBody>)),
+    Route::new("DELETE", "/v1/contacts/{peer}", contacts::forget, Empty(204),
+        "Forgets a contact and its names: whoever is named next is taken."),
+    Route::new("POST", "/v1/contacts/{peer}/block", contacts::block, json!(200, view::ContactView),
+        "Ends the connection with a peer and refuses it from now on."),
+    Route::new("POST", "/v1/contacts/{peer}/unblock", contacts::unblock, json!(200, view::ContactView),
+        "Takes a block back."),
+    Route::new("POST", "/v1/contacts/{peer}/names", contacts::rebind, Empty(204),
+        "Says that a name at an introducer is this peer's now, after it changed hands.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::RebindBody>)),
 
     Route::new("GET", "/v1/introducers", introducers::list, json!(200, view::Introducers), "Lists introducers."),
     Route::new("POST", "/v1/introducers", introducers::add, json!(201, view::Introducer),

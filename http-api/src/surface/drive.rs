@@ -355,6 +355,7 @@ impl Surface {
                 let detail = "The attempt did not end in time.";
                 Problem::new(Code::ConnectTimedOut, detail).into()
             }
+            WaitFor::Kept(_) => super::not_kept().into(),
             WaitFor::Search(_) => {
                 let detail = "No introducer answered the search in time.";
                 Problem::new(Code::IntroducerUnreachable, detail).into()

@@ -28,7 +28,8 @@ impl Surface {
     pub(super) fn on_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         if let Some(kind) = view::event_kind(&event) {
             let event = event.clone();
-            self.tell(now, kind, None, move || view::event(&event));
+            let name = self.name_in(&event);
+            self.tell(now, kind, None, move || view::event(&event, name.as_ref()));
         }
         match event {
             Event::DatagramReceived { peer, label, data } => {
@@ -68,6 +69,15 @@ impl Surface {
         }
     }
 
+    /// What to call whom an event is about, where it carries a name.
+    fn name_in(&self, event: &Event) -> Option<(String, &'static str)> {
+        let Event::Connected { peer, name, .. } = event else {
+            return None;
+        };
+        let name = self.state.contacts.name_of(peer, name.as_deref());
+        name.map(|(name, kind)| (name.to_owned(), kind.word()))
+    }
+
     fn on_control_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         match event {
             Event::Connected {
@@ -82,6 +92,7 @@ impl Surface {
                 // Who is connected was let in, or was asked for.
                 self.state.knocks.remove(&peer);
                 if let Some(operation) = operation {
+                    let name = self.state.name(&peer);
                     let connected = view::Connected::new(&peer, name, &path);
                     let full = Full::json(200, &connected);
                     self.resolve(&WaitFor::Connect(operation), &full);
@@ -90,6 +101,24 @@ impl Surface {
             Event::ConnectFailed {
                 operation, reason, ..
             } => self.resolve(&WaitFor::Connect(operation), &connect_failed(reason).into()),
+            Event::NameFound {
+                name,
+                introducer,
+                peer,
+            } => {
+                let at = self.state.clock.unix_ms(now);
+                self.state.contacts.on_found(at, &name, introducer, peer);
+            }
+            Event::NameDiffers {
+                name,
+                introducer,
+                offered,
+                ..
+            } => {
+                let at = self.state.clock.unix_ms(now);
+                let contacts = &mut self.state.contacts;
+                contacts.on_differs(at, &name, introducer, offered);
+            }
             Event::SearchDone { operation, outcome } => {
                 let full = self.on_search(outcome);
                 self.resolve(&WaitFor::Search(operation), &full);
@@ -191,10 +220,9 @@ impl Surface {
     fn on_search(&mut self, outcome: SearchOutcome) -> Full {
         match outcome {
             SearchOutcome::Found { entries, cursor } => {
-                for entry in &entries {
-                    self.state.on_found(&entry.name, entry.introducer, entry.id);
-                }
-                let items = entries.iter().map(view::SearchItem::from).collect();
+                let contacts = &self.state.contacts;
+                let item = |entry| view::SearchItem::new(entry, contacts);
+                let items = entries.iter().map(item).collect();
                 Full::json(
                     200,
                     &view::SearchList {
@@ -323,11 +351,13 @@ impl Surface {
         label: Label,
         data: Bytes,
     ) -> Item {
+        let stranger = self.state.is_stranger(now, node, peer);
+        let name = self.state.name(&peer);
         Item {
             kind,
             peer,
-            stranger: self.state.is_stranger(now, node, peer),
-            name: self.state.name(&peer).map(ToOwned::to_owned),
+            stranger,
+            name: name.map(|(name, kind)| (name.to_owned(), kind)),
             label,
             forwards: None,
             stream: None,

@@ -17,14 +17,17 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
+use p2p_storage::Change;
 
 use self::follower::Follower;
 use self::stream::StreamExchange;
 use crate::call::Call;
 use crate::config::SurfaceConfig;
+use crate::contacts::Kept;
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
 use crate::openapi;
-use crate::reply::{Full, PROTECTION, Wait};
+use crate::problem::{Code, Problem};
+use crate::reply::{Full, PROTECTION, Wait, WaitFor};
 use crate::routes::Route;
 use crate::state::{State, Turn};
 
@@ -34,6 +37,13 @@ const EXCHANGES: usize = 512;
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// Bytes of request bodies held at once.
 const BODIES_BYTES: usize = 64 << 20;
+
+fn not_kept() -> Problem {
+    Problem::new(
+        Code::NotKept,
+        "It could not be written to disk, and stays as it was.",
+    )
+}
 
 /// Where an exchange stands.
 enum Phase {
@@ -194,6 +204,29 @@ impl Surface {
         let exchanges = self.exchanges.values().filter_map(due);
         let unconfirmed = self.state.unconfirmed.values().copied();
         exchanges.chain(unconfirmed).min()
+    }
+
+    /// From now on changes to contacts are kept outside: hand what `poll_order` gives to storage, and say with
+    /// `handle_kept` what became of it.
+    pub fn set_kept(&mut self) {
+        self.state.contacts.set_kept();
+    }
+
+    /// The next changes to keep, with the number for `handle_kept`.
+    #[must_use]
+    pub fn poll_order(&mut self) -> Option<(u64, Vec<Change>)> {
+        self.state.contacts.poll_order()
+    }
+
+    /// Changes are on disk, or cannot be.
+    pub fn handle_kept(&mut self, order: u64, is_kept: bool) {
+        if !is_kept {
+            log::warn!("a change to contacts or names cannot be kept");
+        }
+        if let Some(Kept::Answer(answer)) = self.state.contacts.on_kept(order, is_kept) {
+            let answer = if is_kept { answer } else { not_kept().into() };
+            self.resolve(&WaitFor::Kept(order), &answer);
+        }
     }
 
     /// The next part of a response to write.

@@ -16,22 +16,26 @@ pub(crate) const fn event_kind(event: &Event) -> Option<&'static str> {
         Event::Disconnected { .. } => "disconnected",
         Event::LatestReceived { .. } => "latest",
         Event::Knocked { .. } => "knocked",
+        Event::NameDiffers { .. } => "name_differs",
         Event::Pong { .. } => "pong",
         Event::StreamReset { .. } => "stream_reset",
         _ => return None,
     })
 }
 
-/// Content of an event that has a kind, without its time.
-pub(crate) fn event(event: &Event) -> Value {
+/// Content of an event that has a kind, without its time; `name` is what to call whom it is about, and what that is
+/// worth.
+pub(crate) fn event(event: &Event, name: Option<&(String, &'static str)>) -> Value {
     match event {
         Event::Introducer { id, state } => {
             let (state, reason) = introducer_state(*state);
             json!({"introducer": id.to_string(), "state": state, "reason": reason})
         }
-        Event::Connected {
-            peer, name, path, ..
-        } => json!({"peer": peer.to_string(), "name": name, "path": PathView::from(path)}),
+        Event::Connected { peer, path, .. } => {
+            let (peer, path) = (peer.to_string(), PathView::from(path));
+            let (name, kind) = name.map(|(name, kind)| (name, kind)).unzip();
+            json!({"peer": peer, "name": name, "name_kind": kind, "path": path})
+        }
         Event::ConnectFailed { peer, reason, .. } => {
             let peer = peer.map(|p| p.to_string());
             json!({"peer": peer, "reason": failure(*reason)})
@@ -55,6 +59,16 @@ pub(crate) fn event(event: &Event) -> Value {
         } => {
             let (peer, introducer) = (peer.to_string(), introducer.to_string());
             json!({"peer": peer, "claimed_name": name, "introducer": introducer})
+        }
+        Event::NameDiffers {
+            name,
+            introducer,
+            known,
+            offered,
+        } => {
+            let introducer = introducer.to_string();
+            let (known, offered) = (known.to_string(), offered.to_string());
+            json!({"name": name, "introducer": introducer, "known": known, "offered": offered})
         }
         Event::Pong { peer, rtt, path } => {
             let (rtt, path) = (rtt.map(ms), PathView::from(path));

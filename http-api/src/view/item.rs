@@ -19,8 +19,11 @@ pub(crate) struct InboxItem {
     pub r#type: &'static str,
     /// From whom.
     pub peer: String,
-    /// Its name, where known.
+    /// What to call it, where anything is known.
     pub name: Option<String>,
+    /// What that name is worth: `petname` (the owner's own word), `found` (by the owner's look-up), or `claimed` (the
+    /// peer says so, and nobody is found by it).
+    pub name_kind: Option<&'static str>,
     /// Channel, where it was sent to one.
     pub channel: Option<u32>,
     /// Service, where it was sent to one; requests always are.
@@ -56,7 +59,8 @@ impl InboxItem {
             id: run.encode(number),
             r#type: item.kind.text(),
             peer: item.peer.to_string(),
-            name: item.name.clone(),
+            name: item.name.as_ref().map(|(name, _)| name.clone()),
+            name_kind: item.name.as_ref().map(|(_, kind)| kind.word()),
             channel: item.label.channel.number(),
             service: item.label.channel.service().map(ToString::to_string),
             flags: item.label.flags,

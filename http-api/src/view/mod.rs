@@ -1,6 +1,7 @@
 //! What clients see: the engine's pictures as JSON with stable names. Durations end in `_ms`, sizes in `_bytes`,
 //! times are RFC 3339, ids are text. Every type here is a schema of the OpenAPI document.
 
+mod contact;
 mod event;
 mod item;
 mod knock;
@@ -10,6 +11,7 @@ mod peer;
 
 use core::time::Duration;
 
+pub(crate) use contact::{ContactBody, ContactList, ContactView, RebindBody};
 pub(crate) use event::{event, event_kind};
 pub(crate) use item::{InboxItem, InboxList, MessageView, ServiceView, Services};
 pub(crate) use knock::{KnockList, KnockView};

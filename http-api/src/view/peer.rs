@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::{PathView, ms, whole_ms};
 use crate::clock::WallClock;
+use crate::contacts::{Contacts, NameKind};
 use crate::words::fingerprint;
 
 /// One peer.
@@ -16,8 +17,13 @@ use crate::words::fingerprint;
 pub(crate) struct PeerView {
     /// Its identity.
     pub id: String,
-    /// Name under which it was found.
+    /// What to call it, where anything is known.
     pub name: Option<String>,
+    /// What that name is worth: `petname` (the owner's own word), `found` (by the owner's look-up), or `claimed` (the
+    /// peer says so, and nobody is found by it).
+    pub name_kind: Option<&'static str>,
+    /// `stranger`, `found`, `verified` or `attested`.
+    pub trust: &'static str,
     /// The identity as eight words, to compare by voice.
     pub fingerprint: Vec<&'static str>,
     /// `connecting`, `connected` or `disconnected`.
@@ -47,12 +53,21 @@ pub(crate) struct PeerView {
 
 impl PeerView {
     /// Makes the picture; `now` dates the last packet.
-    pub(crate) fn new(peer: &PeerStatus, now: Instant, clock: WallClock) -> Self {
+    pub(crate) fn new(
+        peer: &PeerStatus,
+        now: Instant,
+        clock: WallClock,
+        contacts: &Contacts,
+    ) -> Self {
+        let name = contacts.name_of(&peer.id, peer.name.as_deref());
+        let trust = contacts.book().contact(&peer.id).map(|c| c.trust);
         // While nothing flows, what the engine remembers of paths is not one that carries data.
         let connected = peer.state == PeerState::Connected;
         Self {
             id: peer.id.to_string(),
-            name: peer.name.clone(),
+            name: name.map(|(name, _)| name.to_owned()),
+            name_kind: name.map(|(_, kind)| kind.word()),
+            trust: trust.unwrap_or_default().word(),
             fingerprint: fingerprint(&peer.id),
             state: match peer.state {
                 PeerState::Connecting => "connecting",
@@ -99,18 +114,21 @@ pub(crate) struct PeerList {
 pub(crate) struct Connected {
     /// Its identity.
     pub peer: String,
-    /// Name under which it was found.
+    /// What to call it, where anything is known.
     pub name: Option<String>,
+    /// What that name is worth: `petname`, `found` or `claimed`.
+    pub name_kind: Option<&'static str>,
     /// The path that carries data now.
     pub path: PathView,
 }
 
 impl Connected {
     /// Makes the picture.
-    pub(crate) fn new(peer: &NodeId, name: Option<String>, path: &PathStatus) -> Self {
+    pub(crate) fn new(peer: &NodeId, name: Option<(&str, NameKind)>, path: &PathStatus) -> Self {
         Self {
             peer: peer.to_string(),
-            name,
+            name: name.map(|(name, _)| name.to_owned()),
+            name_kind: name.map(|(_, kind)| kind.word()),
             path: path.into(),
         }
     }
@@ -156,11 +174,24 @@ pub(crate) struct SearchItem {
     pub fingerprint: Vec<&'static str>,
     /// The introducer that said so.
     pub introducer: String,
+    /// `contact` where the name was found before to be this id's, `differs` where it was another's, null where it was
+    /// never looked up.
+    pub known: Option<&'static str>,
 }
 
-impl From<&SearchEntry> for SearchItem {
-    fn from(entry: &SearchEntry) -> Self {
+impl SearchItem {
+    /// Makes the picture.
+    pub(crate) fn new(entry: &SearchEntry, contacts: &Contacts) -> Self {
+        let binding = contacts.book().binding(&entry.introducer, &entry.name);
+        let known = binding.map(|b| {
+            if b.id == entry.id {
+                "contact"
+            } else {
+                "differs"
+            }
+        });
         Self {
+            known,
             name: entry.name.clone(),
             id: entry.id.to_string(),
             fingerprint: fingerprint(&entry.id),

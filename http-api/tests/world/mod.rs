@@ -161,6 +161,7 @@ pub(crate) fn surface(now: Instant, n: u8) -> Surface {
             SettingValue::Text("p2p".to_owned()),
         )]),
         driver: "sim",
+        book: Default::default(),
         rng_seed: [n; 32],
     };
     Surface::new(config, now, 1_770_000_000_000)

@@ -1,0 +1,333 @@
+//! People: what the owner calls them, whose a name was found to be, and what of it is on its way to the disk.
+//!
+//! Nothing here comes from what a peer says of itself. A change counts at once; whoever ordered it is answered when it
+//! is kept, and it is taken back where it cannot be.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use p2p_core::id::NodeId;
+use p2p_core::name::{fold_name, skeleton};
+use p2p_storage::{Binding, Book, Change, Contact, Trust};
+
+use crate::reply::Full;
+
+/// Most contacts.
+pub(crate) const CONTACTS: usize = 10_000;
+/// Most names that look-ups have found.
+pub(crate) const BINDINGS: usize = 20_000;
+
+/// What a name is to the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameKind {
+    /// The owner's own word.
+    Petname,
+    /// The owner looked it up.
+    Found,
+    /// The peer says so.
+    Claimed,
+}
+
+impl NameKind {
+    /// Its word.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Petname => "petname",
+            Self::Found => "found",
+            Self::Claimed => "claimed",
+        }
+    }
+}
+
+/// Writes under way.
+struct Writing {
+    /// How it was before.
+    undo: Vec<Change>,
+    /// What the client hears once it is kept.
+    answer: Option<Full>,
+}
+
+/// What became of a write.
+pub(crate) enum Kept {
+    /// Somebody waits for this.
+    Answer(Full),
+    /// Nobody does.
+    Silent,
+}
+
+/// The book and what is being written of it.
+#[derive(Default)]
+pub(crate) struct Contacts {
+    book: Book,
+    /// Something outside keeps changes; otherwise they last as long as this.
+    is_kept: bool,
+    tickets: u64,
+    orders: VecDeque<(u64, Vec<Change>)>,
+    writing: BTreeMap<u64, Writing>,
+}
+
+impl Contacts {
+    /// Starts with what was kept before.
+    pub(crate) fn new(book: Book) -> Self {
+        Self {
+            book,
+            ..Self::default()
+        }
+    }
+
+    /// From now on changes are kept outside.
+    pub(crate) const fn set_kept(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// The book.
+    pub(crate) const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Changes the book. Gives the number under which `answer` is due, or the answer itself where nothing is kept.
+    pub(crate) fn change(
+        &mut self,
+        changes: Vec<Change>,
+        answer: Option<Full>,
+    ) -> Result<u64, Option<Full>> {
+        let undo = changes.iter().flat_map(|c| self.before(c)).collect();
+        for change in changes.iter().cloned() {
+            self.book.apply(change);
+        }
+        if !self.is_kept {
+            return Err(answer);
+        }
+        self.tickets += 1;
+        self.orders.push_back((self.tickets, changes));
+        self.writing.insert(self.tickets, Writing { undo, answer });
+        Ok(self.tickets)
+    }
+
+    /// What restores what a change replaces. A contact that was not there is forgotten again; a name stays, since it
+    /// was found.
+    fn before(&self, change: &Change) -> Vec<Change> {
+        match change {
+            Change::Contact(contact) => {
+                let old = self.book.contact(&contact.id).cloned();
+                vec![old.map_or(Change::Forget(contact.id), Change::Contact)]
+            }
+            Change::Forget(id) => {
+                let contact = self.book.contact(id).cloned().map(Change::Contact);
+                let names = self.book.bindings().filter(|b| b.id == *id).cloned();
+                contact
+                    .into_iter()
+                    .chain(names.map(Change::Binding))
+                    .collect()
+            }
+            Change::Binding(_) => Vec::new(),
+        }
+    }
+
+    /// The next changes to keep.
+    pub(crate) fn poll_order(&mut self) -> Option<(u64, Vec<Change>)> {
+        self.orders.pop_front()
+    }
+
+    /// Changes are kept, or cannot be.
+    pub(crate) fn on_kept(&mut self, ticket: u64, is_kept: bool) -> Option<Kept> {
+        let writing = self.writing.remove(&ticket)?;
+        if !is_kept {
+            writing.undo.into_iter().for_each(|c| self.book.apply(c));
+        }
+        Some(writing.answer.map_or(Kept::Silent, Kept::Answer))
+    }
+
+    /// A look-up of the owner's found whose a name is.
+    pub(crate) fn on_found(
+        &mut self,
+        now_unix_ms: u64,
+        name: &str,
+        introducer: NodeId,
+        id: NodeId,
+    ) {
+        let known = self.book.binding(&introducer, name);
+        if known.is_some_and(|b| b.id != id) {
+            return self.on_differs(now_unix_ms, name, introducer, id);
+        }
+        let is_known = known.is_some_and(|b| b.id == id && b.refused.is_none());
+        if is_known || known.is_none() && self.book.bindings().count() >= BINDINGS {
+            return;
+        }
+        let binding = Binding {
+            introducer,
+            name: known.map_or(name, |b| &b.name).to_owned(),
+            id,
+            since_unix_ms: known.map_or(now_unix_ms, |b| b.since_unix_ms),
+            refused: None,
+        };
+        let mut changes = vec![Change::Binding(binding)];
+        if let Some(contact) = self.learnt(now_unix_ms, id, Trust::Found, "lookup") {
+            changes.push(Change::Contact(contact));
+        }
+        let _ = self.change(changes, None);
+    }
+
+    /// An introducer gave a name to somebody else.
+    pub(crate) fn on_differs(
+        &mut self,
+        now_unix_ms: u64,
+        name: &str,
+        introducer: NodeId,
+        offered: NodeId,
+    ) {
+        let Some(binding) = self.book.binding(&introducer, name).cloned() else {
+            return;
+        };
+        if binding.refused.map(|(id, _)| id) != Some(offered) {
+            let refused = Some((offered, now_unix_ms));
+            let _ = self.change(vec![Change::Binding(Binding { refused, ..binding })], None);
+        }
+    }
+
+    /// The contact with this much trust at least; `None` where it has it already or there is no room.
+    fn learnt(&self, now_unix_ms: u64, id: NodeId, trust: Trust, how: &str) -> Option<Contact> {
+        let known = self.book.contact(&id);
+        if known.is_some_and(|c| c.trust >= trust) || known.is_none() && !self.has_room() {
+            return None;
+        }
+        let mut contact = known.cloned().unwrap_or_else(|| unknown(id, now_unix_ms));
+        (contact.trust, contact.how) = (trust, how.to_owned());
+        Some(contact)
+    }
+
+    /// The contact as it is, or as one that is nothing yet.
+    pub(crate) fn or_new(&self, now_unix_ms: u64, id: NodeId) -> Contact {
+        let known = self.book.contact(&id);
+        known.cloned().unwrap_or_else(|| unknown(id, now_unix_ms))
+    }
+
+    /// Whether one more contact fits.
+    pub(crate) fn has_room(&self) -> bool {
+        self.book.contacts().count() < CONTACTS
+    }
+
+    /// Whether the owner blocked the peer.
+    pub(crate) fn is_blocked(&self, id: &NodeId) -> bool {
+        self.book.contact(id).is_some_and(|c| c.is_blocked)
+    }
+
+    /// Whom the owner calls so.
+    pub(crate) fn by_petname(&self, petname: &str) -> Option<&Contact> {
+        let exact = |c: &&Contact| c.petname.as_deref() == Some(petname);
+        let shape = skeleton(petname);
+        let similar = |c: &&Contact| c.petname.as_deref().is_some_and(|p| skeleton(p) == shape);
+        let mut contacts = self.book.contacts();
+        contacts
+            .find(exact)
+            .or_else(|| self.book.contacts().find(similar))
+    }
+
+    /// Whose a name is, at each introducer that was asked.
+    pub(crate) fn by_name<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Binding> + use<'a> {
+        let folded = fold_name(name);
+        let bindings = self.book.bindings();
+        bindings.filter(move |binding| fold_name(&binding.name) == folded)
+    }
+
+    /// What to call a peer, and what that name is worth; `claimed` is what it calls itself.
+    pub(crate) fn name_of<'a>(
+        &'a self,
+        id: &NodeId,
+        claimed: Option<&'a str>,
+    ) -> Option<(&'a str, NameKind)> {
+        let petname = self.book.contact(id).and_then(|c| c.petname.as_deref());
+        let found = || {
+            self.book
+                .bindings()
+                .find(|b| b.id == *id)
+                .map(|b| b.name.as_str())
+        };
+        petname
+            .map(|name| (name, NameKind::Petname))
+            .or_else(|| found().map(|name| (name, NameKind::Found)))
+            .or_else(|| claimed.map(|name| (name, NameKind::Claimed)))
+    }
+}
+
+fn unknown(id: NodeId, now_unix_ms: u64) -> Contact {
+    Contact {
+        id,
+        petname: None,
+        trust: Trust::Stranger,
+        how: "added".to_owned(),
+        since_unix_ms: now_unix_ms,
+        is_blocked: false,
+        note: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u8) -> NodeId {
+        NodeId::from_bytes([n; 32])
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_taken_back() {
+        let mut contacts = Contacts::default();
+        contacts.set_kept();
+        let named = Contact {
+            petname: Some("ada".to_owned()),
+            ..contacts.or_new(1, id(1))
+        };
+        let answer = Some(Full::empty(204));
+        let ticket = contacts.change(vec![Change::Contact(named)], answer);
+        let ticket = ticket.expect("it is to be kept");
+        assert!(contacts.by_petname("ADA").is_some());
+        assert_eq!(contacts.poll_order().map(|(t, _)| t), Some(ticket));
+        assert!(matches!(
+            contacts.on_kept(ticket, false),
+            Some(Kept::Answer(_))
+        ));
+        assert!(contacts.by_petname("ada").is_none());
+        assert!(contacts.on_kept(ticket, true).is_none(), "once");
+    }
+
+    #[test]
+    fn a_claim_is_shown_last_and_finds_nobody() {
+        let mut contacts = Contacts::default();
+        let claimed = contacts.name_of(&id(1), Some("ada"));
+        assert_eq!(claimed, Some(("ada", NameKind::Claimed)));
+        assert_eq!(contacts.by_name("ada").count(), 0);
+        contacts.on_found(5, "Ada", id(9), id(1));
+        assert_eq!(
+            contacts.name_of(&id(1), Some("eve")),
+            Some(("Ada", NameKind::Found))
+        );
+        assert_eq!(
+            contacts.by_name("aDa").map(|b| b.id).collect::<Vec<_>>(),
+            [id(1)]
+        );
+        let trust = contacts.book().contact(&id(1)).map(|c| c.trust);
+        assert_eq!(trust, Some(Trust::Found));
+        let named = Contact {
+            petname: Some("my sister".to_owned()),
+            ..contacts.or_new(6, id(1))
+        };
+        let _ = contacts.change(vec![Change::Contact(named)], None);
+        assert_eq!(
+            contacts.name_of(&id(1), None),
+            Some(("my sister", NameKind::Petname))
+        );
+    }
+
+    #[test]
+    fn a_difference_is_noted_and_changes_nothing() {
+        let mut contacts = Contacts::default();
+        contacts.on_found(5, "ada", id(9), id(1));
+        contacts.on_differs(7, "ada", id(9), id(2));
+        let binding = contacts.by_name("ada").next().expect("a name");
+        assert_eq!((binding.id, binding.refused), (id(1), Some((id(2), 7))));
+        // What is found again as it was clears it.
+        contacts.on_found(8, "ada", id(9), id(1));
+        let binding = contacts.by_name("ada").next().expect("a name");
+        assert_eq!((binding.since_unix_ms, binding.refused), (5, None));
+    }
+}

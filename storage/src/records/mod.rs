@@ -1,0 +1,157 @@
+//! What a node keeps of people: contacts with their owner's names for them, and whose a name was at which introducer.
+//!
+//! [`Book`] is the content as plain values; a [`Change`] is what is written. [`Records`] keeps them: on disk
+//! ([`Database`]), or in memory ([`MemoryRecords`]) with faults that a test injects.
+
+mod database;
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use p2p_core::id::NodeId;
+use p2p_core::name::fold_name;
+
+pub use database::Database;
+pub use memory::MemoryRecords;
+
+/// How much the owner has reason to believe that an id is the person meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// An id and nothing else; a name that came along is a claim.
+    #[default]
+    Stranger,
+    /// The owner looked the name up at an introducer and got this id.
+    Found,
+    /// The owner has reason outside the network: words compared, a code, a link.
+    Verified,
+    /// A realm that the owner trusts vouches for it.
+    Attested,
+}
+
+impl Trust {
+    /// All of them, from none to most.
+    pub const ALL: [Self; 4] = [Self::Stranger, Self::Found, Self::Verified, Self::Attested];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Stranger => "stranger",
+            Self::Found => "found",
+            Self::Verified => "verified",
+            Self::Attested => "attested",
+        }
+    }
+
+    /// What a word means.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|trust| trust.word() == word)
+    }
+}
+
+/// A person, or whatever has an id, that the owner of the node knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Who it is.
+    pub id: NodeId,
+    /// What the owner calls it; no two contacts look alike in this.
+    pub petname: Option<String>,
+    /// How much the owner believes.
+    pub trust: Trust,
+    /// How it was learnt: `lookup`, `connected`, `written`, `words` …
+    pub how: String,
+    /// Since when, ms since 1970.
+    pub since_unix_ms: u64,
+    /// The owner wants nothing of it.
+    pub is_blocked: bool,
+    /// The owner's own words about it.
+    pub note: Option<String>,
+}
+
+/// Whose a name is at an introducer, as the owner's own look-up found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The introducer.
+    pub introducer: NodeId,
+    /// The name, as it was asked for first.
+    pub name: String,
+    /// Whose it is.
+    pub id: NodeId,
+    /// Since when, ms since 1970.
+    pub since_unix_ms: u64,
+    /// Whom the introducer named later, and was refused; and when, ms since 1970.
+    pub refused: Option<(NodeId, u64)>,
+}
+
+/// One thing to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A contact, new or changed.
+    Contact(Contact),
+    /// No contact any more; its names are forgotten with it.
+    Forget(NodeId),
+    /// A name, new or changed.
+    Binding(Binding),
+}
+
+/// All that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Book {
+    contacts: BTreeMap<NodeId, Contact>,
+    /// By introducer and folded name.
+    bindings: BTreeMap<(NodeId, String), Binding>,
+}
+
+impl Book {
+    /// Carries a change out.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Contact(contact) => {
+                self.contacts.insert(contact.id, contact);
+            }
+            Change::Forget(id) => {
+                self.contacts.remove(&id);
+                self.bindings.retain(|_, binding| binding.id != id);
+            }
+            Change::Binding(binding) => {
+                let key = (binding.introducer, fold_name(&binding.name));
+                self.bindings.insert(key, binding);
+            }
+        }
+    }
+
+    /// A contact.
+    #[must_use]
+    pub fn contact(&self, id: &NodeId) -> Option<&Contact> {
+        self.contacts.get(id)
+    }
+
+    /// All contacts, by id.
+    pub fn contacts(&self) -> impl Iterator<Item = &Contact> {
+        self.contacts.values()
+    }
+
+    /// Whose a name is at an introducer.
+    #[must_use]
+    pub fn binding(&self, introducer: &NodeId, name: &str) -> Option<&Binding> {
+        self.bindings.get(&(*introducer, fold_name(name)))
+    }
+
+    /// All names that were found.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.values()
+    }
+}
+
+/// Keeps changes.
+pub trait Records: Send {
+    /// Writes all of them or none; when it returns, they outlive a crash of the program and of the machine.
+    ///
+    /// # Errors
+    /// Where nothing was written.
+    fn write(&mut self, changes: &[Change]) -> io::Result<()>;
+}

@@ -1,0 +1,134 @@
+//! One suite for both kinds of records, and what only the disk can do.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::directory::StateDirectory;
+use crate::error::StateErrorKind;
+
+fn id(n: u8) -> NodeId {
+    NodeId::from_bytes([n; 32])
+}
+
+fn contact(n: u8, petname: &str) -> Contact {
+    Contact {
+        id: id(n),
+        petname: Some(petname.to_owned()),
+        trust: Trust::Verified,
+        how: "words".to_owned(),
+        since_unix_ms: 1_800_000_000_123,
+        is_blocked: n.is_multiple_of(2),
+        note: None,
+    }
+}
+
+fn binding(name: &str, n: u8) -> Binding {
+    Binding {
+        introducer: id(9),
+        name: name.to_owned(),
+        id: id(n),
+        since_unix_ms: 5,
+        refused: Some((id(7), 6)),
+    }
+}
+
+fn folder(test: &str) -> PathBuf {
+    let name = format!("p2p-records-{test}-{}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let _ = fs::remove_dir_all(&path);
+    path
+}
+
+/// What is written in two steps.
+fn changes() -> [Vec<Change>; 2] {
+    let first = vec![
+        Change::Contact(contact(1, "ada")),
+        Change::Contact(contact(2, "ben")),
+        Change::Binding(binding("Ada", 1)),
+        Change::Binding(binding("ben", 2)),
+    ];
+    let mut renamed = contact(1, "Ada L.");
+    renamed.note = Some("met in May".to_owned());
+    let second = vec![Change::Contact(renamed), Change::Forget(id(2))];
+    [first, second]
+}
+
+fn expected() -> Book {
+    let mut book = Book::default();
+    changes().concat().into_iter().for_each(|c| book.apply(c));
+    book
+}
+
+#[test]
+fn what_was_written_is_read_again_and_what_was_forgotten_is_gone() {
+    let path = folder("written");
+    {
+        let state = StateDirectory::open(Some(path.clone())).expect("a folder");
+        let (mut disk, book) = state.records().expect("a database");
+        assert_eq!(book, Book::default());
+        let mut memory = MemoryRecords::default();
+        for step in changes() {
+            disk.write(&step).expect("a write");
+            memory.write(&step).expect("a write");
+        }
+        assert_eq!(*memory.book(), expected());
+    }
+    let state = StateDirectory::open(Some(path.clone())).expect("a folder");
+    let (_, book) = state.records().expect("a database");
+    assert_eq!(book, expected());
+    assert_eq!(book.contacts().count(), 1);
+    assert_eq!(book.binding(&id(9), "aDA").map(|b| b.id), Some(id(1)));
+    assert_eq!(book.bindings().count(), 1, "names go with their contact");
+    fs::remove_dir_all(&path).expect("our own folder");
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_there_and_says_so() {
+    let mut records = MemoryRecords::full_after(1);
+    let [first, second] = changes();
+    records.write(&first).expect("room for one");
+    let before = records.book().clone();
+    let refused = records.write(&second).expect_err("full");
+    assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+    assert_eq!(*records.book(), before);
+}
+
+#[test]
+fn two_contacts_that_look_alike_are_refused_and_the_first_stands() {
+    let path = folder("alike");
+    let state = StateDirectory::open(Some(path.clone())).expect("a folder");
+    let (mut disk, _) = state.records().expect("a database");
+    let first = Change::Contact(contact(1, "Bob"));
+    disk.write(std::slice::from_ref(&first)).expect("a write");
+    // With another o; and what came before it in the same step is not kept either.
+    let step = [
+        Change::Contact(contact(4, "eve")),
+        Change::Contact(contact(3, "b\u{43e}b")),
+    ];
+    assert!(disk.write(&step).is_err());
+    let (_, book) = state.records().expect("a database");
+    assert_eq!(book.contacts().map(|c| c.id).collect::<Vec<_>>(), [id(1)]);
+    fs::remove_dir_all(&path).expect("our own folder");
+}
+
+#[test]
+fn a_damaged_or_newer_database_is_refused_and_left_alone() {
+    let path = folder("damaged");
+    let state = StateDirectory::open(Some(path.clone())).expect("a folder");
+    let file = path.join("node.db");
+    fs::write(&file, vec![0x5A; 8_192]).expect("a file");
+    let refused = state.records().err().expect("no database");
+    assert_eq!(refused.kind, StateErrorKind::Broken, "{refused}");
+    assert_eq!(fs::read(&file).expect("a file"), vec![0x5A; 8_192]);
+    fs::remove_file(&file).expect("a file");
+    drop(state.records().expect("a new one"));
+    let connection = rusqlite::Connection::open(&file).expect("a database");
+    connection
+        .pragma_update(None, "user_version", 2)
+        .expect("a version");
+    drop(connection);
+    let refused = state.records().err().expect("too new");
+    assert_eq!(refused.kind, StateErrorKind::NewerVersion, "{refused}");
+    fs::remove_dir_all(&path).expect("our own folder");
+}
