@@ -109,6 +109,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<Knocks>,
     },
+    /// Show whom you know; name, verify, block or forget them
+    Contacts {
+        /// What to do; nothing: show them
+        #[command(subcommand)]
+        action: Option<Contacts>,
+    },
     /// Show how the node is set up
     Settings,
     /// The token that opens the HTTP surface
@@ -151,6 +157,45 @@ pub(crate) enum Knocks {
     Dismiss {
         /// Its id, or 8 first characters of it
         peer: String,
+    },
+}
+
+/// `p2p contacts`
+#[derive(Subcommand)]
+pub(crate) enum Contacts {
+    /// Call somebody by a name of your own; an empty one takes it away
+    Name {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+        /// What you call it
+        petname: String,
+    },
+    /// Say that you compared the eight words with the person
+    Verify {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+    },
+    /// End the connection with somebody and refuse it from now on
+    Block {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+    },
+    /// Take a block back
+    Unblock {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+    },
+    /// Forget somebody, and whose its names were
+    Forget {
+        /// Id, first 8 characters of it, or name
+        peer: String,
+    },
+    /// Say that a name is somebody else's now, after it changed hands
+    Rebind {
+        /// NAME@INTRODUCER
+        name: String,
+        /// The id that it is now
+        id: String,
     },
 }
 

@@ -86,13 +86,20 @@ pub(crate) fn ago_text(ms: &Value) -> String {
     }
 }
 
-/// A peer's name, or the beginning of its id.
+/// A peer's name, or the beginning of its id; a name that only the peer itself says is shown as what it is.
 pub(crate) fn name_or_id(value: &Value) -> String {
-    let id = value["peer"]
-        .as_str()
-        .or(value["id"].as_str())
-        .unwrap_or("?");
-    value["name"].as_str().map_or_else(|| short(id), escape)
+    let id = value["peer"].as_str().or(value["id"].as_str());
+    let id = short(id.unwrap_or("?"));
+    match value["name"].as_str().map(escape) {
+        Some(name) if is_claim(value) => format!("{id} (says it is \"{name}\")"),
+        Some(name) => name,
+        None => id,
+    }
+}
+
+/// Whether the name of a peer is one that only the peer itself says.
+pub(crate) fn is_claim(value: &Value) -> bool {
+    value["name_kind"] == "claimed"
 }
 
 /// The fingerprint's words, joined.
@@ -120,6 +127,16 @@ mod tests {
         assert_eq!(ms_text(&json!(48.6)), "49 ms");
         assert_eq!(ms_text(&json!(61_000)), "61 s");
         assert_eq!(ms_text(&Value::Null), "-");
+    }
+
+    #[test]
+    fn a_claim_is_no_name() {
+        let peer = |kind| json!({"peer": "ybndrfg8ejkmcp", "name": "ada", "name_kind": kind});
+        assert_eq!(name_or_id(&peer("found")), "ada");
+        assert_eq!(
+            name_or_id(&peer("claimed")),
+            "ybndrfg8ej (says it is \"ada\")"
+        );
     }
 
     #[test]

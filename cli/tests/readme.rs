@@ -75,7 +75,7 @@ fn the_tour_works_as_it_stands() {
         "p2p://",
         "└─ direct: ",
         "delivered to ben",
-        "ada: good morning",
+        "(says it is \"ada\"): good morning",
         "the same",
         "\"rtt_ms\":",
         "\"text\":\"over HTTP\"",

@@ -86,8 +86,8 @@ pub fn validate_name(name: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// Whether a text is an id, or its first characters. Words have letters only, nine of ten beginnings of ids a digit; for
-/// the tenth it helps that a text which is one peer's name and the beginning of another's id is ambiguous.
+/// Whether a text is an id, or its first characters. Words have letters only, nine of ten beginnings of ids a digit;
+/// for the tenth it helps that a text which is one peer's name and the beginning of another's id is ambiguous.
 fn reads_as_id(folded: &str) -> bool {
     let is_long = folded.chars().count() >= ID_PREFIX_CHARACTERS_MIN;
     let has_digit = folded.contains(|c: char| c.is_ascii_digit());
@@ -110,8 +110,8 @@ pub fn skeleton(text: &str) -> String {
     fold_name(&shapes)
 }
 
-/// Characters that make two different names look the same: zero-width, bidirectional controls, byte-order mark, fillers,
-/// selectors of variants, tags.
+/// Characters that make two different names look the same: zero-width, bidirectional controls, byte-order mark,
+/// fillers, selectors of variants, tags.
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

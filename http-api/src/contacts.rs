@@ -9,8 +9,6 @@ use p2p_core::id::NodeId;
 use p2p_core::name::{fold_name, skeleton};
 use p2p_storage::{Binding, Book, Change, Contact, Trust};
 
-use crate::reply::Full;
-
 /// Most contacts.
 pub(crate) const CONTACTS: usize = 10_000;
 /// Most names that look-ups have found.
@@ -38,22 +36,6 @@ impl NameKind {
     }
 }
 
-/// Writes under way.
-struct Writing {
-    /// How it was before.
-    undo: Vec<Change>,
-    /// What the client hears once it is kept.
-    answer: Option<Full>,
-}
-
-/// What became of a write.
-pub(crate) enum Kept {
-    /// Somebody waits for this.
-    Answer(Full),
-    /// Nobody does.
-    Silent,
-}
-
 /// The book and what is being written of it.
 #[derive(Default)]
 pub(crate) struct Contacts {
@@ -62,7 +44,8 @@ pub(crate) struct Contacts {
     is_kept: bool,
     tickets: u64,
     orders: VecDeque<(u64, Vec<Change>)>,
-    writing: BTreeMap<u64, Writing>,
+    /// Writes under way, and how it was before.
+    writing: BTreeMap<u64, Vec<Change>>,
 }
 
 impl Contacts {
@@ -84,23 +67,19 @@ impl Contacts {
         &self.book
     }
 
-    /// Changes the book. Gives the number under which `answer` is due, or the answer itself where nothing is kept.
-    pub(crate) fn change(
-        &mut self,
-        changes: Vec<Change>,
-        answer: Option<Full>,
-    ) -> Result<u64, Option<Full>> {
+    /// Changes the book. Gives the number under which it is written; none where nothing is kept.
+    pub(crate) fn change(&mut self, changes: Vec<Change>) -> Option<u64> {
         let undo = changes.iter().flat_map(|c| self.before(c)).collect();
         for change in changes.iter().cloned() {
             self.book.apply(change);
         }
         if !self.is_kept {
-            return Err(answer);
+            return None;
         }
         self.tickets += 1;
         self.orders.push_back((self.tickets, changes));
-        self.writing.insert(self.tickets, Writing { undo, answer });
-        Ok(self.tickets)
+        self.writing.insert(self.tickets, undo);
+        Some(self.tickets)
     }
 
     /// What restores what a change replaces. A contact that was not there is forgotten again; a name stays, since it
@@ -128,13 +107,12 @@ impl Contacts {
         self.orders.pop_front()
     }
 
-    /// Changes are kept, or cannot be.
-    pub(crate) fn on_kept(&mut self, ticket: u64, is_kept: bool) -> Option<Kept> {
-        let writing = self.writing.remove(&ticket)?;
+    /// Changes are kept, or cannot be: then it is as it was before.
+    pub(crate) fn on_kept(&mut self, ticket: u64, is_kept: bool) {
+        let undo = self.writing.remove(&ticket).unwrap_or_default();
         if !is_kept {
-            writing.undo.into_iter().for_each(|c| self.book.apply(c));
+            undo.into_iter().for_each(|c| self.book.apply(c));
         }
-        Some(writing.answer.map_or(Kept::Silent, Kept::Answer))
     }
 
     /// A look-up of the owner's found whose a name is.
@@ -164,7 +142,7 @@ impl Contacts {
         if let Some(contact) = self.learnt(now_unix_ms, id, Trust::Found, "lookup") {
             changes.push(Change::Contact(contact));
         }
-        let _ = self.change(changes, None);
+        let _ = self.change(changes);
     }
 
     /// An introducer gave a name to somebody else.
@@ -180,7 +158,7 @@ impl Contacts {
         };
         if binding.refused.map(|(id, _)| id) != Some(offered) {
             let refused = Some((offered, now_unix_ms));
-            let _ = self.change(vec![Change::Binding(Binding { refused, ..binding })], None);
+            let _ = self.change(vec![Change::Binding(Binding { refused, ..binding })]);
         }
     }
 
@@ -277,17 +255,12 @@ mod tests {
             petname: Some("ada".to_owned()),
             ..contacts.or_new(1, id(1))
         };
-        let answer = Some(Full::empty(204));
-        let ticket = contacts.change(vec![Change::Contact(named)], answer);
+        let ticket = contacts.change(vec![Change::Contact(named)]);
         let ticket = ticket.expect("it is to be kept");
         assert!(contacts.by_petname("ADA").is_some());
         assert_eq!(contacts.poll_order().map(|(t, _)| t), Some(ticket));
-        assert!(matches!(
-            contacts.on_kept(ticket, false),
-            Some(Kept::Answer(_))
-        ));
+        contacts.on_kept(ticket, false);
         assert!(contacts.by_petname("ada").is_none());
-        assert!(contacts.on_kept(ticket, true).is_none(), "once");
     }
 
     #[test]
@@ -311,7 +284,7 @@ mod tests {
             petname: Some("my sister".to_owned()),
             ..contacts.or_new(6, id(1))
         };
-        let _ = contacts.change(vec![Change::Contact(named)], None);
+        let _ = contacts.change(vec![Change::Contact(named)]);
         assert_eq!(
             contacts.name_of(&id(1), None),
             Some(("my sister", NameKind::Petname))

@@ -23,6 +23,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "docs.js", "text/javascript; charset=utf-8";
     "dom.js", "text/javascript; charset=utf-8";
     "history.js", "text/javascript; charset=utf-8";
+    "contact.js", "text/javascript; charset=utf-8";
     "knocks.js", "text/javascript; charset=utf-8";
     "live.js", "text/javascript; charset=utf-8";
     "peers.js", "text/javascript; charset=utf-8";

@@ -22,6 +22,7 @@ use crate::locks::Locks;
 use crate::outbox::Outbox;
 use crate::page::Page;
 use crate::problem::{Code, Problem};
+use crate::reply::Full;
 use crate::services::Services;
 use crate::waiting::WaitingMessages;
 
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub outbox: Outbox,
     pub knocks: Knocks,
     pub contacts: Contacts,
+    /// What clients hear once a change to contacts is kept, by its number.
+    pub answers: BTreeMap<u64, Full>,
     pub services: Services,
     pub page: Page,
     /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
@@ -103,6 +106,7 @@ impl State {
             outbox: Outbox::default(),
             knocks: Knocks::default(),
             contacts: Contacts::new(config.book),
+            answers: BTreeMap::new(),
             services: Services::default(),
             page: Page::new(),
             describe,

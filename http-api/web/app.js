@@ -2,8 +2,8 @@
 
 import { call, logIn, logOut, resume, whenLoggedOut } from "./api.js";
 import { CHAT_CHANNEL, onItem, onMessageState, refreshStates } from "./chat.js";
-import { loadWhy, renderDetail } from "./detail.js";
-import { $, icon, setText, toast } from "./dom.js";
+import { loadWhy, renderDetail, startDetail } from "./detail.js";
+import { $, icon, peerName, setText, toast } from "./dom.js";
 import { refreshKnocks } from "./knocks.js";
 import { follow } from "./live.js";
 import { renderPeers, startPeers } from "./peers.js";
@@ -151,7 +151,7 @@ function renderFrame({ online, node, unread, peers, selected }) {
   setText($("banner-text"), words);
   document.body.classList.toggle("stale", !online);
   const count = [...unread.values()].reduce((sum, n) => sum + n, 0);
-  const name = selected && peers.get(selected)?.name;
+  const name = selected && peers.has(selected) && peerName(peers.get(selected));
   document.title = `${count ? `(${count}) ` : ""}${name ? `${name} · ` : ""}p2p`;
 }
 
@@ -202,6 +202,7 @@ setInterval(() => {
 }, REFRESH_MS);
 
 whenLoggedOut(() => showLogin("Your log-in has ended."));
+startDetail(() => refreshPeers().catch(() => {}));
 startPeers(select, (id) => refreshPeers().then(() => select(id)));
 subscribe(renderSelf);
 subscribe(renderPeers);

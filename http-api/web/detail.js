@@ -2,11 +2,18 @@
 
 import { call, segment } from "./api.js";
 import { Chat } from "./chat.js";
+import { contactTools } from "./contact.js";
 import { $, avatar, bytes, copy, h, icon, milliseconds, peerName, setText, toast } from "./dom.js";
 import { pathBadge } from "./peers.js";
 import { changed, peerOrBare, store } from "./store.js";
 
 let view = null;
+let contactChanged = () => {};
+
+/** `onContact` hears that what a peer is to the owner was changed. */
+export function startDetail(onContact) {
+  contactChanged = onContact;
+}
 
 const ATTEMPT_KINDS = { host: "its own interface", server_reflexive: "seen by an introducer", peer_reflexive: "learnt from a probe" };
 
@@ -31,6 +38,8 @@ function makeView(id) {
     actions: h("div", { class: "row" }),
     summary: h("span", {}),
     whyBody: h("div", { class: "why-body" }),
+    contact: h("div", { class: "why-body" }),
+    contactShown: "",
     chat: new Chat(id),
   };
   const back = h("button", { class: "icon-button back", type: "button", "aria-label": "Back to all peers",
@@ -38,7 +47,7 @@ function makeView(id) {
   const chevron = h("span", { class: "chevron" }, icon("chevron"));
   parts.why = h("details", { class: "why", ontoggle: () => parts.why.open && loadWhy(id) },
     h("summary", {}, chevron, parts.summary, h("span", { class: "more" }, "Details")),
-    parts.whyBody);
+    parts.whyBody, parts.contact);
   $("peer").replaceChildren(
     h("header", { class: "peer-head" }, back, parts.face, h("div", { class: "title" }, parts.title, parts.meta), parts.actions),
     parts.why, parts.chat.log, parts.chat.form);
@@ -58,6 +67,11 @@ function update(parts, peer, why) {
   parts.actions.replaceChildren(action(peer));
   setText(parts.summary, why?.text ?? (peer.state === "connected" ? "Looking at the path…" : "Not connected now."));
   parts.whyBody.replaceChildren(...whyBody(peer, why));
+  // Apart from the figures, which change while somebody types a name.
+  const contact = JSON.stringify([peer.name, peer.name_kind, peer.trust, peer.blocked]);
+  if (contact === parts.contactShown) return;
+  parts.contactShown = contact;
+  parts.contact.replaceChildren(peer.trust ? contactTools(peer, contactChanged) : "");
 }
 
 function action(peer) {

@@ -74,7 +74,9 @@ export async function copy(text, what) {
 }
 
 export const shortId = (id) => `${id.slice(0, 8)}…${id.slice(-4)}`;
-export const peerName = (peer) => peer.name || shortId(peer.id);
+// What only the peer itself says is no name: it stands in quotation marks behind the id.
+export const isClaim = (peer) => peer.name_kind === "claimed";
+export const peerName = (peer) => isClaim(peer) ? `${shortId(peer.id)} says it is “${peer.name}”` : peer.name || shortId(peer.id);
 
 export function avatar(peer, large = false) {
   const letters = [...(peer.name || peer.id)].slice(0, 2).join("");

@@ -56,7 +56,7 @@ function updateRow(row, peer, isSelected, unread) {
   const bare = peer.name ? shortId(peer.id) : peer.fingerprint.slice(0, 3).join(" ");
   const preview = last ? `${last.mine ? "You: " : ""}${last.text}` : bare;
   const rtt = peer.state === "connected" ? milliseconds(peer.path?.rtt_ms) : "";
-  const picture = JSON.stringify([peer.name, peer.state, peer.path?.kind, rtt, preview.slice(0, 80), isSelected, unread]);
+  const picture = JSON.stringify([peer.name, peer.name_kind, peer.state, peer.path?.kind, rtt, preview.slice(0, 80), isSelected, unread]);
   if (row.shown === picture) return;
   row.shown = picture;
   row.button.setAttribute("aria-current", String(isSelected));

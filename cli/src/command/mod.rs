@@ -3,6 +3,7 @@
 
 mod completions;
 mod connect;
+mod contacts;
 mod datagram;
 mod knocks;
 mod latest;
@@ -52,6 +53,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Request(request) => request::run(context, request).await,
         Command::Pipe(pipe) => pipe::run(context, pipe).await,
         Command::Knocks { action } => knocks::run(context, action).await,
+        Command::Contacts { action } => contacts::run(context, action).await,
         Command::Settings => settings::run(context).await,
         Command::Token { action } => token::run(context, action),
         Command::Ui { no_open } => ui::run(context, no_open).await,

@@ -104,11 +104,17 @@ async fn next_stream(
         let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
         let (id, item_id) = (text("peer"), text("id"));
         since = format!("&since={}", segment(&item_id));
-        let wanted = pipe
-            .peer
-            .as_deref()
-            .is_none_or(|p| text("name") == p || id == p || p.len() >= 8 && id.starts_with(p));
+        let wanted = pipe.peer.as_deref().is_none_or(|p| {
+            let is_name = text("name") == p && !peer::is_claim(item);
+            is_name || id == p || p.len() >= 8 && id.starts_with(p)
+        });
         if !wanted {
+            if peer::is_claim(item) {
+                let who = peer::name_or_id(item);
+                context
+                    .output
+                    .remark(format!("a stream of {who} is left alone"));
+            }
             continue;
         }
         let body = json!({"cursor": item_id, "type": "stream"});

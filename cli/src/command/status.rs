@@ -7,7 +7,7 @@ use crate::client::{Call, Client, segment};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Table, Tone, escape};
-use crate::peer::{ago_text, ms_text, path_text, short};
+use crate::peer::{ago_text, is_claim, ms_text, path_text, short};
 
 /// Runs it.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
@@ -61,7 +61,7 @@ fn table(peers: &[Value]) -> Table {
         };
         table.row(vec![
             (short(peer["id"].as_str().unwrap_or("?")), None),
-            (peer["name"].as_str().map_or("-".to_owned(), escape), None),
+            (name(peer), None),
             (path, Some(tone)),
             (ms_text(&peer["path"]["rtt_ms"]), None),
             (loss(peer), None),
@@ -69,6 +69,15 @@ fn table(peers: &[Value]) -> Table {
         ]);
     }
     table
+}
+
+/// What to call it; a claim in quotation marks.
+fn name(peer: &Value) -> String {
+    match peer["name"].as_str().map(escape) {
+        Some(name) if is_claim(peer) => format!("says it is \"{name}\""),
+        Some(name) => name,
+        None => "-".to_owned(),
+    }
 }
 
 fn loss(peer: &Value) -> String {

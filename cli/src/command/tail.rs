@@ -212,12 +212,8 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
                 because()
             )
         }
-        "knocked" => format!(
-            "-- a stranger knocks{}: {}; let it in with: p2p knocks accept {}",
-            text("claimed_name").map_or(String::new(), |n| format!(", says it is \"{n}\"")),
-            short(data["peer"].as_str().unwrap_or("?")),
-            short(data["peer"].as_str().unwrap_or("?")),
-        ),
+        "knocked" => knocked(data),
+        "name_differs" => differs(data),
         "pong" => format!(
             "-- pong from {who}: {}, {}",
             ms_text(&data["rtt_ms"]),
@@ -230,6 +226,21 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
         "gap" => "-- some events were missed".to_owned(),
         other => format!("-- {}: {}", escape(other), escape(&data.to_string())),
     }
+}
+
+fn knocked(data: &Value) -> String {
+    let peer = short(data["peer"].as_str().unwrap_or("?"));
+    let claim = data["claimed_name"].as_str().map(escape);
+    let claim = claim.map_or(String::new(), |n| format!(", says it is \"{n}\""));
+    format!("-- a stranger knocks{claim}: {peer}; let it in with: p2p knocks accept {peer}")
+}
+
+/// An introducer gives a name to somebody else than before.
+fn differs(data: &Value) -> String {
+    let id = |member: &str| short(data[member].as_str().unwrap_or("?"));
+    let name = escape(data["name"].as_str().unwrap_or("?"));
+    let (offered, known) = (id("offered"), id("known"));
+    format!("-- {name} is {offered} now, not {known}: nothing was sent there; see: p2p contacts")
 }
 
 fn content(data: &Value) -> String {

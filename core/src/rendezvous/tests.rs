@@ -404,7 +404,7 @@ fn name_found(events: &[Event], n: u8) -> bool {
     events.iter().any(is_it)
 }
 
-/// Protocol §6.3.
+/// Protocol §6.6.
 #[test]
 fn a_name_is_followed_where_its_introducers_agree_and_nowhere_else() {
     let ben = || ConnectTarget::Name("ben".to_owned());
@@ -422,7 +422,7 @@ fn a_name_is_followed_where_its_introducers_agree_and_nowhere_else() {
     assert!(failed, "{told:?}");
 }
 
-/// Protocol §6.3.
+/// Protocol §6.6.
 #[test]
 fn sec_06_a_name_that_changed_hands_is_told_and_nobody_met() {
     let target = ConnectTarget::BoundName {

@@ -132,13 +132,14 @@ pub(crate) fn rebind(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
 
 /// Answers once it is on disk, or at once where nothing is kept.
 fn keep(turn: &mut Turn<'_>, changes: Vec<Change>, full: Full) -> Reply {
-    match turn.state.contacts.change(changes, Some(full)) {
-        Ok(order) => Reply::Wait(Wait {
-            what: WaitFor::Kept(order),
-            until: turn.now + KEEP_TIMEOUT,
-        }),
-        Err(full) => full.unwrap_or_else(|| Full::empty(204)).into(),
-    }
+    let Some(order) = turn.state.contacts.change(changes) else {
+        return full.into();
+    };
+    turn.state.answers.insert(order, full);
+    Reply::Wait(Wait {
+        what: WaitFor::Kept(order),
+        until: turn.now + KEEP_TIMEOUT,
+    })
 }
 
 fn view(turn: &Turn<'_>, contact: &Contact) -> ContactView {

@@ -101,24 +101,6 @@ impl Surface {
             Event::ConnectFailed {
                 operation, reason, ..
             } => self.resolve(&WaitFor::Connect(operation), &connect_failed(reason).into()),
-            Event::NameFound {
-                name,
-                introducer,
-                peer,
-            } => {
-                let at = self.state.clock.unix_ms(now);
-                self.state.contacts.on_found(at, &name, introducer, peer);
-            }
-            Event::NameDiffers {
-                name,
-                introducer,
-                offered,
-                ..
-            } => {
-                let at = self.state.clock.unix_ms(now);
-                let contacts = &mut self.state.contacts;
-                contacts.on_differs(at, &name, introducer, offered);
-            }
             Event::SearchDone { operation, outcome } => {
                 let full = self.on_search(outcome);
                 self.resolve(&WaitFor::Search(operation), &full);
@@ -149,6 +131,25 @@ impl Surface {
                 name,
                 introducer,
             } => self.state.knocks.on_knock(now, peer, name, introducer),
+            other => self.on_name_event(now, node, other),
+        }
+    }
+
+    fn on_name_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
+        let at = self.state.clock.unix_ms(now);
+        let contacts = &mut self.state.contacts;
+        match event {
+            Event::NameFound {
+                name,
+                introducer,
+                peer,
+            } => contacts.on_found(at, &name, introducer, peer),
+            Event::NameDiffers {
+                name,
+                introducer,
+                offered,
+                ..
+            } => contacts.on_differs(at, &name, introducer, offered),
             other => self.on_stream_event(now, node, other),
         }
     }

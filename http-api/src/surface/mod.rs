@@ -23,7 +23,6 @@ use self::follower::Follower;
 use self::stream::StreamExchange;
 use crate::call::Call;
 use crate::config::SurfaceConfig;
-use crate::contacts::Kept;
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
 use crate::openapi;
 use crate::problem::{Code, Problem};
@@ -223,7 +222,8 @@ impl Surface {
         if !is_kept {
             log::warn!("a change to contacts or names cannot be kept");
         }
-        if let Some(Kept::Answer(answer)) = self.state.contacts.on_kept(order, is_kept) {
+        self.state.contacts.on_kept(order, is_kept);
+        if let Some(answer) = self.state.answers.remove(&order) {
             let answer = if is_kept { answer } else { not_kept().into() };
             self.resolve(&WaitFor::Kept(order), &answer);
         }

@@ -24,6 +24,8 @@ pub(crate) struct PeerView {
     pub name_kind: Option<&'static str>,
     /// `stranger`, `found`, `verified` or `attested`.
     pub trust: &'static str,
+    /// Whether the owner wants nothing of it.
+    pub blocked: bool,
     /// The identity as eight words, to compare by voice.
     pub fingerprint: Vec<&'static str>,
     /// `connecting`, `connected` or `disconnected`.
@@ -68,6 +70,7 @@ impl PeerView {
             name: name.map(|(name, _)| name.to_owned()),
             name_kind: name.map(|(_, kind)| kind.word()),
             trust: trust.unwrap_or_default().word(),
+            blocked: contacts.is_blocked(&peer.id),
             fingerprint: fingerprint(&peer.id),
             state: match peer.state {
                 PeerState::Connecting => "connecting",

@@ -114,7 +114,8 @@ fn paths(tokens: &[String]) -> Vec<(ModulePath, Vec<String>)> {
                 inline.push((word(i + 1).to_owned(), depth));
                 i += 3;
             }
-            "use" => {
+            // `use<..>` says what a type captures.
+            "use" if word(i + 1) != "<" => {
                 let mut trees = Vec::new();
                 i = use_tree(tokens, i + 1, &[], &mut trees);
                 found.extend(trees.into_iter().map(|tree| (within(), tree)));

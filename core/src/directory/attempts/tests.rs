@@ -218,7 +218,7 @@ fn name(text: &str) -> ConnectTarget {
     ConnectTarget::Name(text.to_owned())
 }
 
-/// Protocol §6.3.
+/// Protocol §6.6.
 #[test]
 fn a_bare_name_is_asked_of_all_and_followed_when_all_agree() {
     let mut a = attempts();
@@ -235,7 +235,7 @@ fn a_bare_name_is_asked_of_all_and_followed_when_all_agree() {
     assert_eq!(ended(&mut a), [(1, ConnectOutcome::Connected(id(5)))]);
 }
 
-/// Protocol §6.3.
+/// Protocol §6.6.
 #[test]
 fn sec_06_a_name_of_two_identities_is_followed_to_neither() {
     let mut a = attempts();
@@ -265,7 +265,7 @@ fn a_silent_introducer_does_not_hold_a_name_up_for_long() {
     assert_eq!((late, ended(&mut a)), (AnswerOutcome::Ignored, vec![]));
 }
 
-/// Protocol §6.3.
+/// Protocol §6.6.
 #[test]
 fn sec_06_a_bound_name_goes_to_nobody_else() {
     let mut a = attempts();
