@@ -207,6 +207,8 @@ impl From<Vec<SocketAddr>> for HostAddresses {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ControllerKind {
+    /// BBR, version 3 (draft-ietf-ccwg-bbr), for which loss alone is no congestion: `bbr`.
+    Bbr,
     /// CUBIC (RFC 9438) with HyStart++ (RFC 9406): `cubic`.
     #[default]
     Cubic,
@@ -216,12 +218,13 @@ pub enum ControllerKind {
 
 impl ControllerKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Cubic, Self::NewReno];
+    pub const ALL: [Self; 3] = [Self::Bbr, Self::Cubic, Self::NewReno];
 
     /// Its name in settings.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Bbr => "bbr",
             Self::Cubic => "cubic",
             Self::NewReno => "newreno",
         }
@@ -240,7 +243,7 @@ pub struct UnknownController;
 
 impl fmt::Display for UnknownController {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected cubic or newreno")
+        f.write_str("expected bbr, cubic or newreno")
     }
 }
 

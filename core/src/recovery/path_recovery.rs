@@ -305,6 +305,7 @@ impl PathRecovery {
             delivered_bytes: self.stats.delivered_bytes - sent.delivered_bytes,
             delivered_in: max(sending, now.saturating_since(sent.delivered_at)),
             lost_bytes: self.stats.lost_bytes - sent.lost_bytes,
+            in_flight_bytes: self.in_flight_bytes,
         };
         self.delivered_at = now;
         self.first_sent_at = max(self.first_sent_at, sent.sent_at);

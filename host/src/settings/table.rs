@@ -150,7 +150,7 @@ pub const SETTINGS: &[Setting] = &[
         variable: "P2P_CONGESTION",
         kind: Kind::One("NAME"),
         default: "cubic",
-        what: "Congestion control of every path: cubic or newreno",
+        what: "Congestion control of every path: bbr, cubic or newreno",
         set: |o, v| {
             let text = v.last().map_or("", String::as_str);
             let kind = text.parse().map_err(|e| format!("\"{text}\": {e}"));

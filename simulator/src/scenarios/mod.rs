@@ -1,7 +1,9 @@
 //! Longer plays that tests and `p2p-sim` share: every pair of boxes, bad links, floods of garbage,
-//! goodput tables and campaigns of random plots. Each returns data; nothing here prints.
+//! tables of goodput and of congestion controllers, and campaigns of random plots. Each returns data;
+//! nothing here prints.
 
 mod campaign;
+mod congestion;
 mod crowd;
 mod garbage;
 mod goodput;
@@ -9,6 +11,7 @@ mod lossy;
 mod matrix;
 
 pub use campaign::{Campaign, Totals};
+pub use congestion::congestion_table;
 pub use crowd::{CrowdReport, crowd};
 pub use garbage::{GarbageReport, garbage};
 pub use goodput::{goodput_table, long_path};

@@ -3,10 +3,10 @@
 //! Windows are in bytes; the cubic's constant is in segments, as in the RFC. An event whose losses
 //! were all spurious is taken back (§4.9.2).
 
-use super::{
-    AckSample, Controller, HyStart, LostPacket, SentState, initial_window, minimum_window,
-    window_for_mtu,
+use super::controller::{
+    AckSample, Controller, LostPacket, SentState, initial_window, minimum_window, window_for_mtu,
 };
+use super::hystart::HyStart;
 use crate::recovery::rtt::Rtt;
 use crate::time::{Duration, Instant};
 
@@ -69,6 +69,17 @@ impl Cubic {
             recovery_start: None,
             hystart: HyStart::default(),
         }
+    }
+
+    /// Starts in congestion avoidance with a window that was in use.
+    #[must_use]
+    pub(super) fn resume(mtu: u64, window_bytes: f64) -> Self {
+        let mut cubic = Self::new(mtu);
+        cubic.shape.window_bytes = window_bytes;
+        cubic.shape.threshold_bytes = window_bytes;
+        cubic.shape.max_bytes = window_bytes;
+        cubic.shape.prior_bytes = window_bytes;
+        cubic
     }
 
     fn slow_start(&mut self, sample: &AckSample<'_>, rtt: &Rtt) {

@@ -2,7 +2,7 @@
 //! each congestion event. Takes and answers as [`Controller`] says. An event whose losses were all spurious is taken
 //! back.
 
-use super::{
+use super::controller::{
     AckSample, AckedPacket, Controller, LostPacket, SentState, initial_window, minimum_window,
     window_for_mtu,
 };

@@ -35,6 +35,8 @@ crowd           Registers many nodes with one introducer, connects pairs, says
                 --nodes N (1000)  --pairs N (half the nodes)
                 --seconds N (60)  --seed N (1)
 goodput         Goodput of every level at several rates of loss.
+congestion      What each congestion controller makes of a line, alone and
+                beside another.
 replay FILE     Runs again what a node recorded (p2p up --record FILE) and
                 compares the output with what was recorded.
 ";
@@ -61,8 +63,10 @@ pub(crate) enum Command {
         pairs: usize,
         seconds: u64,
     },
-    /// The table.
+    /// The table of every level.
     Goodput,
+    /// The table of the congestion controllers.
+    Congestion,
     /// A recording.
     Replay { file: PathBuf },
 }
@@ -189,6 +193,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             }
         }
         ["goodput"] => Command::Goodput,
+        ["congestion"] => Command::Congestion,
         ["replay", file] => Command::Replay { file: file.into() },
         other => return Err(format!("there is no command {:?}", other.join(" "))),
     };

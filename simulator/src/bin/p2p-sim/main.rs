@@ -11,7 +11,9 @@ use std::process::ExitCode;
 use args::{Command, Plot, USAGE, parse};
 use campaign::play;
 use p2p_simulator::ops::{Outcome, generate};
-use p2p_simulator::scenarios::{crowd, every_pair, garbage, goodput_table, matrix_table};
+use p2p_simulator::scenarios::{
+    congestion_table, crowd, every_pair, garbage, goodput_table, matrix_table,
+};
 use p2p_simulator::{Nat, Pulse, secs};
 use watch::Seeds;
 
@@ -43,6 +45,10 @@ fn main() -> ExitCode {
         Command::Replay { file } => replay::run(&file),
         Command::Goodput => {
             print!("{}", goodput_table());
+            true
+        }
+        Command::Congestion => {
+            print!("{}", congestion_table());
             true
         }
     };
