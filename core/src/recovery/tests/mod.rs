@@ -5,7 +5,7 @@ mod link;
 mod marks;
 mod properties;
 mod samples;
-mod shared;
+pub(super) mod shared;
 
 use super::congestion::{ControllerKind, initial_window};
 use super::outcome::{AckOfUnsent, SendBudget};

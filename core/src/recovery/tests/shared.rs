@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::recovery::congestion::Controller;
+use crate::recovery::path_recovery::PathRecovery;
 use ControllerKind::{Bbr, Cubic};
 
 /// The bottleneck and what disturbs it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bottleneck {
-    pub(super) rate_bytes_per_s: u64,
-    pub(super) round_trip: Duration,
+pub(in crate::recovery) struct Bottleneck {
+    pub(in crate::recovery) rate_bytes_per_s: u64,
+    pub(in crate::recovery) round_trip: Duration,
     /// Thousandths of what the path holds without a queue.
-    pub(super) queue_per_mille: u64,
-    pub(super) loss_per_mille: u64,
-    pub(super) jitter: Duration,
+    pub(in crate::recovery) queue_per_mille: u64,
+    pub(in crate::recovery) loss_per_mille: u64,
+    pub(in crate::recovery) jitter: Duration,
 }
 
 impl Bottleneck {
@@ -29,7 +31,7 @@ impl Bottleneck {
 }
 
 /// 10 Mbit/s, 40 ms, a queue as long as the path.
-pub(super) const HOME: Bottleneck = Bottleneck {
+pub(in crate::recovery) const HOME: Bottleneck = Bottleneck {
     rate_bytes_per_s: 1_250_000,
     round_trip: Duration::from_millis(40),
     queue_per_mille: 1_000,
@@ -43,10 +45,29 @@ enum Event {
     Start,
 }
 
+/// What an application has to send.
+#[derive(Clone, Copy)]
+struct Application {
+    rate_bytes_per_s: u64,
+    since: Instant,
+    sent_bytes: u64,
+}
+
+impl Application {
+    /// When it has a datagram, if ever.
+    fn next(&self) -> Option<Instant> {
+        let nanos = (self.sent_bytes + u64::from(SIZE)) * 1_000_000_000;
+        let after = nanos.checked_div(self.rate_bytes_per_s)?;
+        Some(self.since + Duration::from_nanos(after))
+    }
+}
+
 struct Flow {
     bench: Bench,
     received: ReceivedPackets,
     starts: Instant,
+    /// None where there is always more to send.
+    application: Option<Application>,
     newest_arrival: Instant,
     newest_ack: Instant,
     arrived_bytes: u64,
@@ -78,14 +99,18 @@ impl Shares {
     }
 }
 
-struct Net {
-    link: Bottleneck,
+pub(in crate::recovery) struct Net {
+    pub(in crate::recovery) link: Bottleneck,
     now: Instant,
     rng: Rng,
     flows: Vec<Flow>,
     events: BTreeMap<(Instant, u64), Event>,
     created: u64,
     queue_free_at: Instant,
+    /// Acknowledgements arrive at multiples of this.
+    ack_grid: Duration,
+    /// How much later the next packet arrives than it would.
+    detour: Option<Duration>,
 }
 
 impl Net {
@@ -94,6 +119,7 @@ impl Net {
             bench: Bench::with(*kind),
             received: ReceivedPackets::new(),
             starts: at(*start_ms),
+            application: None,
             newest_arrival: at(0),
             newest_ack: at(0),
             arrived_bytes: 0,
@@ -108,6 +134,8 @@ impl Net {
             events: BTreeMap::new(),
             created: 0,
             queue_free_at: at(0),
+            ack_grid: Duration::ZERO,
+            detour: None,
         };
         for flow in kinds {
             net.plan(at(flow.1), Event::Start);
@@ -129,12 +157,17 @@ impl Net {
             self.flows[flow].dropped += 1;
             return;
         }
-        self.queue_free_at = self.queue_free_at.max(self.now) + self.link.time_of(u64::from(SIZE));
+        let until_free = self.queue_free_at.max(self.now);
+        self.queue_free_at = until_free + self.link.time_of(u64::from(SIZE));
         if self.rng.below(1_000) < self.link.loss_per_mille {
             return;
         }
         let jitter = self.rng.below(self.link.jitter.as_nanos() as u64 + 1);
         let at = self.queue_free_at + self.link.round_trip / 2 + Duration::from_nanos(jitter);
+        if let Some(detour) = self.detour.take() {
+            self.plan(at + detour, Event::Arrive(flow, pn));
+            return;
+        }
         let at = at.max(self.flows[flow].newest_arrival);
         self.flows[flow].newest_arrival = at;
         self.plan(at, Event::Arrive(flow, pn));
@@ -171,7 +204,11 @@ impl Net {
         if self.rng.below(1_000) < loss {
             return;
         }
-        let at = (now + self.link.round_trip / 2).max(self.flows[index].newest_ack);
+        let mut at = (now + self.link.round_trip / 2).max(self.flows[index].newest_ack);
+        if self.ack_grid > Duration::ZERO {
+            let grid = self.ack_grid.as_nanos() as u64;
+            at = Instant::from_nanos(at.as_nanos().div_ceil(grid) * grid);
+        }
         self.flows[index].newest_ack = at;
         self.plan(at, Event::Ack(index, ranges, delay));
     }
@@ -187,6 +224,16 @@ impl Net {
                 return budget.blocked_until;
             }
             for _ in 0..budget.bytes / u64::from(SIZE) {
+                let now = self.now;
+                let flow = &mut self.flows[index];
+                if let Some(application) = &mut flow.application {
+                    let next = application.next();
+                    if next.is_none_or(|at| at > now) {
+                        flow.bench.recovery.on_app_limited(A);
+                        return Some(next.unwrap_or(now + ms(10)));
+                    }
+                    application.sent_bytes += u64::from(SIZE);
+                }
                 self.send(index);
             }
         }
@@ -230,6 +277,81 @@ impl Net {
                 probes.iter().for_each(|_| self.send(index));
             }
         }
+    }
+
+    /// One transfer with this controller.
+    pub(in crate::recovery) fn watched(
+        link: Bottleneck,
+        seed: u8,
+        controller: Box<dyn Controller>,
+    ) -> Self {
+        let mut net = Self::new(link, seed, &[(Bbr, 0)]);
+        let rtt = Rtt::new(crate::limits::INITIAL_RTT);
+        let path = PathRecovery::with_controller(A, controller, u64::from(SIZE), rtt, at(0));
+        net.flows[0].bench.recovery.insert_path(path);
+        net
+    }
+
+    pub(in crate::recovery) const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Goes on to the next thing that happens.
+    pub(in crate::recovery) fn turn(&mut self) {
+        let next = self.step();
+        self.advance(next);
+    }
+
+    /// Gives the first application so many bytes a second to send, or always more.
+    pub(in crate::recovery) fn limit_application(&mut self, rate_bytes_per_s: Option<u64>) {
+        let since = self.now;
+        self.flows[0].application = rate_bytes_per_s.map(|rate_bytes_per_s| Application {
+            rate_bytes_per_s,
+            since,
+            sent_bytes: 0,
+        });
+    }
+
+    /// Lets acknowledgements arrive at multiples of a time.
+    pub(in crate::recovery) const fn hold_acks(&mut self, grid: Duration) {
+        self.ack_grid = grid;
+    }
+
+    /// Lets the next packet arrive later than those after it.
+    pub(in crate::recovery) const fn delay_next(&mut self, by: Duration) {
+        self.detour = Some(by);
+    }
+
+    /// Another begins to send.
+    pub(in crate::recovery) fn join(&mut self, kind: ControllerKind) {
+        let mut other = Self::new(self.link, 1, &[(kind, 0)]);
+        self.flows.append(&mut other.flows);
+    }
+
+    /// It sends no more.
+    pub(in crate::recovery) fn leave(&mut self) {
+        self.flows[1].application = Some(Application {
+            rate_bytes_per_s: 0,
+            since: self.now,
+            sent_bytes: 0,
+        });
+    }
+
+    pub(in crate::recovery) fn arrived_bytes(&self) -> u64 {
+        self.flows[0].arrived_bytes
+    }
+
+    pub(in crate::recovery) fn in_flight_bytes(&self) -> u64 {
+        self.flows[0].bench.recovery.bytes_in_flight(A)
+    }
+
+    pub(in crate::recovery) fn sent_and_dropped(&self) -> [u64; 2] {
+        [self.flows[0].sent, self.flows[0].dropped]
+    }
+
+    pub(in crate::recovery) fn spurious_losses(&self) -> u64 {
+        let stats = self.flows[0].bench.recovery.stats(A);
+        stats.map_or(0, |stats| stats.spurious_losses)
     }
 
     fn counts(&self) -> Vec<[u64; 3]> {

@@ -25,6 +25,8 @@ mod losses;
 mod probe_rtt;
 mod response;
 mod rounds;
+#[cfg(test)]
+mod tests;
 
 use super::controller::{
     AckSample, AckedPacket, Controller, LostPacket, SentState, initial_window, window_for_mtu,
@@ -66,7 +68,7 @@ struct Batch {
 }
 
 /// The controller.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bbr {
     mtu: f64,
     state: State,

@@ -37,6 +37,17 @@ pub(super) struct Undo {
     inflight_long: f64,
 }
 
+impl Undo {
+    pub(super) const fn of(bbr: &Bbr) -> Self {
+        Self {
+            state: bbr.state,
+            rate_short: bbr.bounds.rate_short,
+            inflight_short: bbr.bounds.inflight_short,
+            inflight_long: bbr.bounds.inflight_long,
+        }
+    }
+}
+
 impl Bounds {
     pub(super) const fn new() -> Self {
         Self {
@@ -105,12 +116,7 @@ impl Bbr {
     /// Applies a loss; says whether it is the first of its round.
     pub(super) fn respond_to_loss(&mut self, lost: &LostPacket<'_>) -> bool {
         if !self.loss_round.has_loss {
-            self.undo = Some(Undo {
-                state: self.state,
-                rate_short: self.bounds.rate_short,
-                inflight_short: self.bounds.inflight_short,
-                inflight_long: self.bounds.inflight_long,
-            });
+            self.undo = Some(Undo::of(self));
         }
         let is_first = self.loss_round.on_lost(self.delivered);
         self.batch.lost += 1.0;
