@@ -3,6 +3,9 @@
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 
+/// Something to be done on another thread.
+pub type Work<I> = Box<dyn FnOnce() -> I + Send>;
+
 /// Something that uses a node: the HTTP surface, a demonstration, a benchmark. All methods are called by the loop that
 /// owns the node, one at a time, and must not block.
 pub trait Application {
@@ -28,6 +31,11 @@ pub trait Application {
     /// All inputs and events so far were handed over; a good time to write more, or to hand out results.
     fn drained(&mut self, now: Instant, node: &mut dyn Engine) {
         let _ = (now, node);
+    }
+
+    /// Work that may block: it is done on another thread, and what it gives comes in as an input.
+    fn poll_work(&mut self) -> Option<Work<Self::Input>> {
+        None
     }
 
     /// Whether the loop may end; asked after every turn.

@@ -273,6 +273,10 @@ impl<A: Application> EngineLoop<A> {
             while let Some(effect) = self.node.poll_effect() {
                 self.carry_out(effect);
             }
+            while let Some(work) = self.application.poll_work() {
+                let handle = self.handle.clone();
+                smol::unblock(move || handle.send(work())).detach();
+            }
             if quiet {
                 break;
             }

@@ -66,7 +66,7 @@ mod node;
 mod signals;
 mod udp;
 
-pub use application::Application;
+pub use application::{Application, Work};
 pub use engine::{EngineLoop, Handle};
 pub use http::{HttpApplication, HttpClient};
 pub use node::run_node;

@@ -5,13 +5,14 @@
 
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use p2p_core::api::{Arrival, Command, Effect};
 use p2p_core::limits;
 use p2p_core::time::Instant;
-use p2p_host::{Clock, InterfaceWatch, LocalAddresses, PeerKeeper, carry_out, watch};
-use p2p_http_api::Exchanges;
+use p2p_host::{Clock, InterfaceWatch, LocalAddresses, PeerKeeper, call_back, carry_out, watch};
+use p2p_http_api::{Callback, CallbackEnd, Exchanges, HttpInput};
 
 use crate::client::ThreadClient;
 use crate::input::{Input, Inputs};
@@ -124,6 +125,9 @@ impl Engine {
             while let Some(effect) = self.node.poll_effect() {
                 self.carry_out(effect);
             }
+            while let Some(callback) = self.exchanges.poll_callback() {
+                self.call_back(callback);
+            }
             if quiet {
                 return;
             }
@@ -169,6 +173,23 @@ impl Engine {
             // The node may have ended meanwhile.
             let _ = inputs.send(Input::Command(answer));
         });
+    }
+
+    /// Asks an application on a thread of its own.
+    fn call_back(&mut self, callback: Callback) {
+        let (id, inputs) = (callback.id, self.inputs.clone());
+        let ask = move || {
+            let end = HttpInput::CalledBack(id, call_back(&callback));
+            // The node may have ended meanwhile.
+            let _ = inputs.send(Input::Http(end));
+        };
+        let thread = thread::Builder::new().name("p2p-callback".to_owned());
+        if let Err(error) = thread.spawn(ask) {
+            log::warn!("cannot start a thread: {error}");
+            let end = HttpInput::CalledBack(id, CallbackEnd::Unreachable);
+            let now = self.clock.now();
+            self.exchanges.handle_input(now, self.node.as_mut(), end);
+        }
     }
 
     fn say_goodbye(&mut self, buffer: &mut [u8]) {

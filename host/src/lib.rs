@@ -7,6 +7,7 @@
 //!   engine's configuration, and the surface.
 //! - [`carry_out`] does what the engine asks of the outside and answers: names are looked up on a thread of their own,
 //!   key records of peers are kept on disk by a [`PeerKeeper`].
+//! - [`call_back`] asks an application of this machine over HTTP.
 //! - [`watch`] notices new and lost addresses of interfaces, at once where the kernel tells of them.
 //! - [`ticket_request`] and [`page_url`] make the first link to the page, [`engine`] an engine with or without a
 //!   recorder, [`Clock`] the engine's time of the machine's.
@@ -30,6 +31,7 @@
 //! # }
 //! ```
 
+mod callback;
 mod clock;
 mod effects;
 mod error;
@@ -43,6 +45,7 @@ pub mod settings;
 mod sockets;
 mod ticket;
 
+pub use callback::call_back;
 pub use clock::Clock;
 pub use effects::carry_out;
 pub use error::NodeError;

@@ -10,6 +10,7 @@ use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 use p2p_storage::Change;
 
+use crate::callback::{Callback, CallbackEnd, CallbackId};
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
 use crate::surface::Surface;
 
@@ -54,6 +55,8 @@ pub enum HttpInput<C> {
     Complete(HttpId),
     /// It went away before the exchange was over.
     Closed(HttpId),
+    /// An application's answer came, or will not.
+    CalledBack(CallbackId, CallbackEnd),
     /// Changes that the surface wanted kept are on disk, or cannot be.
     Kept(u64, bool),
 }
@@ -152,6 +155,7 @@ impl<C: Client> Exchanges<C> {
                 self.settle(id);
             }
             HttpInput::Kept(order, is_kept) => self.surface.handle_kept(order, is_kept),
+            HttpInput::CalledBack(id, end) => self.surface.handle_callback_end(now, node, id, end),
             HttpInput::Closed(id) => {
                 self.stalled.remove(&id);
                 if self.clients.remove(&id).is_some() {
@@ -189,6 +193,12 @@ impl<C: Client> Exchanges<C> {
             GivenBody::None => {}
         }
         self.surface.handle_body_end(now, node, id);
+    }
+
+    /// The next callback to carry out; its end comes back as [`HttpInput::CalledBack`].
+    #[must_use]
+    pub fn poll_callback(&mut self) -> Option<Callback> {
+        self.surface.poll_callback()
     }
 
     /// The engine tells something.

@@ -56,6 +56,7 @@
 //! side: an application with nothing but the standard library.
 
 mod call;
+mod callback;
 mod clock;
 mod config;
 mod contacts;
@@ -81,6 +82,7 @@ mod view;
 mod waiting;
 mod words;
 
+pub use callback::{Callback, CallbackEnd, CallbackId};
 pub use config::{InvalidToken, SettingValue, SurfaceConfig, Token};
 pub use exchange::{BodyKind, HttpId, Request, ResponsePart};
 pub use exchanges::{Client, Exchanges, GivenBody, HttpInput, Keep};

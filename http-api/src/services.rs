@@ -1,12 +1,14 @@
 //! Requests of peers: which services exist here, and which requests wait for the application's answer.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use p2p_core::api::RequestId;
 use p2p_core::id::NodeId;
 use p2p_core::limits::{REQUEST_DEADLINE_MAX, SERVICE_NAME_BYTES};
 use p2p_core::time::Instant;
+
+use crate::callback::Webhook;
 
 /// Most services registered at once.
 pub(crate) const SERVICES: usize = 256;
@@ -26,25 +28,40 @@ pub(crate) enum Delivery {
     Hello,
     /// Put it into the inbox.
     Inbox,
-    /// There is no such service.
+    /// Ask the application over HTTP.
+    Webhook,
+    /// There is no such service, or not for this peer.
     Nowhere,
+}
+
+/// Where requests for a registered service go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Into the inbox.
+    Inbox,
+    /// To an application, over HTTP.
+    Webhook(Box<Webhook>),
 }
 
 /// Services and open requests.
 #[derive(Debug, Default)]
 pub(crate) struct Services {
-    registered: BTreeSet<String>,
+    registered: BTreeMap<String, Offer>,
     open: BTreeMap<u64, (NodeId, RequestId, Instant)>,
 }
 
 impl Services {
-    /// What to do with a request for `service`.
-    pub(crate) fn delivery(&self, service: &str) -> Delivery {
+    /// What to do with a request of `peer` for `service`.
+    pub(crate) fn delivery(&self, service: &str, peer: &NodeId) -> Delivery {
         match service {
             "echo" => Delivery::Echo,
             "node.hello" => Delivery::Hello,
-            other if self.registered.contains(other) => Delivery::Inbox,
-            _ => Delivery::Nowhere,
+            other => match self.registered.get(other) {
+                Some(Offer::Inbox) => Delivery::Inbox,
+                Some(Offer::Webhook(hook)) if hook.allow.admits(peer) => Delivery::Webhook,
+                // A peer cannot tell a service that is not for it from none.
+                Some(Offer::Webhook(_)) | None => Delivery::Nowhere,
+            },
         }
     }
 
@@ -56,22 +73,30 @@ impl Services {
     }
 
     /// Registers a service; whether there was room.
-    pub(crate) fn register(&mut self, name: &str) -> bool {
-        if self.registered.len() >= SERVICES && !self.registered.contains(name) {
+    pub(crate) fn register(&mut self, name: &str, offer: Offer) -> bool {
+        if self.registered.len() >= SERVICES && !self.registered.contains_key(name) {
             return false;
         }
-        self.registered.insert(name.to_owned());
+        self.registered.insert(name.to_owned(), offer);
         true
     }
 
     /// Takes a service back; whether it was there.
     pub(crate) fn unregister(&mut self, name: &str) -> bool {
-        self.registered.remove(name)
+        self.registered.remove(name).is_some()
     }
 
     /// Registered services in order.
-    pub(crate) fn registered(&self) -> impl Iterator<Item = &str> {
-        self.registered.iter().map(String::as_str)
+    pub(crate) fn registered(&self) -> impl Iterator<Item = (&str, &Offer)> {
+        self.registered.iter().map(|(n, o)| (n.as_str(), o))
+    }
+
+    /// The application behind a service.
+    pub(crate) fn webhook(&self, name: &str) -> Option<&Webhook> {
+        match self.registered.get(name)? {
+            Offer::Webhook(hook) => Some(hook),
+            Offer::Inbox => None,
+        }
     }
 
     /// Whether one more request may wait for the application.
@@ -105,12 +130,13 @@ mod tests {
     #[test]
     fn unregistered_services_go_nowhere() {
         let mut services = Services::default();
-        assert_eq!(services.delivery("chat"), Delivery::Nowhere);
-        assert!(services.register("chat"));
-        assert_eq!(services.delivery("chat"), Delivery::Inbox);
+        let peer = NodeId::from_bytes([1; 32]);
+        assert_eq!(services.delivery("chat", &peer), Delivery::Nowhere);
+        assert!(services.register("chat", Offer::Inbox));
+        assert_eq!(services.delivery("chat", &peer), Delivery::Inbox);
         assert!(services.unregister("chat"));
         assert!(!services.unregister("chat"));
-        assert_eq!(services.delivery("echo"), Delivery::Echo);
+        assert_eq!(services.delivery("echo", &peer), Delivery::Echo);
         assert!(!Services::valid_name("a\n"));
         assert!(!Services::valid_name(&"x".repeat(49)));
     }

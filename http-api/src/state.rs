@@ -10,6 +10,7 @@ use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
 use serde_json::Value;
 
+use crate::callback::Callbacks;
 use crate::clock::WallClock;
 use crate::config::{SettingValue, SurfaceConfig};
 use crate::contacts::{Contacts, NameKind};
@@ -62,6 +63,7 @@ pub(crate) struct State {
     /// What clients hear once a change to contacts is kept, by its number.
     pub answers: BTreeMap<u64, Full>,
     pub services: Services,
+    pub callbacks: Callbacks,
     pub page: Page,
     /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
     pub describe: fn(&str) -> Value,
@@ -108,6 +110,7 @@ impl State {
             contacts: Contacts::new(config.book),
             answers: BTreeMap::new(),
             services: Services::default(),
+            callbacks: Callbacks::new(rng.fork("webhook secrets")),
             page: Page::new(),
             describe,
             streams: BTreeMap::new(),

@@ -159,6 +159,11 @@ fn in_what_was_sent(seen: &mut Seen) {
             ask("POST", "/v1/requests/00000000-1/answer").body(""),
         ),
         ("service_not_registered", ask("DELETE", "/v1/services/x")),
+        (
+            "target_not_allowed",
+            ask("PUT", "/v1/services/x")
+                .json(r#"{"deliver": "webhook", "url": "http://10.0.0.1:80/", "allow": []}"#),
+        ),
     ];
     seen.all(&mut world, cases);
     let unknown = world

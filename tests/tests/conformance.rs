@@ -2,7 +2,7 @@
 //! of either kind. Everything goes through HTTP, as an application would do it.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 
 use p2p_core::api::Roles;
@@ -142,6 +142,92 @@ fn requests(world: &World) {
     );
 }
 
+/// A local program that is no more than an HTTP server answers a peer; what it says of the request is checked there.
+fn webhooks(world: &World) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let offer = |allow: &str| {
+        let url = format!("http://localhost:{port}/hook");
+        let body = json!({"deliver": "webhook", "url": url, "allow": [allow], "timeout_ms": 2000});
+        let put = world.ben.api.call(
+            "PUT",
+            "/v1/services/hook",
+            &[("content-type", "application/json")],
+            body.to_string().as_bytes(),
+        );
+        assert_eq!(put.status, 200);
+    };
+    let hook = format!("/v1/peers/{}/requests/hook", world.ben.id);
+    let ask = || world.ada.api.post(&hook, b"2+2");
+
+    offer(&format!("peer:{}", world.introducer.id));
+    assert_eq!(ask().expect(404).json()["code"], "no_such_service");
+
+    offer(&format!("peer:{}", world.ada.id));
+    let answers = [
+        "200 OK\r\ncontent-length: 1\r\n\r\n4",
+        "404 Not Found\r\ncontent-length: 2\r\n\r\nno",
+        "302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+        "200 OK\r\ncontent-length: 100\r\n\r\ncut",
+        "",
+    ];
+    let large = format!("200 OK\r\ncontent-length: 1025\r\n\r\n{}", "x".repeat(1025));
+    let mut said: Vec<String> = answers.iter().map(|a| (*a).to_owned()).collect();
+    said.push(large);
+    let server = thread::spawn(move || {
+        said.iter()
+            .map(|a| serve_once(&listener, a))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(ask().expect(200).body, b"4");
+    let failed = ask().expect(502).json();
+    assert_eq!(
+        (&failed["code"], &failed["answer_status"]),
+        (&json!("service_failed"), &json!(404))
+    );
+    for _ in ["redirect", "cut", "silent"] {
+        assert_eq!(ask().expect(502).json()["code"], "service_broken");
+    }
+    assert_eq!(ask().expect(502).json()["code"], "answer_too_large");
+    let heard = server.join().expect("served");
+    let first = heard[0].to_lowercase();
+    assert!(
+        first.starts_with("post /hook http/1.1\r\n") && first.ends_with("\r\n\r\n2+2"),
+        "{first}"
+    );
+    for line in [
+        format!("x-p2p-peer-id: {}", world.ada.id),
+        "x-p2p-service: hook".to_owned(),
+        format!("host: localhost:{port}"),
+        "webhook-signature: v1,".to_owned(),
+        "content-length: 3".to_owned(),
+    ] {
+        assert_eq!(
+            first.matches(&format!("\r\n{line}")).count(),
+            1,
+            "{line} in {first}"
+        );
+    }
+    // The listener is gone: nothing was carried out.
+    assert_eq!(ask().expect(503).json()["code"], "service_unavailable");
+}
+
+/// Takes one request with a body of three bytes and answers with what follows `HTTP/1.1 `.
+fn serve_once(listener: &TcpListener, answer: &str) -> String {
+    let (mut stream, _) = listener.accept().expect("a request");
+    let mut heard = Vec::new();
+    let mut piece = [0; 4096];
+    while !heard.ends_with(b"\r\n\r\n2+2") {
+        let length = stream.read(&mut piece).expect("a request");
+        assert!(length > 0, "a whole request");
+        heard.extend_from_slice(&piece[..length]);
+    }
+    if !answer.is_empty() {
+        let _ = stream.write_all(format!("HTTP/1.1 {answer}").as_bytes());
+    }
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
 fn messages(world: &World) {
     let target = format!("/v1/peers/{}/messages?channel=3", world.ben.id);
     let body = bytes(MIB);
@@ -256,6 +342,7 @@ fn all_levels(introducer: Kind, ada: Kind, ben: Kind) {
     search_and_why(&world);
     datagrams(&world);
     requests(&world);
+    webhooks(&world);
     messages(&world);
     streams(&world);
     events(&world);

@@ -3,9 +3,10 @@
 use async_channel::{Receiver, Sender};
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
+use p2p_host::call_back;
 use p2p_http_api::{Client, Exchanges, HttpInput, Keep, ResponsePart, Surface};
 
-use crate::application::Application;
+use crate::application::{Application, Work};
 
 /// The way back to the task that serves one exchange.
 pub struct HttpClient {
@@ -73,6 +74,13 @@ impl Application for HttpApplication {
 
     fn next_timeout(&self) -> Option<Instant> {
         self.exchanges.next_timeout()
+    }
+
+    fn poll_work(&mut self) -> Option<Work<Self::Input>> {
+        let callback = self.exchanges.poll_callback()?;
+        Some(Box::new(move || {
+            HttpInput::CalledBack(callback.id, call_back(&callback))
+        }))
     }
 
     fn drained(&mut self, now: Instant, node: &mut dyn Engine) {

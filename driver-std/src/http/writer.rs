@@ -6,6 +6,8 @@ use bytes::Bytes;
 
 /// A response on its way to a client.
 pub(crate) struct Writer {
+    /// A head that leaves with its whole body: two writes would wait for each other's acknowledgement.
+    head: Vec<u8>,
     out: Box<dyn Write + Send>,
     /// HTTP/1.0 knows no chunks; there the end of the connection is the end of the body.
     chunked: bool,
@@ -13,10 +15,11 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(out: Box<dyn Write + Send>, chunked: bool) -> Self {
-        Self { out, chunked }
+        let head = Vec::new();
+        Self { head, out, chunked }
     }
 
-    /// Writes the head; `length` is the body's, `None` for a body in chunks.
+    /// Writes the head; `length` is the body's, `None` for a body in chunks. With a length it leaves with `full`.
     pub(crate) fn head(
         &mut self,
         status: u16,
@@ -36,11 +39,12 @@ impl Writer {
             None => head.push_str("connection: close\r\n"),
         }
         head.push_str("\r\n");
-        self.out.write_all(head.as_bytes())?;
-        if length.is_none() {
-            self.out.flush()?;
+        if length.is_some() {
+            self.head = head.into_bytes();
+            return Ok(());
         }
-        Ok(())
+        self.out.write_all(head.as_bytes())?;
+        self.out.flush()
     }
 
     /// Writes an interim response (RFC 9110 §15.2), which every client must accept at any time before the response.
@@ -51,7 +55,9 @@ impl Writer {
 
     /// Writes a whole body.
     pub(crate) fn full(&mut self, body: &[u8]) -> io::Result<()> {
-        self.out.write_all(body)?;
+        let mut answer = core::mem::take(&mut self.head);
+        answer.extend_from_slice(body);
+        self.out.write_all(&answer)?;
         self.out.flush()
     }
 

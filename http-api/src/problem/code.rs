@@ -154,6 +154,8 @@ codes! {
         "Read it to its end first, then say that it was taken.";
     ServiceNotRegistered, "service_not_registered", 404, false, "Service not registered",
         "PUT /v1/services/{name} registers it.";
+    TargetNotAllowed, "target_not_allowed", 422, false, "Not an address for callbacks",
+        "Give a port of this machine: http://127.0.0.1:PORT/path; not the node's own.";
     LimitReached, "limit_reached", 503, true, "A limit is reached",
         "Wait until earlier work is done, or ask for less.";
     Busy, "busy", 503, true, "The surface is full",

@@ -264,7 +264,7 @@ impl Surface {
         (service, budget): (String, u8),
         body: Bytes,
     ) {
-        let answer = match self.state.services.delivery(&service) {
+        let answer = match self.state.services.delivery(&service, &peer) {
             Service::Echo => Answer {
                 status: answer_status::SUCCESS,
                 body,
@@ -273,6 +273,10 @@ impl Surface {
             Service::Nowhere => Answer {
                 status: answer_status::NO_SUCH_SERVICE,
                 body: Bytes::new(),
+            },
+            Service::Webhook => match self.begin_callback(now, (peer, request), &service, body) {
+                Ok(()) => return,
+                Err(answer) => answer,
             },
             Service::Inbox => {
                 let room = self.state.services.has_room(now);

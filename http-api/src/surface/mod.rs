@@ -5,6 +5,7 @@
 //! An exchange is in one of four phases: its body is coming in, it waits for something, it follows events, or it is
 //! a stream. It is forgotten as soon as its response is queued and nothing more is wanted of the client.
 
+mod callbacks;
 mod dispatch;
 mod drive;
 mod events;

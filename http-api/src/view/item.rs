@@ -142,6 +142,14 @@ pub(crate) struct ServiceView {
     pub deliver: Option<Deliver>,
     /// Whether the node answers it itself.
     pub built_in: bool,
+    /// The application that answers; null but for `webhook`.
+    pub url: Option<String>,
+    /// Who may ask; null but for `webhook`.
+    pub allow: Option<Vec<String>>,
+    /// Longest time for an answer; null but for `webhook`.
+    pub timeout_ms: Option<u64>,
+    /// What signs the requests; told once, when it is made.
+    pub secret: Option<String>,
 }
 
 /// Services offered to peers.

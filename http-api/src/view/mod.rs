@@ -137,6 +137,12 @@ pub(crate) struct IntroducerBody {
 pub(crate) struct ServiceBody {
     /// Where requests go.
     pub deliver: Deliver,
+    /// `webhook`: the application, on loopback: `http://127.0.0.1:PORT/path`.
+    pub url: Option<String>,
+    /// `webhook`: who may ask: `peer:` with an id or name, `anyone`; an empty list is nobody.
+    pub allow: Option<Vec<String>>,
+    /// `webhook`: longest time for an answer, 100 to 60000 milliseconds; 10000 if absent.
+    pub timeout_ms: Option<u64>,
 }
 
 /// Where requests for a service go.
@@ -145,6 +151,8 @@ pub(crate) struct ServiceBody {
 pub(crate) enum Deliver {
     /// To the inbox; answered with `POST /v1/requests/{id}/answer`.
     Inbox,
+    /// To an application as an HTTP request; its answer is the peer's.
+    Webhook,
 }
 
 /// Body of `POST /v1/inbox/ack`.
