@@ -63,6 +63,9 @@ pub(super) fn accept(
     if entry.peer.is_connected() {
         remember(now, peers, errands, id);
         peers.send_addresses(key, own);
+    } else {
+        // It is kept longer from now on.
+        peers.note_idle(key);
     }
 }
 

@@ -248,7 +248,7 @@ impl Node {
         if self.rendezvous.is_introducer(&id)
             && let Some(entry) = self.peers.table.get_mut(key)
         {
-            entry.peer.profile.forget_record();
+            entry.peer.profile.doubt_record();
         }
         self.rendezvous.on_handshake_failed(now, id);
     }

@@ -14,6 +14,9 @@ use crate::peer::{Common, Peer, Resident};
 use crate::rng::Rng;
 use crate::time::Instant;
 
+/// Bit above all serial numbers of idle peers: set for those whom the owner chose.
+const CHOSEN: u64 = 1 << 63;
+
 /// Whose receiver index it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -357,6 +360,9 @@ impl Table {
         let Some(entry) = self.awake_mut(key) else {
             return;
         };
+        // Strangers are forgotten before anybody whom the owner chose.
+        let rank = if entry.is_accepted() { CHOSEN } else { 0 };
+        let since = since.map(|serial| serial | rank);
         let before = core::mem::replace(&mut entry.idle_since, since);
         if let Some(before) = before {
             self.idle.remove(&(before, key));
@@ -364,7 +370,7 @@ impl Table {
         self.idle.extend(since.map(|since| (since, key)));
     }
 
-    /// The peer that is not connected for longest, where there are more than `most` of them.
+    /// The peer that is not connected for longest, strangers first, where there are more than `most` of them.
     pub(super) fn idle_beyond(&self, most: usize) -> Option<PeerKey> {
         let oldest = self.idle.first().filter(|_| self.idle.len() > most);
         oldest.map(|(_, key)| *key)

@@ -11,6 +11,8 @@ pub(crate) struct Profile {
     /// Name under which it was found or introduced.
     pub(crate) name: Option<String>,
     record: Option<Arc<KeyRecord>>,
+    /// Nobody answered under that key: it is not used, but none that is older takes its place.
+    is_doubted: bool,
     /// What it offers, from its last handshake (protocol §3.8).
     capabilities: u32,
 }
@@ -21,13 +23,19 @@ impl Profile {
         Self {
             name,
             record: Some(record),
+            is_doubted: false,
             capabilities,
         }
     }
 
-    /// Its verified key record, once known.
+    /// Its verified key record, once known and while somebody answers under it.
     pub(crate) fn record(&self) -> Option<&Arc<KeyRecord>> {
-        self.record.as_ref()
+        self.record.as_ref().filter(|_| !self.is_doubted)
+    }
+
+    /// Sequence number of the newest record that it ever showed; 0 for none.
+    pub(crate) fn newest_sequence(&self) -> u64 {
+        self.record.as_ref().map_or(0, |record| record.sequence)
     }
 
     /// What it offers, bit by bit.
@@ -46,12 +54,13 @@ impl Profile {
         let known = self.record.as_ref();
         if known.is_none_or(|known| known.sequence <= record.sequence) {
             self.record = Some(record);
+            self.is_doubted = false;
         }
     }
 
     /// Nobody answered under the key that is known: the next handshake asks for it.
-    pub(crate) fn forget_record(&mut self) {
-        self.record = None;
+    pub(crate) const fn doubt_record(&mut self) {
+        self.is_doubted = true;
     }
 }
 
@@ -74,10 +83,16 @@ mod tests {
         assert_eq!(profile.record().map(|r| r.sequence), Some(5));
         profile.on_record(record(6));
         assert_eq!(profile.record().map(|r| r.sequence), Some(6));
-        profile.forget_record();
+        profile.doubt_record();
         assert!(profile.record().is_none());
         profile.on_record(record(4));
-        assert_eq!(profile.record().map(|r| r.sequence), Some(4));
+        assert!(
+            profile.record().is_none(),
+            "a key that was replaced stays so"
+        );
+        assert_eq!(profile.newest_sequence(), 6);
+        profile.on_record(record(6));
+        assert_eq!(profile.record().map(|r| r.sequence), Some(6));
     }
 
     #[test]

@@ -238,6 +238,10 @@ impl Endpoint {
         };
         let final_datagram = established.final_datagram;
         let peer = &mut entry.peer;
+        // Whoever has a stolen key of before a rotation may hold its old record, too (protocol §2.2).
+        if established.remote.sequence < peer.profile.newest_sequence() {
+            return Handled::Dropped(Dropped::Unauthentic);
+        }
         peer.profile
             .on_handshake(established.remote, established.capabilities);
         peer.on_answered(
@@ -263,7 +267,7 @@ fn facts_of(now: Instant, peers: &Peers, id: &NodeId) -> Facts {
     entry.map_or(stranger, |entry| Facts {
         is_known: true,
         is_blocked,
-        newest_sequence: entry.peer.profile.record().map_or(0, |r| r.sequence),
+        newest_sequence: entry.peer.profile.newest_sequence(),
         association: entry.peer.sessions().association(),
         is_handshaking: entry.peer.handshakes.is_under_way(),
         is_unconfirmed_handshake: entry.peer.sessions().is_unconfirmed_handshake(now),

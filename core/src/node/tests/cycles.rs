@@ -187,3 +187,30 @@ fn a_relay_reached_through_itself_or_a_circle_makes_no_loop() {
     assert_eq!(state, Some(PeerState::Disconnected));
     let _ = (ada, address(2));
 }
+
+/// Strangers that come and go push out strangers, never whom the owner chose.
+#[test]
+fn sec_20_a_crowd_that_comes_and_goes_makes_no_contact_forgotten() {
+    let (mut net, ..) = pair();
+    let now = net.now;
+    let node = net.node(3);
+    let of = |n: usize| {
+        let mut seed = [9; 32];
+        seed[..8].copy_from_slice(&n.to_be_bytes());
+        crate::identity::Identity::from_seeds(&seed, &seed, 1).expect("a key")
+    };
+    // One who was met first and chosen later, one who was chosen before anything else was known.
+    let [met, unmet] = [of(0).node_id(), of(1).node_id()];
+    prepare(node, now, of(0).record().clone());
+    for friend in [met, unmet] {
+        let order = Command::Accept(friend);
+        assert!(node.handle_command(now, order).is_ok());
+    }
+    for n in 2..2 * limits::PEERS_REMEMBERED {
+        prepare(node, now, of(n).record().clone());
+    }
+    assert_eq!(node.peers.table.sizes()[0], limits::PEERS_REMEMBERED);
+    for friend in [met, unmet] {
+        assert!(node.peer(now, &friend).is_some_and(|p| p.is_accepted));
+    }
+}

@@ -2,8 +2,11 @@
 
 use core::net::SocketAddr;
 
-use super::{Fate, Net, address, connected, count, is_connected_event, prepare, stranger, three};
-use crate::api::{Command, ConnectFailure, ConnectTarget, Engine, Event};
+use super::{
+    Fate, Net, address, client, connected, count, introducer_config, is_connected_event, prepare,
+    stranger, three,
+};
+use crate::api::{Command, ConnectFailure, ConnectTarget, Engine, Event, IntroducerState};
 use crate::id::{NodeId, PeerKey};
 use crate::identity::Identity;
 use crate::path::Route;
@@ -431,4 +434,36 @@ fn an_address_that_an_introduction_shows_first_is_told_to_connected_peers() {
         "ben heard of the address and tries it"
     );
     assert!(net.is_connected(3, &ada) && net.is_connected(2, &ben));
+}
+
+/// Protocol §2.2: whoever stole the key of before a rotation, and the record that went with it, is no introducer of
+/// ours any more, also after the one with the new key has fallen silent.
+#[test]
+fn sec_06_a_rotated_key_of_an_introducer_is_not_rolled_back() {
+    let mut net = Net::new();
+    let before = introducer_config();
+    let mut after = introducer_config();
+    (after.static_seed, after.record_sequence) = ([77; 32], 2);
+    let introducer = net.add(1, after.clone());
+    let ada = net.add(2, client(2, "ada", introducer));
+    net.run(Duration::from_secs(2));
+    let state = |net: &mut Net| net.node(2).rendezvous.introducers()[0].link.state();
+    assert_eq!(state(&mut net), IntroducerState::Registered);
+    // The thief answers at that address.
+    net.add(1, before);
+    for _ in 0..60 {
+        net.run(Duration::from_secs(5));
+        assert_ne!(
+            net.node(1).serving.role.registrations(),
+            1,
+            "ada talks to the thief"
+        );
+    }
+    assert_ne!(state(&mut net), IntroducerState::Registered);
+    // The real one is found again by itself.
+    net.add(1, after);
+    net.run(Duration::from_secs(120));
+    assert_eq!(state(&mut net), IntroducerState::Registered);
+    assert_eq!(net.node(1).serving.role.registrations(), 1);
+    let _ = ada;
 }
