@@ -95,6 +95,22 @@ fn a_petname_is_the_owners_and_nobody_looks_like_it() {
     let none = world.get(BEN, put(&ada, r#"{"petname":""}"#));
     assert_eq!((none.status, &none.json()["petname"]), (200, &Value::Null));
     assert_eq!(none.json()["trust"], "verified", "what is left out stays");
+
+    // A block taken back leaves a contact what it was; forgetting leaves nothing.
+    let path = format!("/v1/contacts/{ada}");
+    for what in ["block", "unblock"] {
+        let answer = world.get(BEN, ask("POST", &format!("{path}/{what}")));
+        assert_eq!(
+            (answer.status, &answer.json()["blocked"]),
+            (200, &(what == "block").into())
+        );
+    }
+    assert_eq!(contacts(&mut world, BEN)[0]["trust"], "verified");
+    assert_eq!(world.get(BEN, ask("DELETE", &path)).status, 204);
+    assert_eq!(
+        world.get(BEN, ask("GET", &path)).code(),
+        "contact_not_found"
+    );
 }
 
 #[test]
@@ -116,7 +132,7 @@ fn a_blocked_peer_is_cut_off_and_not_called() {
     assert_eq!((free.status, &free.json()["blocked"]), (200, &false.into()));
     let again = world.get(ADA, ask("POST", "/v1/peers/ben/connect").json("{}"));
     assert_eq!(again.status, 200, "{}", again.text());
-    assert_eq!(world.get(BEN, ask("DELETE", &path)).status, 204);
+    // It was known for the block alone: nothing of it is kept that would make it more than a stranger.
     assert_eq!(
         world.get(BEN, ask("GET", &path)).code(),
         "contact_not_found"

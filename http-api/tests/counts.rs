@@ -69,9 +69,6 @@ impl Engine for Counting {
         self.1.set(self.1.get() + 1);
         self.0.peers(now)
     }
-    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId> {
-        self.0.peers_named(name, most)
-    }
     fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId> {
         self.0.peers_between(ids, most)
     }

@@ -113,10 +113,6 @@ pub trait Engine {
     #[must_use]
     fn peers(&self, now: Instant) -> Vec<PeerStatus>;
 
-    /// Ids of known peers with this name, `most` at most; found without looking at all peers.
-    #[must_use]
-    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId>;
-
     /// Known peers whose ids lie in a range, in order, `most` at most; see [`crate::id::ids_with_prefix`].
     #[must_use]
     fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId>;

@@ -157,12 +157,6 @@ impl Engine for Node {
         self.peers.pictures().known(now)
     }
 
-    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId> {
-        let named = self.peers.table.named(name);
-        let known = named.filter(|entry| entry.is_known);
-        known.map(|entry| entry.peer.id()).take(most).collect()
-    }
-
     fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId> {
         let between = self.peers.table.between(ids);
         let known = between.filter(|entry| entry.is_known);

@@ -314,16 +314,6 @@ impl Table {
         name.is_some_and(|name| self.by_name.contains(&(name, key)))
     }
 
-    /// Peers that the owner of this node found under this name.
-    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = View<'_>> {
-        let start = (name.to_owned(), PeerKey(0));
-        let same = self
-            .by_name
-            .range(start..)
-            .take_while(move |(n, _)| n == name);
-        same.filter_map(|(_, key)| self.get(*key))
-    }
-
     /// Peers whose ids lie in a range.
     pub(super) fn between(&self, ids: RangeInclusive<NodeId>) -> impl Iterator<Item = View<'_>> {
         let (first, last) = (id_index(ids.start()), id_index(ids.end()));

@@ -247,10 +247,6 @@ impl<E: Engine, W: Write> Engine for Recorder<E, W> {
         self.engine.peers(now)
     }
 
-    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId> {
-        self.engine.peers_named(name, most)
-    }
-
     fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId> {
         self.engine.peers_between(ids, most)
     }

@@ -106,6 +106,11 @@ pub(crate) fn unblock(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem
     turn.command(Command::Unblock(id))?;
     contact.is_blocked = false;
     let full = Full::json(200, &view(turn, &contact));
+    // Whoever was known for the block alone is a stranger again; a contact is none.
+    if contact.is_bare() {
+        return Ok(keep(turn, vec![Change::Forget(id)], full));
+    }
+    turn.command(Command::Accept(id))?;
     Ok(keep(turn, vec![Change::Contact(contact)], full))
 }
 

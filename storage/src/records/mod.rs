@@ -72,6 +72,14 @@ pub struct Contact {
     pub note: Option<String>,
 }
 
+impl Contact {
+    /// Whether the owner never said or found anything of it.
+    #[must_use]
+    pub const fn is_bare(&self) -> bool {
+        matches!(self.trust, Trust::Stranger) && self.petname.is_none() && self.note.is_none()
+    }
+}
+
 /// Whose a name is at an introducer, as the owner's own look-up found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {

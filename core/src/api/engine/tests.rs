@@ -45,9 +45,6 @@ impl Engine for Fixed {
     fn peers(&self, _: Instant) -> Vec<PeerStatus> {
         Vec::new()
     }
-    fn peers_named(&self, _: &str, _: usize) -> Vec<NodeId> {
-        Vec::new()
-    }
     fn peers_between(&self, _: RangeInclusive<NodeId>, _: usize) -> Vec<NodeId> {
         Vec::new()
     }

@@ -203,10 +203,6 @@ impl Engine for Spoilt {
         self.inner.peers(now)
     }
 
-    fn peers_named(&self, name: &str, most: usize) -> Vec<NodeId> {
-        self.inner.peers_named(name, most)
-    }
-
     fn peers_between(&self, ids: RangeInclusive<NodeId>, most: usize) -> Vec<NodeId> {
         self.inner.peers_between(ids, most)
     }

@@ -179,10 +179,6 @@ impl Engine for Parrot {
         Vec::new()
     }
 
-    fn peers_named(&self, _: &str, _: usize) -> Vec<NodeId> {
-        Vec::new()
-    }
-
     fn peers_between(&self, _: core::ops::RangeInclusive<NodeId>, _: usize) -> Vec<NodeId> {
         Vec::new()
     }
