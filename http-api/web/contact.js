@@ -23,7 +23,7 @@ export function contactTools(peer, onChange) {
     }
   };
   const own = peer.name_kind === "petname" ? peer.name : "";
-  const name = h("input", { type: "text", maxlength: "64", value: own, "aria-label": "Your name for this peer", placeholder: "Your name for this peer" });
+  const name = h("input", { class: "input", type: "text", maxlength: "64", value: own, "aria-label": "Your name for this peer", placeholder: "Your name for this peer" });
   const form = h("form", { class: "row" }, name, h("button", { class: "button small", type: "submit" }, "Save name"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -31,7 +31,7 @@ export function contactTools(peer, onChange) {
   });
   const button = (words, order) => h("button", { class: "button small", type: "button", onclick: order }, words);
   const words = peer.trust === "verified"
-    ? button("Words not compared", () => act("PUT", "", { trust: "stranger" }, "Not verified any more"))
+    ? button("Take “verified” back", () => act("PUT", "", { trust: "stranger" }, "Not verified any more"))
     : button("The words match", () => act("PUT", "", { trust: "verified" }, "Verified"));
   const block = peer.blocked
     ? button("Unblock", () => act("POST", "/unblock", null, "Not blocked any more"))
