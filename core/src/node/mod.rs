@@ -85,8 +85,8 @@ impl Node {
         })?;
         let rng = Rng::from_seed(config.rng_seed);
         let id = identity.node_id();
-        let common = settings::common(&config);
-        let table = Table::new(id, config.shard, common, rng.fork("table"));
+        let common = settings::common(id, &config);
+        let table = Table::new(config.shard, common, rng.fork("table"));
         let role = IntroducerRole::new(
             config.roles,
             settings::directory(&config.operator),

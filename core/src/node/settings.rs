@@ -3,6 +3,7 @@
 use crate::api::{ApiMisuse, NodeConfig, OperatorLimits, Roles, Strangers};
 use crate::directory::server::DirectoryConfig;
 use crate::door::{GuestLimits, Policy};
+use crate::id::NodeId;
 use crate::identity::Identity;
 use crate::level::budget::Budgets;
 use crate::limits;
@@ -79,8 +80,9 @@ impl Settings {
 }
 
 /// What the configuration says to all peers.
-pub(super) fn common(config: &NodeConfig) -> Common {
+pub(super) fn common(local_id: NodeId, config: &NodeConfig) -> Common {
     Common {
+        local_id,
         congestion: config.congestion,
         weights: config.weights,
         budgets: Budgets::new(config.receive_budget_bytes, config.send_budget_bytes),

@@ -140,7 +140,6 @@ impl Deref for View<'_> {
 
 /// All peers.
 pub(super) struct Table {
-    local_id: NodeId,
     entries: Slab<Slot>,
     /// By the beginning of the id; nobody makes many ids that agree in it. So are tokens.
     by_id: BTreeSet<(u64, PeerKey)>,
@@ -155,9 +154,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(local_id: NodeId, shard: u8, common: Common, rng: Rng) -> Self {
+    pub(super) fn new(shard: u8, common: Common, rng: Rng) -> Self {
         Self {
-            local_id,
             entries: Slab::new(),
             by_id: BTreeSet::new(),
             by_index: BTreeMap::new(),
@@ -178,7 +176,7 @@ impl Table {
 
     /// Our own identity.
     pub(super) fn local_id(&self) -> NodeId {
-        self.local_id
+        self.common.local_id
     }
 
     pub(super) fn key_of(&self, id: &NodeId) -> Option<PeerKey> {
@@ -271,7 +269,7 @@ impl Table {
         }
         let rng = self.rng.fork_next();
         let common = Arc::clone(&self.common);
-        let peer = Peer::new(now, id, self.local_id < id, common, rng);
+        let peer = Peer::new(now, id, common, rng);
         let entry = Box::new(PeerEntry {
             peer,
             is_known: false,

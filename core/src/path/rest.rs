@@ -11,17 +11,10 @@ use crate::link::LinkId;
 use crate::rng::Rng;
 use crate::time::{Instant, Offset};
 
-/// What the paths to one peer need to go on later.
-pub(crate) enum PathsAtRest {
-    One(OneAtRest),
-    Many(Box<Paths>),
-}
-
-/// One path, by times from one time.
-pub(crate) struct OneAtRest {
+/// The paths to one peer, which are one, by times from one time.
+pub(crate) struct PathsAtRest {
     path: PathAtRest,
     active_since: Offset,
-    last_received: Offset,
     next_key: u32,
     direct_paths: bool,
     lost_direct: bool,
@@ -32,7 +25,8 @@ pub(crate) struct OneAtRest {
 pub(super) enum RouteAtRest {
     V4(Ipv4Addr, Option<Ipv4Addr>, u16, Option<LinkId>),
     V6(Ipv6Addr, Option<Ipv6Addr>, u16, Option<LinkId>),
-    Relay { relay: u32, channel: u32 },
+    /// Relay and channel, bytewise: a larger alignment would cost every path two bytes.
+    Relay([u8; 4], [u8; 4]),
 }
 
 impl RouteAtRest {
@@ -40,7 +34,9 @@ impl RouteAtRest {
     pub(super) fn of(route: Route) -> Option<Self> {
         let pair = match route {
             Route::Direct(pair) => pair,
-            Route::Relay { relay, channel } => return Some(Self::Relay { relay, channel }),
+            Route::Relay { relay, channel } => {
+                return Some(Self::Relay(relay.to_ne_bytes(), channel.to_ne_bytes()));
+            }
         };
         let (port, link) = (pair.remote.port(), pair.link);
         let at_rest = match (pair.remote.ip(), pair.local) {
@@ -58,7 +54,12 @@ impl RouteAtRest {
         let (ip, local, port, link) = match self {
             Self::V4(ip, local, port, link) => (ip.into(), local.map(IpAddr::V4), port, link),
             Self::V6(ip, local, port, link) => (ip.into(), local.map(IpAddr::V6), port, link),
-            Self::Relay { relay, channel } => return Route::Relay { relay, channel },
+            Self::Relay(relay, channel) => {
+                return Route::Relay {
+                    relay: u32::from_ne_bytes(relay),
+                    channel: u32::from_ne_bytes(channel),
+                };
+            }
         };
         let remote = SocketAddr::new(ip, port);
         Route::Direct(Pair {
@@ -70,27 +71,8 @@ impl RouteAtRest {
 }
 
 impl PathsAtRest {
-    /// The paths as they were; they are given back. `rng` is for what they draw from now on.
-    pub(crate) fn wake(&mut self, base: Instant, rng: Rng) -> Paths {
-        match self {
-            Self::One(one) => one.wake(base, rng),
-            Self::Many(paths) => core::mem::replace(paths, Paths::new(rng, false, base)),
-        }
-    }
-
-    /// The paths as they are, to be looked at.
-    pub(crate) fn picture(&self, base: Instant) -> Paths {
-        // What is looked at draws nothing.
-        let rng = Rng::from_seed([0; 32]);
-        match self {
-            Self::One(one) => one.wake(base, rng),
-            Self::Many(paths) => paths.copy(rng),
-        }
-    }
-}
-
-impl OneAtRest {
-    fn wake(&self, base: Instant, rng: Rng) -> Paths {
+    /// The paths as they were. `rng` is for what they draw from now on.
+    pub(crate) fn wake(&self, base: Instant, rng: Rng) -> Paths {
         let mut paths = Paths::new(rng, self.direct_paths, base);
         paths.paths.reserve_exact(1);
         paths.paths.push(PathState::wake(&self.path, base));
@@ -99,7 +81,7 @@ impl OneAtRest {
         paths.active_since = self.active_since.some(base);
         paths.was_established = true;
         paths.lost_direct = self.lost_direct;
-        paths.last_received = self.last_received.some(base);
+        paths.last_received = self.path.last_received.some(base);
         paths
     }
 }
@@ -112,17 +94,9 @@ impl Paths {
         self.active.filter(|_| !is_waiting)
     }
 
-    /// The paths at rest, with times from `base`. These are empty afterwards: for those that [`Self::may_rest`].
-    pub(crate) fn rest(&mut self, now: Instant, base: Instant) -> PathsAtRest {
-        if let Some(one) = self.one_at_rest(now, base) {
-            return PathsAtRest::One(one);
-        }
-        let empty = Self::new(Rng::from_seed([0; 32]), false, now);
-        PathsAtRest::Many(Box::new(core::mem::replace(self, empty)))
-    }
-
-    /// `None` where there is more than one path or address, or anything to wait for.
-    fn one_at_rest(&self, now: Instant, base: Instant) -> Option<OneAtRest> {
+    /// The paths at rest, with times from `base`; `None` where there is more than one path or address, or anything to
+    /// wait for: those are kept as they are.
+    pub(crate) fn rest(&self, now: Instant, base: Instant) -> Option<PathsAtRest> {
         let Self {
             rng: _,
             direct_paths,
@@ -161,20 +135,22 @@ impl Paths {
             || !responses.is_empty()
             || !events.is_empty();
         let is_in_use = *active == Some(path.key) && *was_established && !lost_announced;
-        if knows_addresses || is_waiting || !is_in_use {
+        // What came last came over it, as mostly.
+        let is_all = path.last_received == Some(*last_received);
+        if knows_addresses || is_waiting || !is_in_use || !is_all {
             return None;
         }
-        Some(OneAtRest {
+        Some(PathsAtRest {
             path: path.rest(now, base)?,
             active_since: Offset::of(base, Some(*active_since)),
-            last_received: Offset::of(base, Some(*last_received)),
             next_key: *next_key,
             direct_paths: *direct_paths,
             lost_direct: *lost_direct,
         })
     }
 
-    fn copy(&self, rng: Rng) -> Self {
+    /// The same, to be looked at.
+    pub(crate) fn copy(&self, rng: Rng) -> Self {
         Self {
             rng,
             direct_paths: self.direct_paths,
@@ -229,6 +205,6 @@ mod tests {
         }
         let scoped = core::net::SocketAddrV6::new(Ipv6Addr::LOCALHOST, 1, 0, 3);
         assert_eq!(RouteAtRest::of(Route::to(scoped.into())), None);
-        assert!(size_of::<RouteAtRest>() <= 40);
+        assert!(size_of::<RouteAtRest>() <= 38);
     }
 }

@@ -63,7 +63,7 @@ pub(super) struct PathAtRest {
     /// Zero for none: a round trip takes time.
     rtt_micros: u32,
     last_sent: Offset,
-    last_received: Offset,
+    pub(super) last_received: Offset,
     consent_asked_at: Offset,
     mtu: MtuAtRest,
     probes_sent: u32,

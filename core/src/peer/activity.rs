@@ -19,12 +19,34 @@ pub(super) struct Activity {
 /// The same, in little room.
 #[derive(Clone, Copy)]
 pub(super) struct ActivityAtRest {
-    sent_bytes: u64,
-    received_bytes: u64,
+    /// The low halves of the sums; the high ones are mostly zero.
+    sent_bytes: u32,
+    received_bytes: u32,
     sent_packets: u32,
     lost_packets: u32,
-    busy_at: Offset,
     last_received: Offset,
+}
+
+/// The high halves of the bytes sent and received: units of 4 GiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LargeSums([u32; 2]);
+
+impl LargeSums {
+    /// Whether there is anything to keep.
+    pub(super) fn is_some(self) -> bool {
+        self != Self::default()
+    }
+}
+
+/// A sum in halves, the high one first.
+const fn halves(sum: u64) -> [u32; 2] {
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are kept")]
+    let halves = [(sum >> 32) as u32, sum as u32];
+    halves
+}
+
+fn whole(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 impl Activity {
@@ -82,33 +104,41 @@ impl Activity {
     }
 
     /// To be kept in a rest, by times from `base`; `recovery` is what it will forget. `None` where it does not fit.
-    pub(super) fn rest(&self, base: Instant, recovery: &PathStats) -> Option<ActivityAtRest> {
+    /// Since when it is quiet is left out: long enough to rest.
+    pub(super) fn rest(
+        &self,
+        base: Instant,
+        recovery: &PathStats,
+    ) -> Option<(ActivityAtRest, LargeSums)> {
         let sent = self.forgotten.sent_packets + recovery.sent_packets;
         let lost = self.forgotten.lost_packets + recovery.lost_packets;
-        Some(ActivityAtRest {
-            sent_bytes: self.sent_bytes,
-            received_bytes: self.received_bytes,
+        let [sent_high, sent_bytes] = halves(self.sent_bytes);
+        let [received_high, received_bytes] = halves(self.received_bytes);
+        let at_rest = ActivityAtRest {
+            sent_bytes,
+            received_bytes,
             sent_packets: u32::try_from(sent).ok()?,
             lost_packets: u32::try_from(lost).ok()?,
-            busy_at: Offset::of(base, Some(self.busy_at)),
             last_received: Offset::of(base, self.last_received),
-        })
+        };
+        Some((at_rest, LargeSums([sent_high, received_high])))
     }
 }
 
 impl ActivityAtRest {
     /// The same as before the rest.
-    pub(super) fn wake(&self, base: Instant) -> Activity {
+    pub(super) fn wake(&self, large: LargeSums, base: Instant) -> Activity {
+        let LargeSums([sent, received]) = large;
         Activity {
-            sent_bytes: self.sent_bytes,
-            received_bytes: self.received_bytes,
+            sent_bytes: whole(sent, self.sent_bytes),
+            received_bytes: whole(received, self.received_bytes),
             forgotten: PathStats {
                 sent_packets: u64::from(self.sent_packets),
                 lost_packets: u64::from(self.lost_packets),
                 ..PathStats::default()
             },
             last_received: self.last_received.get(base),
-            busy_at: self.busy_at.some(base),
+            busy_at: base,
         }
     }
 }
@@ -141,6 +171,7 @@ mod tests {
     fn a_rest_adds_up_what_recovery_forgets_and_keeps_the_times() {
         let mut activity = Activity::new(at(0));
         activity.on_received(at(2_000), 40);
+        activity.on_sent(5 << 32 | 7);
         activity.on_busy(at(2_000));
         let stats = PathStats {
             sent_packets: 3,
@@ -148,13 +179,13 @@ mod tests {
             ..PathStats::default()
         };
         for _ in 0..2 {
-            let at_rest = activity.rest(at(1_000), &stats).expect("it is small");
-            let before = activity.quiet_at(true);
-            activity = at_rest.wake(at(1_000));
-            assert_eq!(activity.quiet_at(true), before);
+            let (at_rest, large) = activity.rest(at(1_000), &stats).expect("it is small");
+            activity = at_rest.wake(large, at(1_000));
+            assert_eq!(activity.quiet_at(true), at(1_000) + limits::REST_AFTER);
         }
         let forgotten = activity.forgotten();
         assert_eq!((forgotten.sent_packets, forgotten.lost_packets), (6, 2));
+        assert_eq!(activity.bytes(), (5 << 32 | 7, 40), "large sums too");
         assert_eq!(activity.quiet_for(at(2_000)), Some(Duration::ZERO));
         let flood = PathStats {
             sent_packets: u64::MAX >> 1,

@@ -69,17 +69,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// A peer without session or path. `is_smaller` says that our node id is the smaller one, which decides who
-    /// numbers streams how.
-    pub(crate) fn new(
-        now: Instant,
-        id: NodeId,
-        is_smaller: bool,
-        common: Arc<Common>,
-        rng: Rng,
-    ) -> Self {
+    /// A peer without session or path.
+    pub(crate) fn new(now: Instant, id: NodeId, common: Arc<Common>, rng: Rng) -> Self {
         let paths = Paths::new(rng.fork("paths"), common.direct_paths, now);
         let (congestion, weights) = (common.congestion, common.weights);
+        // Whose node id is the smaller one decides who numbers streams how.
+        let is_smaller = common.local_id < id;
         let levels = Levels::new(id, is_smaller, common, rng.fork("levels"));
         Self {
             id,

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::activity::{Activity, ActivityAtRest};
+use super::activity::{Activity, ActivityAtRest, LargeSums};
 use super::levels::{EpochAtRest, OpenLevels};
 use super::line::{Line, LineAtRest};
 use super::profile::Profile;
@@ -27,6 +27,9 @@ struct Extras {
     name: Option<String>,
     /// Levels whose identifiers and credit outlive what is under way; none where only requests were made.
     levels: Option<Box<OpenLevels>>,
+    /// Where there are several.
+    paths: Option<Box<Paths>>,
+    sums: LargeSums,
 }
 
 /// A peer at rest.
@@ -39,7 +42,6 @@ pub(crate) struct Resident {
     activity: ActivityAtRest,
     epoch: EpochAtRest,
     capabilities: u32,
-    is_smaller: bool,
 }
 
 /// What a peer that neither owes nor awaits anything is made of.
@@ -53,7 +55,13 @@ pub(super) struct Parts<'a> {
 
 impl Extras {
     fn in_a_box(self) -> Option<Box<Self>> {
-        let is_some = self.name.is_some() || self.levels.is_some();
+        let Self {
+            name,
+            levels,
+            paths,
+            sums,
+        } = &self;
+        let is_some = name.is_some() || levels.is_some() || paths.is_some() || sums.is_some();
         is_some.then(|| Box::new(self))
     }
 }
@@ -70,14 +78,15 @@ impl Resident {
         } = parts;
         let (base, opened) = (sessions.since(), sessions.largest_opened());
         let record = Arc::clone(profile.record()?);
-        let activity = activity.rest(base, &line.sums())?;
-        let is_smaller = sources.levels.is_smaller();
+        let (activity, sums) = activity.rest(base, &line.sums())?;
         sources.levels.may_rest()?;
-        let line = line.rest(now, base, &sources.received, opened)?;
+        let (line, paths) = line.rest(now, base, &sources.received, opened)?;
         let levels = sources.levels.rest()?;
         let extras = Extras {
             name: profile.name.take(),
             levels: levels.open,
+            paths,
+            sums,
         };
         Some(Self {
             record,
@@ -87,42 +96,60 @@ impl Resident {
             activity,
             epoch: levels.epoch,
             capabilities: profile.capabilities(),
-            is_smaller,
         })
     }
 
     /// The peer as it was; what is large is given back. `rng` is for what it draws from now on.
     pub(crate) fn wake(&mut self, common: &Arc<Common>, rng: Rng) -> Peer {
-        let paths = self
-            .line
-            .wake_paths(self.sessions.since(), rng.fork("paths"));
         let extras = self.extras.take().unwrap_or_default();
-        let mut peer = self.peer(common, rng, paths, extras.name);
+        let paths = match extras.paths {
+            Some(several) => *several,
+            None => self.one_path(rng.fork("paths")),
+        };
+        let mut peer = self.peer(common, rng, (paths, extras.sums), extras.name);
         peer.sources.levels.restore(extras.levels);
         peer
     }
 
     /// The peer as it is but for its levels: to be looked at.
     pub(crate) fn picture(&self, common: &Arc<Common>) -> Peer {
-        let paths = self.line.picture_paths(self.sessions.since());
         // What is looked at draws nothing.
-        let rng = Rng::from_seed([0; 32]);
-        self.peer(common, rng, paths, self.name().map(str::to_owned))
+        let rng = || Rng::from_seed([0; 32]);
+        let extras = self.extras.as_deref();
+        let paths = match extras.and_then(|extras| extras.paths.as_deref()) {
+            Some(several) => several.copy(rng()),
+            None => self.one_path(rng()),
+        };
+        let sums = extras.map_or_else(LargeSums::default, |extras| extras.sums);
+        let name = self.name().map(str::to_owned);
+        self.peer(common, rng(), (paths, sums), name)
     }
 
-    fn peer(&self, common: &Arc<Common>, rng: Rng, paths: Paths, name: Option<String>) -> Peer {
+    fn one_path(&self, rng: Rng) -> Paths {
+        let base = self.sessions.since();
+        let none = || Paths::new(Rng::from_seed([0; 32]), false, base);
+        self.line.wake_paths(base, rng).unwrap_or_else(none)
+    }
+
+    fn peer(
+        &self,
+        common: &Arc<Common>,
+        rng: Rng,
+        (paths, sums): (Paths, LargeSums),
+        name: Option<String>,
+    ) -> Peer {
         // Whatever is made new on waking counts from a time that has passed.
         let base = self.sessions.since();
         let opened = self.sessions.largest_opened();
         let next_pn = self.line.next_pn();
-        let mut peer = Peer::new(base, self.id(), self.is_smaller, Arc::clone(common), rng);
+        let mut peer = Peer::new(base, self.id(), Arc::clone(common), rng);
         peer.profile = Profile::known(name, Arc::clone(&self.record), self.capabilities);
         peer.sessions = self.sessions.wake(next_pn);
         peer.sources.received = peer.line.wake(&self.line, paths, (base, opened));
         // All copies of requests that were executed left before the newest packet.
         let request_floor = self.line.largest_received(opened).unwrap_or(0);
         peer.sources.levels.wake(self.epoch, request_floor);
-        peer.activity = self.activity.wake(base);
+        peer.activity = self.activity.wake(sums, base);
         peer
     }
 
@@ -146,10 +173,12 @@ impl Resident {
 mod tests {
     use super::*;
 
-    /// Everything that a peer holds at rest: it has no heap memory but its key record, a name, and levels where there
-    /// were flows.
+    /// Everything that a peer holds at rest: it has no other heap memory but a name, and levels where there were
+    /// flows. An `Arc` has two counters.
     #[test]
     fn a_peer_at_rest_is_small() {
-        assert!(size_of::<Resident>() <= 448, "{}", size_of::<Resident>());
+        let record = size_of::<KeyRecord>() + 2 * size_of::<usize>();
+        let all = size_of::<Resident>() + record;
+        assert!(all <= 512, "{all}");
     }
 }

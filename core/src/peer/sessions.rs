@@ -34,8 +34,8 @@ pub(crate) struct Sessions {
 pub(crate) struct SessionsAtRest {
     session: SessionAtRest,
     lifetime: LifetimeAtRest,
+    since: Instant,
     association: u64,
-    is_heard: bool,
 }
 
 impl SessionsAtRest {
@@ -46,11 +46,11 @@ impl SessionsAtRest {
 
     /// When the session came up.
     pub(crate) fn since(&self) -> Instant {
-        self.lifetime.established
+        self.since
     }
 
     /// The largest packet number that was opened.
-    pub(crate) const fn largest_opened(&self) -> u64 {
+    pub(crate) fn largest_opened(&self) -> u64 {
         self.session.largest_opened()
     }
 
@@ -59,9 +59,10 @@ impl SessionsAtRest {
         Sessions {
             current: Some(Box::new(Live {
                 session: self.session.wake(next_pn),
-                lifetime: self.lifetime.wake(self.session.is_initiator()),
-                since: self.lifetime.established,
-                is_heard: self.is_heard,
+                lifetime: self.lifetime.wake(self.since, self.session.is_initiator()),
+                since: self.since,
+                // It opened packets, or it would not be at rest.
+                is_heard: true,
                 ends: None,
             })),
             previous: None,
@@ -80,7 +81,7 @@ impl Sessions {
         Some(SessionsAtRest {
             session: live.session.rest(next_pn)?,
             lifetime: live.lifetime.rest()?,
-            is_heard: live.is_heard,
+            since: live.since,
             association: self.association,
         })
     }

@@ -391,7 +391,7 @@ mod tests {
             ..Common::default()
         };
         let (id, rng) = (NodeId::from_bytes([7; 32]), Rng::from_seed([1; 32]));
-        let mut peer = Peer::new(NOW, id, true, Arc::new(common), rng);
+        let mut peer = Peer::new(NOW, id, Arc::new(common), rng);
         let sources = &mut peer.sources;
         sources.levels.on_up();
         let (label, bulk) = (1.into(), Bytes::from(vec![1; 400_000]));

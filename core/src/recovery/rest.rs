@@ -16,7 +16,7 @@ use crate::time::{Behind, Duration, Instant};
 /// Both directions of one association's packets at rest.
 #[derive(Clone, Copy)]
 pub(crate) struct RecoveryAtRest {
-    next_pn: u64,
+    next_pn: u32,
     largest_acked: Behind,
     /// Seen from the largest number that the session opened.
     largest_received: Behind,
@@ -43,7 +43,8 @@ impl<F> Recovery<F> {
         self.numbers().position().0
     }
 
-    /// What to keep of packets sent and `received`; `None` while something is under way or to be acknowledged.
+    /// What to keep of packets sent and `received`; `None` while something is under way or to be acknowledged, and where
+    /// numbers are too large for it.
     /// `opened` is the largest number that the session opened.
     pub(crate) fn rest(
         &self,
@@ -62,7 +63,7 @@ impl<F> Recovery<F> {
         let (next_pn, skip_at, gap) = self.numbers().position();
         let skip_in = skip_at.map_or(0, |at| at.saturating_sub(next_pn).max(1));
         Some(RecoveryAtRest {
-            next_pn,
+            next_pn: u32::try_from(next_pn).ok()?,
             largest_acked: Behind::of(next_pn, self.largest_acked())?,
             largest_received: Behind::of(opened, received.largest())?,
             skip_in: u16::try_from(skip_in).unwrap_or(u16::MAX),
@@ -85,8 +86,8 @@ impl<F> Recovery<F> {
 
 impl RecoveryAtRest {
     /// The next packet number, unless it is left out.
-    pub(crate) const fn next_pn(&self) -> u64 {
-        self.next_pn
+    pub(crate) fn next_pn(&self) -> u64 {
+        self.next_pn.into()
     }
 
     /// The largest packet number received.
@@ -103,9 +104,9 @@ impl RecoveryAtRest {
         opened: u64,
     ) -> (Recovery<F>, ReceivedPackets) {
         let mut recovery = Recovery::new(kind);
-        let skip_at = (self.skip_in > 0).then(|| self.next_pn + u64::from(self.skip_in));
-        let position = (self.next_pn, skip_at, u64::from(self.gap));
-        recovery.go_on(position, self.largest_acked.get(self.next_pn));
+        let skip_at = (self.skip_in > 0).then(|| self.next_pn() + u64::from(self.skip_in));
+        let position = (self.next_pn(), skip_at, u64::from(self.gap));
+        recovery.go_on(position, self.largest_acked.get(self.next_pn()));
         recovery.open_path(path, self.rtt.rtt(), mtu, now);
         let [ect0, ce] = self.marks.map(u64::from);
         let marks = EcnCounts { ect0, ect1: 0, ce };

@@ -39,11 +39,10 @@ pub(crate) struct Lifetime {
     packets: u64,
 }
 
-/// The age of a session at rest.
+/// The age of a session at rest, by times from when it came up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LifetimeAtRest {
-    pub(crate) established: Instant,
-    bytes: u64,
+    bytes: u32,
     packets: u32,
     keys_since: Offset,
     step_at: Offset,
@@ -52,27 +51,25 @@ pub(crate) struct LifetimeAtRest {
 
 impl LifetimeAtRest {
     /// The life as it was.
-    pub(crate) fn wake(self, is_initiator: bool) -> Lifetime {
-        let base = self.established;
+    pub(crate) fn wake(self, base: Instant, is_initiator: bool) -> Lifetime {
         Lifetime {
             established: base,
             keys_since: self.keys_since.some(base),
             step_at: self.step_at.some(base),
             is_initiator,
             carried_data: self.carried_data,
-            bytes: self.bytes,
+            bytes: u64::from(self.bytes),
             packets: u64::from(self.packets),
         }
     }
 }
 
 impl Lifetime {
-    /// The life at rest; `None` where it has counted more packets than that has room for.
+    /// The life at rest; `None` where it has counted more bytes or packets than that has room for.
     pub(crate) fn rest(&self) -> Option<LifetimeAtRest> {
         let base = self.established;
         Some(LifetimeAtRest {
-            established: base,
-            bytes: self.bytes,
+            bytes: u32::try_from(self.bytes).ok()?,
             packets: u32::try_from(self.packets).ok()?,
             keys_since: Offset::of(base, Some(self.keys_since)),
             step_at: Offset::of(base, Some(self.step_at)),

@@ -82,11 +82,6 @@ impl Levels {
         self.is_up
     }
 
-    /// Whether our node id is the smaller one.
-    pub(super) fn is_smaller(&self) -> bool {
-        self.is_smaller
-    }
-
     /// The association is over: every promise that is open ends now, each with one event.
     pub(super) fn on_ended(&mut self) {
         self.collect_events();

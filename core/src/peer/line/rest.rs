@@ -8,7 +8,8 @@ use crate::time::Instant;
 
 /// A line at rest.
 pub(in crate::peer) struct LineAtRest {
-    paths: PathsAtRest,
+    /// Missing where there are several.
+    paths: Option<PathsAtRest>,
     recovery: RecoveryAtRest,
 }
 
@@ -24,18 +25,22 @@ impl Line {
     }
 
     /// The line at rest with times from `base`, where nothing is under way, to be told or to be tried; `received` is
-    /// what came over it and `opened` the largest number of that. Nothing is left here then.
+    /// what came over it and `opened` the largest number of that. Several paths are given back as they are.
     pub(in crate::peer) fn rest(
         &mut self,
         now: Instant,
         base: Instant,
         received: &ReceivedPackets,
         opened: u64,
-    ) -> Option<LineAtRest> {
+    ) -> Option<(LineAtRest, Option<Box<Paths>>)> {
         let path = self.paths.may_rest()?;
         let recovery = self.recovery.rest(key(path), received, opened)?;
         let paths = self.paths.rest(now, base);
-        Some(LineAtRest { paths, recovery })
+        let several = paths.is_none().then(|| {
+            let none = Paths::new(Rng::from_seed([0; 32]), false, now);
+            Box::new(core::mem::replace(&mut self.paths, none))
+        });
+        Some((LineAtRest { paths, recovery }, several))
     }
 
     /// Goes on over these paths where `at_rest` was; what was received over the line. `opened` is the largest number of
@@ -57,7 +62,7 @@ impl Line {
 
 impl LineAtRest {
     /// The next packet number, unless it is left out.
-    pub(in crate::peer) const fn next_pn(&self) -> u64 {
+    pub(in crate::peer) fn next_pn(&self) -> u64 {
         self.recovery.next_pn()
     }
 
@@ -66,13 +71,8 @@ impl LineAtRest {
         self.recovery.largest_received(opened)
     }
 
-    /// The paths as they were; they are given back.
-    pub(in crate::peer) fn wake_paths(&mut self, base: Instant, rng: Rng) -> Paths {
-        self.paths.wake(base, rng)
-    }
-
-    /// The paths as they are, to be looked at.
-    pub(in crate::peer) fn picture_paths(&self, base: Instant) -> Paths {
-        self.paths.picture(base)
+    /// The one path as it was, where there is one. `rng` is for what it draws from now on.
+    pub(in crate::peer) fn wake_paths(&self, base: Instant, rng: Rng) -> Option<Paths> {
+        Some(self.paths.as_ref()?.wake(base, rng))
     }
 }

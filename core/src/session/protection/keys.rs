@@ -130,27 +130,37 @@ impl PhaseKey {
     }
 }
 
+/// What the header keys of both directions are made of; it outlives the secrets of the key phases.
+#[derive(Clone)]
+pub(super) struct HeaderSecret(Zeroizing<[u8; 32]>);
+
+impl HeaderSecret {
+    /// Of the first secrets of both directions.
+    pub(super) fn of(to_responder: &[u8; 32], to_initiator: &[u8; 32]) -> Self {
+        let secret = keyed_256(to_responder, &[b"p2p hp", to_initiator]);
+        Self(Zeroizing::new(secret))
+    }
+
+    /// The header key of what the responder, or the initiator, receives.
+    pub(super) fn key(&self, suite: Suite, to_responder: bool) -> HeaderKey {
+        HeaderKey {
+            suite,
+            secret: self.clone(),
+            to_responder,
+            expanded: OnceCell::new(),
+        }
+    }
+}
+
 /// The header key of one direction; the same in all phases. Expanded when it is first used.
 pub(super) struct HeaderKey {
     suite: Suite,
-    key: Zeroizing<[u8; 32]>,
+    secret: HeaderSecret,
+    to_responder: bool,
     expanded: OnceCell<Option<HeaderProtectionKey>>,
 }
 
 impl HeaderKey {
-    /// The header key that belongs to the secret of a direction's first phase.
-    pub(super) fn of(suite: Suite, secret: &Zeroizing<[u8; 32]>) -> Self {
-        Self::new(suite, Zeroizing::new(keyed_256(secret, &[b"p2p hp"])))
-    }
-
-    pub(super) const fn new(suite: Suite, key: Zeroizing<[u8; 32]>) -> Self {
-        Self {
-            suite,
-            key,
-            expanded: OnceCell::new(),
-        }
-    }
-
     #[inline]
     fn expanded(&self) -> Option<&HeaderProtectionKey> {
         self.expanded.get_or_init(|| self.expand()).as_ref()
@@ -162,12 +172,14 @@ impl HeaderKey {
             Suite::ChaCha20Poly1305 => &CHACHA20,
             Suite::Aes256Gcm => &AES_256,
         };
-        HeaderProtectionKey::new(algorithm, self.key.as_slice()).ok()
+        let to: &[u8] = if self.to_responder { b"r" } else { b"i" };
+        let key = Zeroizing::new(keyed_256(&self.secret.0, &[b"p2p hp ", to]));
+        HeaderProtectionKey::new(algorithm, key.as_slice()).ok()
     }
 
     /// What it is made of.
-    pub(super) const fn key(&self) -> &Zeroizing<[u8; 32]> {
-        &self.key
+    pub(super) const fn secret(&self) -> &HeaderSecret {
+        &self.secret
     }
 
     /// Puts header protection on (`pn_len` known) or takes it off (read from the first byte);

@@ -20,7 +20,7 @@ use snow::HandshakeState;
 use zeroize::Zeroizing;
 
 use self::header::{FIRST_BYTE, HEADER_MIN, PHASE_BIT, RESERVED_BITS};
-use self::keys::{HeaderKey, PhaseKey};
+use self::keys::{HeaderKey, HeaderSecret, PhaseKey};
 pub(crate) use self::keys::{Suite, TAG_BYTES};
 pub(crate) use self::rest::SessionAtRest;
 use super::replay::ReplayWindow;
@@ -131,34 +131,38 @@ impl Session {
         let (to_responder, to_initiator) = state.dangerously_get_raw_split();
         let (to_responder, to_initiator) =
             (Zeroizing::new(to_responder), Zeroizing::new(to_initiator));
-        if agreed.is_initiator {
-            Self::from_secrets(&to_responder, &to_initiator, agreed)
-        } else {
-            Self::from_secrets(&to_initiator, &to_responder, agreed)
-        }
+        Self::from_secrets(to_responder, to_initiator, agreed)
     }
 
+    /// From the first secrets of both directions.
     fn from_secrets(
-        sealing: &Zeroizing<[u8; 32]>,
-        opening: &Zeroizing<[u8; 32]>,
+        to_responder: Zeroizing<[u8; 32]>,
+        to_initiator: Zeroizing<[u8; 32]>,
         agreed: &Agreed,
     ) -> Self {
+        let (suite, is_initiator) = (agreed.suite, agreed.is_initiator);
+        let headers = HeaderSecret::of(&to_responder, &to_initiator);
+        let (sealing, opening) = if is_initiator {
+            (to_responder, to_initiator)
+        } else {
+            (to_initiator, to_responder)
+        };
         Self {
             local_index: agreed.local_index,
             remote_index: agreed.remote_index,
             remote_reset_token: agreed.remote_reset_token,
-            is_initiator: agreed.is_initiator,
-            suite: agreed.suite,
+            is_initiator,
+            suite,
             sealing: Sealing {
-                header: HeaderKey::of(agreed.suite, sealing),
-                key: PhaseKey::new(agreed.suite, sealing.clone()),
+                header: headers.key(suite, is_initiator),
+                key: PhaseKey::new(suite, sealing),
                 phase: false,
                 first: None,
                 first_in_phase: None,
             },
             opening: Opening {
-                header: HeaderKey::of(agreed.suite, opening),
-                key: PhaseKey::new(agreed.suite, opening.clone()),
+                header: headers.key(suite, !is_initiator),
+                key: PhaseKey::new(suite, opening),
                 phase: false,
                 first_in_phase: None,
                 next: None,

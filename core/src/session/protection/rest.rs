@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use super::keys::{HeaderKey, PhaseKey};
+use super::keys::{HeaderSecret, PhaseKey};
 use super::{Opening, Sealing, Session, Suite};
 use crate::session::replay::{ReplayAtRest, ReplayWindow};
 use crate::time::Behind;
@@ -18,17 +18,17 @@ pub(crate) struct SessionAtRest {
     suite: Suite,
     sealing_phase: bool,
     opening_phase: bool,
+    headers: HeaderSecret,
     sealing: DirectionAtRest,
     opening: DirectionAtRest,
     sealing_first: Behind,
     replay: ReplayAtRest,
-    forgeries: u32,
+    forgeries: u16,
 }
 
 /// The keys of one direction.
 #[derive(Clone)]
 struct DirectionAtRest {
-    header_key: Zeroizing<[u8; 32]>,
     secret: Zeroizing<[u8; 32]>,
     /// First packet number of the phase, seen from the next number of all or the largest one that was opened.
     first_in_phase: Behind,
@@ -51,8 +51,7 @@ impl Session {
         if opening.resumed_after > Some(opened) {
             return None;
         }
-        let direction = |header: &HeaderKey, key: &PhaseKey, first_in_phase| DirectionAtRest {
-            header_key: header.key().clone(),
+        let direction = |key: &PhaseKey, first_in_phase| DirectionAtRest {
             secret: key.secret().clone(),
             first_in_phase,
         };
@@ -65,11 +64,12 @@ impl Session {
             suite: *suite,
             sealing_phase: s.phase,
             opening_phase: o.phase,
-            sealing: direction(&s.header, &s.key, Behind::of(next_pn, s.first_in_phase)?),
-            opening: direction(&o.header, &o.key, Behind::of(opened, o.first_in_phase)?),
+            headers: s.header.secret().clone(),
+            sealing: direction(&s.key, Behind::of(next_pn, s.first_in_phase)?),
+            opening: direction(&o.key, Behind::of(opened, o.first_in_phase)?),
             sealing_first: Behind::of(next_pn, s.first)?,
             replay: o.replay.rest()?,
-            forgeries: u32::try_from(o.forgeries).ok()?,
+            forgeries: u16::try_from(o.forgeries).ok()?,
         })
     }
 }
@@ -81,13 +81,14 @@ impl SessionAtRest {
     }
 
     /// The largest packet number that was opened.
-    pub(crate) const fn largest_opened(&self) -> u64 {
+    pub(crate) fn largest_opened(&self) -> u64 {
         self.replay.largest()
     }
 
     /// The session as it was; keys are expanded when they are used.
     pub(crate) fn wake(&self, next_pn: u64) -> Session {
         let (sealing, opening) = (&self.sealing, &self.opening);
+        let header = |to_responder| self.headers.key(self.suite, to_responder);
         Session {
             local_index: self.local_index,
             remote_index: self.remote_index,
@@ -95,14 +96,14 @@ impl SessionAtRest {
             is_initiator: self.is_initiator,
             suite: self.suite,
             sealing: Sealing {
-                header: HeaderKey::new(self.suite, sealing.header_key.clone()),
+                header: header(self.is_initiator),
                 key: PhaseKey::new(self.suite, sealing.secret.clone()),
                 phase: self.sealing_phase,
                 first: self.sealing_first.get(next_pn),
                 first_in_phase: sealing.first_in_phase.get(next_pn),
             },
             opening: Opening {
-                header: HeaderKey::new(self.suite, opening.header_key.clone()),
+                header: header(!self.is_initiator),
                 key: PhaseKey::new(self.suite, opening.secret.clone()),
                 phase: self.opening_phase,
                 first_in_phase: opening.first_in_phase.get(self.largest_opened()),

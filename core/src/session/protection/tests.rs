@@ -8,7 +8,9 @@ const NOW: Instant = Instant::EPOCH;
 const SUITES: [Suite; 2] = [Suite::Aes256Gcm, Suite::ChaCha20Poly1305];
 
 fn pair(suite: Suite) -> (Session, Session) {
-    let secrets = [[1; 32], [2; 32]].map(Zeroizing::new);
+    let [to_responder, to_initiator] = [[1; 32], [2; 32]].map(Zeroizing::new);
+    let of =
+        |agreed: &Agreed| Session::from_secrets(to_responder.clone(), to_initiator.clone(), agreed);
     let agreed = |is_initiator, local_index, remote_index| Agreed {
         is_initiator,
         suite,
@@ -16,10 +18,7 @@ fn pair(suite: Suite) -> (Session, Session) {
         remote_index,
         remote_reset_token: [0; 16],
     };
-    (
-        Session::from_secrets(&secrets[0], &secrets[1], &agreed(true, 10, 20)),
-        Session::from_secrets(&secrets[1], &secrets[0], &agreed(false, 20, 10)),
-    )
+    (of(&agreed(true, 10, 20)), of(&agreed(false, 20, 10)))
 }
 
 fn sealed(from: &mut Session, pn: u64, acked: Option<u64>, text: &[u8]) -> Vec<u8> {
