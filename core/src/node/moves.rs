@@ -12,8 +12,8 @@ use crate::id::{NodeId, PeerKey};
 use crate::identity::KeyRecord;
 use crate::limits;
 use crate::path::Route;
-use crate::purpose::Purpose;
-use crate::rendezvous::{Move, Question};
+use crate::purpose::{Purpose, Question};
+use crate::rendezvous::Move;
 use crate::time::Instant;
 
 impl Node {

@@ -12,7 +12,7 @@ mod searches;
 mod tests;
 
 pub(crate) use introducer::Introducer;
-pub(crate) use moves::{Move, Question};
+pub(crate) use moves::Move;
 
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,7 +28,7 @@ use crate::directory::client::LinkAction;
 use crate::id::{AttemptId, NodeId};
 use crate::limits;
 use crate::name::validate_name;
-use crate::purpose::Purpose;
+use crate::purpose::{Purpose, Question};
 use crate::rng::Rng;
 use crate::time::{Deadline, Duration, Instant};
 use crate::wire::control::Target;
@@ -45,6 +45,16 @@ pub(crate) struct Credentials {
     pub(crate) is_listed: bool,
     /// Whether peers may be called at their addresses.
     pub(crate) direct_paths: bool,
+}
+
+impl Credentials {
+    fn registration(&self) -> Question {
+        Question::Register {
+            key_record: self.key_record.clone(),
+            name_record: self.name_record.clone(),
+            listed: self.is_listed,
+        }
+    }
 }
 
 /// Introducers, searches and attempts of a node.
@@ -405,7 +415,7 @@ impl Rendezvous {
                     LinkAction::Register => self.moves.push_back(Move::Ask {
                         introducer: id,
                         purpose: Purpose::Register,
-                        question: Question::register(&self.credentials),
+                        question: self.credentials.registration(),
                     }),
                 }
             }

@@ -2,12 +2,10 @@
 
 use core::net::SocketAddr;
 
-use super::Credentials;
 use crate::api::{Event, OperationId};
 use crate::id::NodeId;
 use crate::identity::KeyRecord;
-use crate::purpose::Purpose;
-use crate::wire::control::{ControlMessage, Target};
+use crate::purpose::{Purpose, Question};
 
 /// One thing to do.
 pub(crate) enum Move {
@@ -66,57 +64,4 @@ pub(crate) enum Move {
     },
     /// Tell the application.
     Tell(Event),
-}
-
-/// What an introducer is asked.
-pub(crate) enum Question {
-    /// `rg`.
-    Register {
-        key_record: Vec<u8>,
-        name_record: Option<Vec<u8>>,
-        listed: bool,
-    },
-    /// `qrq`.
-    Search {
-        prefix: String,
-        cursor: Option<String>,
-    },
-    /// `cr1`.
-    Connect { target: Target, channel: u32 },
-}
-
-impl Question {
-    pub(super) fn register(credentials: &Credentials) -> Self {
-        Self::Register {
-            key_record: credentials.key_record.clone(),
-            name_record: credentials.name_record.clone(),
-            listed: credentials.is_listed,
-        }
-    }
-
-    /// The message, under a reference of the session.
-    pub(crate) fn into_message(self, reference: u64) -> ControlMessage {
-        match self {
-            Self::Register {
-                key_record,
-                name_record,
-                listed,
-            } => ControlMessage::Register {
-                reference,
-                key_record,
-                name_record,
-                listed,
-            },
-            Self::Search { prefix, cursor } => ControlMessage::Search {
-                reference,
-                prefix,
-                cursor,
-            },
-            Self::Connect { target, channel } => ControlMessage::ConnectRequest {
-                reference,
-                target,
-                channel,
-            },
-        }
-    }
 }

@@ -6,18 +6,29 @@
 //! attributes, and strict about everything else. Signatures are not looked at here: records are
 //! bytes of a plausible length.
 
-mod build;
+mod attributes;
+mod builder;
+mod candidates;
+mod introduction;
 mod json;
 mod names;
-mod parse;
+mod refusal;
+mod registration;
+mod search;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use build::search_page_len;
+pub(crate) use candidates::{Candidate, CandidateKind};
+pub(crate) use refusal::{RefusalCode, RefusedCommand};
+pub(crate) use search::search_page_len;
 
 use core::net::SocketAddr;
 
+use self::attributes::Attributes;
+use self::builder::Builder;
+use self::names::{command, seed};
+use crate::error::DecodeError;
 use crate::id::NodeId;
 
 /// Bytes of a key record (protocol §2.2).
@@ -34,54 +45,6 @@ pub(crate) enum Target {
     Name(String),
     /// An identity.
     Id(NodeId),
-}
-
-/// Where a candidate address comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum CandidateKind {
-    /// An address of an interface.
-    Host,
-    /// As an introducer sees it.
-    Reflexive,
-}
-
-/// An address that the sender may be reachable at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Candidate {
-    /// The address; not checked against protocol §9.3.
-    pub address: SocketAddr,
-    /// Where it comes from.
-    pub kind: CandidateKind,
-}
-
-/// Which kind of request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum RefusedCommand {
-    /// A registration (`rg`).
-    Register,
-    /// A search (`qrs`).
-    Search,
-    /// A connect order or an introduction (`cr2`).
-    Connect,
-}
-
-/// Why a request is refused (protocol §6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum RefusalCode {
-    /// No such peer here.
-    Unknown,
-    /// The target does not want it; also what an unassigned code is read as.
-    Refused,
-    /// No room.
-    Full,
-    /// The name belongs to another key.
-    Taken,
-    /// Too often; try again later.
-    Throttled,
-    /// The request makes no sense.
-    Malformed,
-    /// This node does not do that.
-    Role,
 }
 
 /// One control message. References are 64-bit random numbers.
@@ -199,50 +162,94 @@ pub(crate) enum ParsedControl {
     Unknown,
 }
 
-impl RefusalCode {
-    const ALL: [Self; 7] = [
-        Self::Unknown,
-        Self::Refused,
-        Self::Full,
-        Self::Taken,
-        Self::Throttled,
-        Self::Malformed,
-        Self::Role,
-    ];
-
-    /// The code as it is written.
-    #[must_use]
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Refused => "refused",
-            Self::Full => "full",
-            Self::Taken => "taken",
-            Self::Throttled => "throttled",
-            Self::Malformed => "malformed",
-            Self::Role => "role",
-        }
-    }
-
-    fn from_str(text: &str) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|code| code.as_str() == text)
-            .unwrap_or(Self::Refused)
-    }
-}
-
-impl RefusedCommand {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Register => names::command::REGISTER,
-            Self::Search => names::command::SEARCH_RESULT,
-            Self::Connect => names::command::INTRODUCE,
-        }
-    }
-}
-
 impl ControlMessage {
+    /// Reads a control message of at most [`crate::limits::CONTROL_BYTES`]. A command that is both request and answer
+    /// is an answer where it carries `r`, a refusal where also `e`.
+    ///
+    /// # Errors
+    /// The first attribute that is missing or wrong.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<ParsedControl, DecodeError> {
+        let object = json::parse(bytes)?;
+        let a = Attributes(&object);
+        let message = match a.text(seed::COMMAND)? {
+            command::KEEP_ALIVE => Self::KeepAlive,
+            command::REGISTER => registration::parse(&a)?,
+            command::SEARCH => search::parse_request(&a)?,
+            command::SEARCH_RESULT => search::parse_page(&a)?,
+            command::CONNECT => introduction::parse_order(&a)?,
+            command::INTRODUCE => introduction::parse(&a)?,
+            command::CANDIDATES => candidates::parse(&a)?,
+            command::CHANNEL_CLOSED => refusal::parse_channel_closed(&a)?,
+            _ => return Ok(ParsedControl::Unknown),
+        };
+        Ok(ParsedControl::Known(message))
+    }
+
+    /// The message as JSON. It fits [`crate::limits::CONTROL_BYTES`] where its fields keep the bounds
+    /// stated there.
+    #[must_use]
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        self.builder().finish().into_bytes()
+    }
+
+    fn builder(&self) -> Builder {
+        match self {
+            Self::KeepAlive => Builder::command(command::KEEP_ALIVE),
+            Self::Register {
+                reference,
+                key_record,
+                name_record,
+                listed,
+            } => registration::request(*reference, key_record, name_record.as_ref(), *listed),
+            Self::Registered {
+                reply_to,
+                observed,
+                life_s,
+            } => registration::answer(*reply_to, *observed, *life_s),
+            Self::Search {
+                reference,
+                prefix,
+                cursor,
+            } => search::request(*reference, prefix, cursor.as_ref()),
+            Self::SearchResult {
+                reply_to,
+                entries,
+                cursor,
+            } => search::page(*reply_to, entries, cursor.as_ref()),
+            Self::ConnectRequest {
+                reference,
+                target,
+                channel,
+            } => introduction::order(*reference, target, *channel),
+            Self::ConnectAnswer {
+                reply_to,
+                key_record,
+                name,
+                observed,
+            } => introduction::answer(*reply_to, key_record, name.as_ref(), *observed),
+            Self::Introduce {
+                reference,
+                key_record,
+                channel,
+                name,
+                observed,
+                is_neighbour,
+            } => {
+                let requester = (key_record.as_slice(), name.as_ref());
+                introduction::request(*reference, requester, *channel, *observed, *is_neighbour)
+            }
+            Self::IntroduceAccepted { reply_to } => introduction::accepted(*reply_to),
+            Self::Refused {
+                command,
+                reply_to,
+                code,
+                retry_after_s,
+            } => refusal::build(*command, *reply_to, *code, *retry_after_s),
+            Self::Candidates(candidates) => candidates::build(candidates),
+            Self::ChannelClosed { channel, code } => refusal::build_channel_closed(*channel, *code),
+        }
+    }
+
     /// The reference under which this request waits for an answer; `None` for everything but
     /// requests.
     #[must_use]
