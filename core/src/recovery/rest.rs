@@ -43,9 +43,8 @@ impl<F> Recovery<F> {
         self.numbers().position().0
     }
 
-    /// What to keep of packets sent and `received`; `None` while something is under way or to be acknowledged, and where
-    /// numbers are too large for it.
-    /// `opened` is the largest number that the session opened.
+    /// What to keep of packets sent and `received`; `None` while something is under way or to be acknowledged, and
+    /// where numbers are too large for it. `opened` is the largest number that the session opened.
     pub(crate) fn rest(
         &self,
         path: PathKey,

@@ -130,8 +130,8 @@ impl ReplayAtRest {
 }
 
 impl ReplayWindow {
-    /// The window at rest, where anything was received, and no number is too large for it. What lies further back than it can say counts as received
-    /// afterwards.
+    /// The window at rest, where anything was received, and no number is too large for it. What lies further back
+    /// than it can say counts as received afterwards.
     pub(crate) fn rest(&self) -> Option<ReplayAtRest> {
         let largest = self.largest?;
         let is_received = |behind: &u64| {
