@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures_lite::future;
-use p2p_host::{NodeError, NodeOptions, Place, Ready, RecordKeeper, page_url, ticket_request};
+use p2p_host::{
+    NodeError, NodeOptions, Place, Ready, RecordKeeper, TcpKeeper, page_url, ticket_request,
+};
 use p2p_http_api::{GivenBody, HttpInput, Request, ResponsePart};
 use smol::Executor;
 
@@ -34,6 +36,9 @@ pub async fn run_node(
     let tell = move |order, is_kept| kept.send(HttpInput::Kept(order, is_kept));
     let keeper = RecordKeeper::start(place.records, tell)?;
     engine.application_mut().set_keeper(keeper);
+    let told = handle.clone();
+    let sockets = TcpKeeper::start(move |news| told.send(HttpInput::Socket(news)))?;
+    engine.application_mut().set_sockets(sockets);
     let connections = Arc::new(Connections::new(handle.clone()));
     let mut facts = place.facts;
     let executor = Arc::new(Executor::new());

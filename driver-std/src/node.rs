@@ -6,7 +6,9 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use p2p_host::{NodeError, NodeOptions, Place, Ready, RecordKeeper, page_url, ticket_request};
+use p2p_host::{
+    NodeError, NodeOptions, Place, Ready, RecordKeeper, TcpKeeper, page_url, ticket_request,
+};
 use p2p_http_api::{Exchanges, GivenBody, HttpInput, Request, ResponsePart};
 use p2p_storage::StateDirectory;
 
@@ -87,6 +89,12 @@ pub fn start(options: &NodeOptions) -> Result<Running, NodeError> {
         let _ = told.send(Input::Http(HttpInput::Kept(order, is_kept)));
     })?;
     exchanges.set_keeper(Box::new(keeper));
+    let told = inputs.clone();
+    let sockets = TcpKeeper::start(move |news| {
+        // The node may have ended meanwhile.
+        let _ = told.send(Input::Http(HttpInput::Socket(news)));
+    })?;
+    exchanges.set_sockets(Box::new(sockets));
     let engine = Engine {
         node,
         exchanges,

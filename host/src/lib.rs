@@ -8,6 +8,7 @@
 //! - [`carry_out`] does what the engine asks of the outside and answers: names are looked up on a thread of their own,
 //!   key records of peers are kept on disk by a [`PeerKeeper`].
 //! - [`call_back`] asks an application of this machine over HTTP.
+//! - A [`TcpKeeper`] carries out TCP connections to programs of this machine, all on one thread.
 //! - [`watch`] notices new and lost addresses of interfaces, at once where the kernel tells of them.
 //! - [`ticket_request`] and [`page_url`] make the first link to the page, [`engine`] an engine with or without a
 //!   recorder, [`Clock`] the engine's time of the machine's.
@@ -43,6 +44,7 @@ mod recording;
 mod records;
 pub mod settings;
 mod sockets;
+mod tcp;
 mod ticket;
 
 pub use callback::call_back;
@@ -58,4 +60,5 @@ pub use records::RecordKeeper;
 pub use sockets::{
     bind_http, bind_udp, is_passing, mark_received, mark_to_send, without_timestamps,
 };
+pub use tcp::TcpKeeper;
 pub use ticket::{page_url, ticket_request};

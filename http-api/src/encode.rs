@@ -23,6 +23,15 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 
 /// Undoes percent-encoding; `None` for a broken escape or bytes that are not UTF-8. `plus_is_space` for queries.
 pub(crate) fn percent_decode(text: &str, plus_is_space: bool) -> Option<String> {
+    String::from_utf8(decode(text, plus_is_space)?).ok()
+}
+
+/// Undoes percent-encoding of a path; `None` for a broken escape.
+pub(crate) fn percent_decode_bytes(text: &str) -> Option<Vec<u8>> {
+    decode(text, false)
+}
+
+fn decode(text: &str, plus_is_space: bool) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -36,7 +45,29 @@ pub(crate) fn percent_decode(text: &str, plus_is_space: bool) -> Option<String> 
             other => bytes.push(other),
         }
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986 §2.3).
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            for digit in [byte >> 4, byte & 0xF] {
+                encoded.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+            }
+        }
+    }
+    encoded
+}
+
+/// A field's value as text; one that is not UTF-8 is read as Latin-1.
+pub(crate) fn text_of(value: Vec<u8>) -> String {
+    String::from_utf8(value)
+        .unwrap_or_else(|e| e.as_bytes().iter().map(|b| char::from(*b)).collect())
 }
 
 /// A mark of this run, so that cursors and ids of an earlier run are told apart.
@@ -95,6 +126,18 @@ mod tests {
         for broken in ["%", "%2", "%zz", "%ff", "%-1"] {
             assert_eq!(percent_decode(broken, false), None, "{broken}");
         }
+    }
+
+    #[test]
+    fn what_is_percent_encoded_comes_back() {
+        let text = "a b/é~%\n";
+        assert_eq!(percent_encode(text), "a%20b%2F%C3%A9~%25%0A");
+        assert_eq!(
+            percent_decode(&percent_encode(text), false).as_deref(),
+            Some(text)
+        );
+        assert_eq!(text_of(b"\xE9".to_vec()), "é");
+        assert_eq!(text_of("é".into()), "é");
     }
 
     #[test]

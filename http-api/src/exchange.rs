@@ -56,6 +56,10 @@ pub enum BodyKind {
     Full(Bytes),
     /// In `Chunk`s until `End` or `Abort`. The driver uses chunked coding and flushes each chunk.
     Streaming,
+    /// The same, and so many bytes in all, which the driver tells where it can.
+    Sized(u64),
+    /// There is none, and nothing follows; the length is told where it is known (answers to HEAD).
+    Absent(Option<u64>),
 }
 
 /// The next part of a response.

@@ -12,6 +12,7 @@ use p2p_storage::Change;
 
 use crate::callback::{Callback, CallbackEnd, CallbackId};
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
+use crate::sockets::{SocketNews, SocketOrder};
 use crate::surface::Surface;
 
 /// The way back to whoever sent a request. Dropped when nothing more is wanted or comes.
@@ -59,6 +60,8 @@ pub enum HttpInput<C> {
     CalledBack(CallbackId, CallbackEnd),
     /// Changes that the surface wanted kept are on disk, or cannot be.
     Kept(u64, bool),
+    /// Something happened to a TCP connection of this machine.
+    Socket(SocketNews),
 }
 
 struct Exchange<C> {
@@ -84,12 +87,19 @@ pub struct Exchanges<C> {
     /// Exchanges that may go on once the surface has room.
     stalled: BTreeSet<HttpId>,
     keeper: Option<Box<dyn Keep>>,
+    sockets: Option<Box<dyn Sockets>>,
 }
 
 /// Keeps changes on disk, elsewhere; tells the end with [`HttpInput::Kept`].
 pub trait Keep: Send {
     /// Keeps all of them or none.
     fn keep(&mut self, order: u64, changes: Vec<Change>);
+}
+
+/// Carries out what is to be done with TCP connections, elsewhere; tells with [`HttpInput::Socket`].
+pub trait Sockets: Send {
+    /// Does it, without waiting.
+    fn carry_out(&mut self, order: SocketOrder);
 }
 
 impl<C: Client> Exchanges<C> {
@@ -101,6 +111,7 @@ impl<C: Client> Exchanges<C> {
             clients: BTreeMap::new(),
             stalled: BTreeSet::new(),
             keeper: None,
+            sockets: None,
         }
     }
 
@@ -108,6 +119,11 @@ impl<C: Client> Exchanges<C> {
     pub fn set_keeper(&mut self, keeper: Box<dyn Keep>) {
         self.surface.set_kept();
         self.keeper = Some(keeper);
+    }
+
+    /// Has TCP connections carried out; without, no application is reached.
+    pub fn set_sockets(&mut self, sockets: Box<dyn Sockets>) {
+        self.sockets = Some(sockets);
     }
 
     /// The surface itself.
@@ -156,6 +172,7 @@ impl<C: Client> Exchanges<C> {
             }
             HttpInput::Kept(order, is_kept) => self.surface.handle_kept(order, is_kept),
             HttpInput::CalledBack(id, end) => self.surface.handle_callback_end(now, node, id, end),
+            HttpInput::Socket(news) => self.surface.handle_socket(now, node, news),
             HttpInput::Closed(id) => {
                 self.stalled.remove(&id);
                 if self.clients.remove(&id).is_some() {
@@ -225,6 +242,7 @@ impl<C: Client> Exchanges<C> {
             keeper.keep(order, changes);
         }
         loop {
+            self.drain_sockets(now, node);
             self.drain_responses();
             let stalled = core::mem::take(&mut self.stalled);
             let mut moved = false;
@@ -233,6 +251,19 @@ impl<C: Client> Exchanges<C> {
             }
             if !moved {
                 return;
+            }
+        }
+    }
+
+    fn drain_sockets(&mut self, now: Instant, node: &mut dyn Engine) {
+        while let Some(order) = self.surface.poll_socket() {
+            match (&mut self.sockets, order) {
+                (Some(sockets), order) => sockets.carry_out(order),
+                (None, SocketOrder::Connect { id, .. }) => {
+                    self.surface
+                        .handle_socket(now, node, SocketNews::Refused(id));
+                }
+                (None, _) => {}
             }
         }
     }
@@ -247,7 +278,7 @@ impl<C: Client> Exchanges<C> {
                 ResponsePart::End
                     | ResponsePart::Abort
                     | ResponsePart::Head {
-                        body: BodyKind::Full(_),
+                        body: BodyKind::Full(_) | BodyKind::Absent(_),
                         ..
                     }
             );

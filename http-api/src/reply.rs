@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::inbox::Filter;
 use crate::journal::{Interest, Position};
 use crate::problem::Problem;
+use crate::proxy::Calling;
 
 /// The policy of every response: nothing inline, nothing from elsewhere, no frame, no form that leaves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
@@ -81,6 +82,8 @@ impl From<Problem> for Full {
         let body = serde_json::to_vec(&problem.body()).unwrap_or_default();
         let mut headers = problem.all_headers();
         headers.push(("content-type", "application/problem+json".to_owned()));
+        // Answers of peers' services cannot carry it: so their own errors and the node's are told apart.
+        headers.push(("x-p2p-problem", problem.code.row().text.to_owned()));
         Self {
             status: problem.status(),
             headers,
@@ -167,6 +170,17 @@ pub(crate) enum Reply {
         sides: Sides,
         /// What ends it.
         close: Close,
+    },
+    /// What a peer's HTTP service answers.
+    Call {
+        /// With whom.
+        peer: NodeId,
+        /// Over which stream.
+        stream: StreamId,
+        /// The exchange.
+        calling: Box<Calling>,
+        /// What the peer is to see first.
+        first: Bytes,
     },
 }
 

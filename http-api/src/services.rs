@@ -8,7 +8,7 @@ use p2p_core::id::NodeId;
 use p2p_core::limits::{REQUEST_DEADLINE_MAX, SERVICE_NAME_BYTES};
 use p2p_core::time::Instant;
 
-use crate::callback::Webhook;
+use crate::callback::{Allow, Target, Webhook};
 
 /// Most services registered at once.
 pub(crate) const SERVICES: usize = 256;
@@ -41,6 +41,30 @@ pub(crate) enum Offer {
     Inbox,
     /// To an application, over HTTP.
     Webhook(Box<Webhook>),
+    /// None: peers reach the application itself, by HTTP over streams.
+    Http(Box<HttpService>),
+}
+
+/// An application that peers reach by HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HttpService {
+    /// As the owner wrote it.
+    pub url: String,
+    pub target: Target,
+    pub allow: Allow,
+    /// Longest time for the head of an answer.
+    pub head_time: Duration,
+}
+
+/// Where a peer's HTTP request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// To an application.
+    To(&'a HttpService),
+    /// The service is for this peer and speaks no HTTP.
+    OtherKind,
+    /// There is none, or not for this peer.
+    Nowhere,
 }
 
 /// Services and open requests.
@@ -60,8 +84,18 @@ impl Services {
                 Some(Offer::Inbox) => Delivery::Inbox,
                 Some(Offer::Webhook(hook)) if hook.allow.admits(peer) => Delivery::Webhook,
                 // A peer cannot tell a service that is not for it from none.
-                Some(Offer::Webhook(_)) | None => Delivery::Nowhere,
+                Some(Offer::Webhook(_) | Offer::Http(_)) | None => Delivery::Nowhere,
             },
+        }
+    }
+
+    /// Where an HTTP request of `peer` for `service` goes.
+    pub(crate) fn http(&self, service: &str, peer: &NodeId) -> Route<'_> {
+        match self.registered.get(service) {
+            Some(Offer::Http(http)) if http.allow.admits(peer) => Route::To(http),
+            Some(Offer::Webhook(hook)) if hook.allow.admits(peer) => Route::OtherKind,
+            Some(Offer::Inbox) => Route::OtherKind,
+            _ => Route::Nowhere,
         }
     }
 
@@ -95,7 +129,7 @@ impl Services {
     pub(crate) fn webhook(&self, name: &str) -> Option<&Webhook> {
         match self.registered.get(name)? {
             Offer::Webhook(hook) => Some(hook),
-            Offer::Inbox => None,
+            Offer::Inbox | Offer::Http(_) => None,
         }
     }
 

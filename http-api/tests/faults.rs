@@ -302,6 +302,51 @@ fn streams(seen: &mut Seen, world: &mut World) {
     seen.expect("stream_stopped", &stopped);
 }
 
+/// What a peer's HTTP service may come to.
+fn through_to_an_application(seen: &mut Seen) {
+    let mut world = World::connected();
+    let web = || ask("GET", "/v1/peers/ben/services/web/");
+    let offer = r#"{"deliver": "http", "target": "http://127.0.0.1:3000", "allow": ["anyone"], "head_timeout_ms": 2000}"#;
+    world.get(BEN, ask("PUT", "/v1/services/web").json(offer));
+    world.get(
+        BEN,
+        ask("PUT", "/v1/services/kept").json(r#"{"deliver": "inbox"}"#),
+    );
+    let ben = world.id(BEN);
+    let mark = format!("1.0 fred, 1.1 p2p-{}", &ben[..8]);
+    let both = web().header("Content-Length", "1");
+    let cases = vec![
+        (
+            "service_wrong_kind",
+            ask("GET", "/v1/peers/ben/services/kept/"),
+        ),
+        ("proxy_loop", web().header("Via", &mark)),
+        ("head_too_large", web().header("X-Long", &"x".repeat(9_000))),
+        ("bad_framing", both.header("Transfer-Encoding", "chunked")),
+        (
+            "method_not_allowed",
+            ask("TRACE", "/v1/peers/ben/services/web/"),
+        ),
+        (
+            "bad_target",
+            ask("GET", "/v1/peers/ben/services/web/%2e%2e/x"),
+        ),
+        ("service_timed_out", web()),
+    ];
+    seen.all(&mut world, cases);
+    world.party(BEN).listens = false;
+    let refused = world.get(ADA, web());
+    seen.expect("service_unavailable", &refused);
+    world.party(BEN).listens = true;
+    let broken = world.send(ADA, web());
+    world.run(Duration::from_secs(1));
+    world.application(BEN, p2p_http_api::SocketNews::Ended);
+    world.run(Duration::from_secs(1));
+    let broken = world.response(ADA, broken);
+    seen.expect("service_broken", &broken);
+    assert_eq!(broken.header("x-p2p-problem"), Some("service_broken"));
+}
+
 fn about_people(seen: &mut Seen) {
     let mut world = World::alone();
     let contact = |n: u8, rest: &str| format!("/v1/contacts/{}{rest}", other(n));
@@ -361,6 +406,7 @@ fn every_documented_code_can_be_produced() {
     at_the_door(&mut seen);
     in_what_was_sent(&mut seen);
     between_two(&mut seen);
+    through_to_an_application(&mut seen);
     about_people(&mut seen);
     among_many(&mut seen);
     let beside = |code: &str| TESTED_BESIDE_THE_CODE.contains(&code);

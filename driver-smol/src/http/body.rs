@@ -59,6 +59,8 @@ pub(crate) enum ReplyBody {
         watch: Watch,
         /// Bytes handed to hyper and not yet reported.
         unreported_bytes: usize,
+        /// Bytes to come, where it is known: hyper tells the client, and cuts what is shorter.
+        left_bytes: Option<u64>,
     },
 }
 
@@ -76,6 +78,7 @@ impl Body for ReplyBody {
                 parts,
                 watch,
                 unreported_bytes,
+                left_bytes,
             } => {
                 // Hyper asks for more once it has room: what it took before is on its way.
                 let bytes = std::mem::take(unreported_bytes);
@@ -85,6 +88,9 @@ impl Body for ReplyBody {
                 match ready!(parts.as_mut().poll_next(context)) {
                     Some(ResponsePart::Chunk(chunk)) => {
                         *unreported_bytes = chunk.len();
+                        if let Some(left) = left_bytes {
+                            *left = left.saturating_sub(chunk.len() as u64);
+                        }
                         Poll::Ready(Some(Ok(Frame::data(chunk))))
                     }
                     Some(ResponsePart::End) => {
@@ -107,7 +113,9 @@ impl Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Self::Streaming { .. } => SizeHint::default(),
+            Self::Streaming { left_bytes, .. } => {
+                left_bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
         }
     }
 }

@@ -60,7 +60,9 @@ pub(crate) async fn serve(
     let (head, mut body) = request.into_parts();
     let request = head_of(&head, shared.peer_is_loopback);
     let target = request.target.clone();
-    let shows = request.has_header("authorization") || request.has_header("cookie");
+    let shows = ["authorization", "cookie", "p2p-token"]
+        .iter()
+        .any(|name| request.has_header(name));
     let given = if body.is_end_stream() {
         GivenBody::None
     } else if takes_whole_body(&request) {
@@ -122,18 +124,30 @@ fn reply(
     parts: Receiver<ResponsePart>,
     mut watch: Watch,
 ) -> io::Result<Response<ReplyBody>> {
+    let mut response = Response::builder().status(status);
+    let left_bytes = match body {
+        BodyKind::Sized(length) => Some(length),
+        _ => None,
+    };
     let body = match body {
         BodyKind::Full(bytes) => {
             watch.complete = true;
             ReplyBody::Full(Some(bytes).filter(|b| !b.is_empty()))
         }
-        BodyKind::Streaming => ReplyBody::Streaming {
+        BodyKind::Absent(length) => {
+            watch.complete = true;
+            if let Some(length) = length {
+                response = response.header("content-length", length);
+            }
+            ReplyBody::Full(None)
+        }
+        BodyKind::Streaming | BodyKind::Sized(_) => ReplyBody::Streaming {
             parts: Box::pin(parts),
             watch,
             unreported_bytes: 0,
+            left_bytes,
         },
     };
-    let response = Response::builder().status(status);
     headers
         .iter()
         .fold(response, |response, (name, value)| {

@@ -231,7 +231,7 @@ impl Worker<'_> {
                     headers,
                     body: kind,
                 })) => {
-                    let whole = matches!(kind, BodyKind::Full(_));
+                    let whole = matches!(kind, BodyKind::Full(_) | BodyKind::Absent(_));
                     head = Some((status, headers, kind));
                     if whole {
                         break;
@@ -239,6 +239,11 @@ impl Worker<'_> {
                 }
                 Ok(Word::Part(ResponsePart::Abort)) | Err(_) => {
                     self.early.push_back(ResponsePart::Abort);
+                    break;
+                }
+                Ok(Word::Part(ResponsePart::End)) => {
+                    // The rest of the body is not wanted.
+                    self.early.push_back(ResponsePart::End);
                     break;
                 }
                 Ok(Word::Part(part)) => self.keep(part),
@@ -286,7 +291,10 @@ impl Worker<'_> {
                 writer.head(status, &headers, Some(body.len()))?;
                 writer.full(if no_body { &[] } else { &body })
             }
-            BodyKind::Streaming => {
+            BodyKind::Absent(length) => writer.bare(status, &headers, length),
+            // In chunks even where the length is known: tiny_http closes no connection, so an answer that breaks off
+            // could not be told from one that is slow.
+            BodyKind::Streaming | BodyKind::Sized(_) => {
                 writer.head(status, &headers, None)?;
                 self.stream(&mut writer)
             }

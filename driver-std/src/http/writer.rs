@@ -4,6 +4,16 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 
+/// Status line and fields.
+fn start(status: u16, headers: &[(String, String)]) -> String {
+    let reason = tiny_http::StatusCode(status);
+    let mut head = format!("HTTP/1.1 {status} {}\r\n", reason.default_reason_phrase());
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head
+}
+
 /// A response on its way to a client.
 pub(crate) struct Writer {
     /// A head that leaves with its whole body: two writes would wait for each other's acknowledgement.
@@ -26,11 +36,7 @@ impl Writer {
         headers: &[(String, String)],
         length: Option<usize>,
     ) -> io::Result<()> {
-        let reason = tiny_http::StatusCode(status);
-        let mut head = format!("HTTP/1.1 {status} {}\r\n", reason.default_reason_phrase());
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
+        let mut head = start(status, headers);
         match length {
             // RFC 9110 §8.6: no length with 204 and 304.
             Some(_) if status == 204 || status == 304 => {}
@@ -43,6 +49,22 @@ impl Writer {
             self.head = head.into_bytes();
             return Ok(());
         }
+        self.out.write_all(head.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// Writes a head that no body follows; `length` is what a body would have.
+    pub(crate) fn bare(
+        &mut self,
+        status: u16,
+        headers: &[(String, String)],
+        length: Option<u64>,
+    ) -> io::Result<()> {
+        let mut head = start(status, headers);
+        if let Some(length) = length.filter(|_| status != 204) {
+            head.push_str(&format!("content-length: {length}\r\n"));
+        }
+        head.push_str("\r\n");
         self.out.write_all(head.as_bytes())?;
         self.out.flush()
     }

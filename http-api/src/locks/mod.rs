@@ -104,7 +104,7 @@ impl Locks {
         if scope == Scope::Public {
             return Ok(Identity::Nobody);
         }
-        if request.has_header("authorization") {
+        if request.has_header("authorization") || request.has_header("p2p-token") {
             return self.check_token(now, request);
         }
         let cookie = self.cookie_name(request);
@@ -130,10 +130,15 @@ impl Locks {
     }
 
     fn check_token(&mut self, now: Instant, request: &Request) -> Result<Identity, Problem> {
-        let given = request.header("authorization").and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
+        // A field of its own, so that a program can send a peer's application an Authorization.
+        let given = if request.has_header("p2p-token") {
+            request.header("p2p-token")
+        } else {
+            request.header("authorization").and_then(|value| {
+                let (scheme, token) = value.split_once(' ')?;
+                scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+            })
+        };
         if given.is_some_and(|text| self.token.matches(text)) {
             return Ok(Identity::Token);
         }

@@ -136,6 +136,16 @@ codes! {
         "Nothing was carried out; ask again later.";
     ServiceBroken, "service_broken", 502, false, "The service broke off",
         "It may or may not have been carried out; ask the service's owner.";
+    ServiceTimedOut, "service_timed_out", 504, false, "The service did not answer in time",
+        "It may or may not have been carried out; ask the service's owner.";
+    ServiceWrongKind, "service_wrong_kind", 409, false, "The service is of another kind",
+        "Ask it with POST /v1/peers/{peer}/requests/{service}, or ask its owner what it speaks.";
+    ProxyLoop, "proxy_loop", 508, false, "The request goes round in circles",
+        "Look where the applications of the services on the way send their requests.";
+    HeadTooLarge, "head_too_large", 431, false, "Request head too large for a peer",
+        "Send fewer or shorter header fields: 16 KiB and 100 fields pass.";
+    BadFraming, "bad_framing", 400, false, "It is not clear where the body ends",
+        "Send either one Content-Length or Transfer-Encoding: chunked.";
     AnswerTooLarge, "answer_too_large", 502, false, "The answer is too large",
         "It was carried out; use a stream for answers above 1,024 bytes.";
     RequestNotFound, "request_not_found", 404, false, "No such open request",
@@ -154,7 +164,7 @@ codes! {
         "Read it to its end first, then say that it was taken.";
     ServiceNotRegistered, "service_not_registered", 404, false, "Service not registered",
         "PUT /v1/services/{name} registers it.";
-    TargetNotAllowed, "target_not_allowed", 422, false, "Not an address for callbacks",
+    TargetNotAllowed, "target_not_allowed", 422, false, "Not an address for services",
         "Give a port of this machine: http://127.0.0.1:PORT/path; not the node's own.";
     LimitReached, "limit_reached", 503, true, "A limit is reached",
         "Wait until earlier work is done, or ask for less.";

@@ -10,6 +10,7 @@ pub(crate) mod messages;
 pub(crate) mod node;
 pub(crate) mod page;
 pub(crate) mod peers;
+pub(crate) mod proxied;
 pub(crate) mod requests;
 mod resolve;
 pub(crate) mod search;

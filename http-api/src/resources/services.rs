@@ -6,13 +6,16 @@ use super::resolve;
 use crate::call::{Call, decode_json};
 use crate::callback::{Allow, Target, Webhook};
 use crate::problem::{Code, Problem};
+use crate::proxy::{is_clean, is_name};
 use crate::reply::{Full, Reply};
-use crate::services::{BUILT_IN, Offer, SERVICES, Services as Registry};
+use crate::services::{BUILT_IN, HttpService, Offer, SERVICES, Services as Registry};
 use crate::state::Turn;
 use crate::view::{Deliver, ServiceBody, ServiceView, Services, whole_ms};
 
 /// Longest time for an application's answer where the owner says nothing, milliseconds.
 const TIMEOUT_MS: u64 = 10_000;
+/// Longest time for the head of an application's answer where the owner says nothing, milliseconds.
+const HEAD_TIMEOUT_MS: u64 = 60_000;
 /// Most peers that a list names.
 const ALLOWED: usize = 256;
 
@@ -38,6 +41,7 @@ pub(crate) fn register(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Proble
     let (offer, secret) = match body.deliver {
         Deliver::Inbox => (inbox(&body)?, None),
         Deliver::Webhook => webhook(turn, name, body)?,
+        Deliver::Http => (http(turn, name, body)?, None),
     };
     let mut shown = view(name, Some(&offer));
     shown.secret = secret;
@@ -57,16 +61,66 @@ pub(crate) fn unregister(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Prob
     Err(Problem::new(Code::ServiceNotRegistered, detail))
 }
 
-fn inbox(body: &ServiceBody) -> Result<Offer, Problem> {
+/// Refuses fields that belong to another way of delivering.
+fn foreign(body: &ServiceBody, own: &[&str]) -> Result<(), Problem> {
     let given = [
         ("/url", body.url.is_some()),
+        ("/target", body.target.is_some()),
         ("/allow", body.allow.is_some()),
         ("/timeout_ms", body.timeout_ms.is_some()),
+        ("/head_timeout_ms", body.head_timeout_ms.is_some()),
     ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((field, _)) => Err(wrong(field, "belongs to deliver: webhook only")),
-        None => Ok(Offer::Inbox),
+    let mut foreign = given
+        .iter()
+        .filter(|(name, given)| *given && !own.contains(name));
+    match foreign.next() {
+        Some((field, _)) => Err(wrong(field, "belongs to another deliver")),
+        None => Ok(()),
     }
+}
+
+fn inbox(body: &ServiceBody) -> Result<Offer, Problem> {
+    foreign(body, &[])?;
+    Ok(Offer::Inbox)
+}
+
+fn http(turn: &mut Turn<'_>, name: &str, body: ServiceBody) -> Result<Offer, Problem> {
+    foreign(&body, &["/target", "/allow", "/head_timeout_ms"])?;
+    if !is_name(name) {
+        let detail = "The name of an HTTP service may become part of a host name.";
+        return Err(Problem::new(Code::InvalidParameter, detail).with_error(
+            "name",
+            "must be 1 to 40 of a-z, 0-9 and single hyphens inside",
+        ));
+    }
+    let url = body.target.ok_or_else(|| wrong("/target", "is required"))?;
+    let terms = body.allow.ok_or_else(|| wrong("/allow", "is required"))?;
+    let head_ms = body.head_timeout_ms.unwrap_or(HEAD_TIMEOUT_MS);
+    if !(100..=3_600_000).contains(&head_ms) {
+        return Err(wrong("/head_timeout_ms", "must be 100 to 3600000"));
+    }
+    let target = target(turn, &url, "/target")?;
+    if target.path.contains(['?', '%']) || !is_clean(&target.path) {
+        return Err(not_allowed(
+            "/target",
+            "must have a plain path and no query",
+        ));
+    }
+    Ok(Offer::Http(Box::new(HttpService {
+        allow: allow(turn, &terms)?,
+        head_time: Duration::from_millis(head_ms),
+        target,
+        url,
+    })))
+}
+
+fn target(turn: &Turn<'_>, url: &str, field: &str) -> Result<Target, Problem> {
+    Target::parse(url, &own_ports(turn)).map_err(|must| not_allowed(field, must))
+}
+
+fn not_allowed(field: &str, must: &str) -> Problem {
+    let detail = "The address is not one that services may have.";
+    Problem::new(Code::TargetNotAllowed, detail).with_error(field, must)
 }
 
 /// A webhook, and its secret where it is a new one.
@@ -80,16 +134,14 @@ fn webhook(
         return Err(Problem::new(Code::InvalidParameter, detail)
             .with_error("name", "must be printable ASCII without spaces"));
     }
+    foreign(&body, &["/url", "/allow", "/timeout_ms"])?;
     let url = body.url.ok_or_else(|| wrong("/url", "is required"))?;
     let terms = body.allow.ok_or_else(|| wrong("/allow", "is required"))?;
     let timeout_ms = body.timeout_ms.unwrap_or(TIMEOUT_MS);
     if !(100..=60_000).contains(&timeout_ms) {
         return Err(wrong("/timeout_ms", "must be 100 to 60000"));
     }
-    let target = Target::parse(&url, &own_ports(turn)).map_err(|must| {
-        let detail = "The address is not one that callbacks may go to.";
-        Problem::new(Code::TargetNotAllowed, detail).with_error("/url", must)
-    })?;
+    let target = target(turn, &url, "/url")?;
     let allow = allow(turn, &terms)?;
     let known = turn.state.services.webhook(name).map(|h| h.secret.clone());
     let secret = known
@@ -142,25 +194,33 @@ fn wrong(field: &str, must: &str) -> Problem {
 }
 
 fn view(name: &str, offer: Option<&Offer>) -> ServiceView {
-    let hook = match offer {
-        Some(Offer::Webhook(hook)) => Some(hook),
-        Some(Offer::Inbox) | None => None,
-    };
-    let allow = hook.map(|hook| {
-        let peers = hook.allow.peers.iter().map(|id| format!("peer:{id}"));
-        let anyone = hook.allow.anyone.then(|| "anyone".to_owned());
-        anyone.into_iter().chain(peers).collect()
-    });
-    ServiceView {
+    let mut view = ServiceView {
         name: name.to_owned(),
-        deliver: offer.map(|offer| match offer {
-            Offer::Inbox => Deliver::Inbox,
-            Offer::Webhook(_) => Deliver::Webhook,
-        }),
         built_in: offer.is_none(),
-        url: hook.map(|hook| hook.url.clone()),
-        allow,
-        timeout_ms: hook.map(|hook| whole_ms(hook.timeout)),
-        secret: None,
+        ..ServiceView::default()
+    };
+    match offer {
+        None => {}
+        Some(Offer::Inbox) => view.deliver = Some(Deliver::Inbox),
+        Some(Offer::Webhook(hook)) => {
+            view.deliver = Some(Deliver::Webhook);
+            view.url = Some(hook.url.clone());
+            view.allow = Some(terms(&hook.allow));
+            view.timeout_ms = Some(whole_ms(hook.timeout));
+        }
+        Some(Offer::Http(http)) => {
+            view.deliver = Some(Deliver::Http);
+            view.target = Some(http.url.clone());
+            view.allow = Some(terms(&http.allow));
+            view.head_timeout_ms = Some(whole_ms(http.head_time));
+        }
     }
+    view
+}
+
+/// A list as it may be written again.
+fn terms(allow: &Allow) -> Vec<String> {
+    let peers = allow.peers.iter().map(|id| format!("peer:{id}"));
+    let anyone = allow.anyone.then(|| "anyone".to_owned());
+    anyone.into_iter().chain(peers).collect()
 }

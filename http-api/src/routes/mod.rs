@@ -80,6 +80,8 @@ pub(crate) struct Route {
     pub about: &'static str,
     /// The path to use instead, where the route is kept for old clients only.
     pub successor: Option<&'static str>,
+    /// Whether the last parameter is all of the path that is left, as it was sent, and the query is nobody's here.
+    pub is_tail: bool,
     /// What carries it out.
     pub handler: Handler,
 }
@@ -107,6 +109,7 @@ impl Route {
             answers,
             about,
             successor: None,
+            is_tail: false,
             handler,
         }
     }
@@ -123,6 +126,11 @@ impl Route {
 
     const fn body(mut self, body: Body) -> Self {
         self.body = body;
+        self
+    }
+
+    const fn tail(mut self) -> Self {
+        self.is_tail = true;
         self
     }
 
@@ -144,6 +152,13 @@ pub(crate) enum Found {
 
 /// Looks a path up; `None` where it cannot be read. HEAD leads where GET does, for what anyone may read.
 pub(crate) fn find(method: &str, path: &str) -> Option<Found> {
+    if let Some((routes, params)) = find_tail(path) {
+        // Applications have methods of their own; the last row speaks for those that no row names.
+        let named = routes.iter().find(|route| route.method == method);
+        return named
+            .or(routes.last())
+            .map(|route| Found::Route(route, params));
+    }
     let segments: Vec<String> = path
         .strip_prefix('/')?
         .split('/')
@@ -175,6 +190,27 @@ pub(crate) fn find(method: &str, path: &str) -> Option<Found> {
     } else {
         Found::OtherMethods(methods, scope)
     })
+}
+
+/// Routes whose last parameter is the rest of the path, and the parameters of this one.
+fn find_tail(path: &str) -> Option<(Vec<&'static Route>, Vec<String>)> {
+    let tails = || ROUTES.iter().filter(|route| route.is_tail);
+    let (route, params) = tails().find_map(|route| {
+        let (fixed, _) = route.path.rsplit_once('/')?;
+        let count = fixed.split('/').count();
+        let parts: Vec<&str> = path.splitn(count + 1, '/').collect();
+        let (rest, parts) = parts
+            .split_last()
+            .filter(|(_, parts)| parts.len() == count)?;
+        let parts = parts.iter().skip(1).map(|part| percent_decode(part, false));
+        let parts: Vec<String> = parts.collect::<Option<_>>()?;
+        let clean = |s: &String| !s.chars().any(char::is_control);
+        let mut params = matches(fixed, &parts).filter(|params| params.iter().all(clean))?;
+        params.push(format!("/{rest}"));
+        Some((route, params))
+    })?;
+    let same = tails().filter(|other| other.path == route.path);
+    Some((same.collect(), params))
 }
 
 fn matches(pattern: &str, segments: &[String]) -> Option<Vec<String>> {
@@ -224,6 +260,25 @@ mod tests {
             assert_eq!(route("GET", wrong), None, "{wrong}");
         }
         assert!(route("HEAD", "/v1/events").is_none(), "would never end");
+    }
+
+    #[test]
+    fn the_rest_of_a_path_stays_as_it_was_sent() {
+        let of_ben = |rest: &str| {
+            let params = ["ben", "web", rest].map(str::to_owned).to_vec();
+            Some(("/v1/peers/{peer}/services/{name}/{path}", params))
+        };
+        for (method, rest) in [
+            ("GET", "/"),
+            ("PROPFIND", "/a%2Fb//%ff/.."),
+            ("POST", "/v1/node"),
+        ] {
+            let path = format!("/v1/peers/ben/services/web{rest}");
+            assert_eq!(route(method, &path), of_ben(rest));
+        }
+        assert_eq!(route("GET", "/v1/peers/ben/services/web"), None);
+        assert_eq!(route("GET", "/v1/peers//services/web/"), None);
+        assert_eq!(route("GET", "/v1/peers/ben%00/services/web/"), None);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
 use crate::resources::{
-    auth, contacts, events, inbox, introducers, knocks, messages, node, page, peers, requests,
-    search, services, streams,
+    auth, contacts, events, inbox, introducers, knocks, messages, node, page, peers, proxied,
+    requests, search, services, streams,
 };
 use crate::schema::schema_of;
 use crate::view;
@@ -155,12 +155,25 @@ const ANSWER: &[Param] = &[number(
 
 use Answers::{Bytes, Empty, Json};
 const OCTETS: &str = "application/octet-stream";
+/// A peer's HTTP service, with its own paths below it.
+const PROXIED: &str = "/v1/peers/{peer}/services/{name}/{path}";
+const ANYTHING: &str = "*/*";
 const HTML: &str = "text/html; charset=utf-8";
 
 macro_rules! json {
     ($status:literal, $view:ty) => {
         Json($status, schema_of::<$view>)
     };
+}
+
+/// One method of a peer's HTTP service.
+const fn proxied(method: &'static str, about: &'static str) -> Route {
+    let route = Route::new(method, PROXIED, proxied::call, Bytes(200, ANYTHING), about);
+    let route = route.scope(Scope::Token).tail();
+    match method.as_bytes() {
+        b"GET" | b"HEAD" => route,
+        _ => route.body(Body::Stream),
+    }
 }
 
 /// All routes.
@@ -229,6 +242,14 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new("PUT", "/v1/services/{name}", services::register, json!(200, view::ServiceView),
         "Offers a service to peers.").body(Body::Json(JSON_BYTES, schema_of::<view::ServiceBody>)),
     Route::new("DELETE", "/v1/services/{name}", services::unregister, Empty(204), "Takes a service back."),
+
+    proxied("GET", "Asks a peer's HTTP service; the answer is its own."),
+    proxied("HEAD", "Asks a peer's HTTP service for the head of an answer."),
+    proxied("POST", "Sends to a peer's HTTP service."),
+    proxied("PUT", "Puts something at a peer's HTTP service."),
+    proxied("PATCH", "Changes something at a peer's HTTP service."),
+    proxied("DELETE", "Takes something from a peer's HTTP service."),
+    proxied("OPTIONS", "Asks a peer's HTTP service what it takes; other methods pass, too."),
 
     Route::new("GET", "/v1/knocks", knocks::list, json!(200, view::KnockList),
         "Lists strangers that wait for the owner's word (strangers = ask)."),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use p2p_core::api::Engine;
 use p2p_core::time::Instant;
 
+use super::calling::OpenCall;
 use super::follower::Follower;
 use super::stream::StreamExchange;
 use super::{BODIES_BYTES, BODY_TIME, EXCHANGES, Exchange, Phase, Surface};
@@ -88,7 +89,11 @@ impl Surface {
                 return Err(Problem::new(Code::BadTarget, detail));
             }
         };
-        let query = Query::parse(query, route.query)?;
+        let query = if route.is_tail {
+            Query::default()
+        } else {
+            Query::parse(query, route.query)?
+        };
         if self.exchanges.len() >= EXCHANGES {
             return Err(busy("Too many requests are open at once."));
         }
@@ -183,6 +188,7 @@ impl Surface {
             Ok(Reply::Full(full)) => {
                 self.respond_bare(id, full, head_only, successor);
                 self.break_given_up(now, node);
+                self.end_unallowed(now, node);
                 // An acknowledgement may have made room in the inbox.
                 let told = self.state.journal.next();
                 self.take_waiting_messages(now, node);
@@ -218,6 +224,12 @@ impl Surface {
                 }
                 Phase::Stream(exchange)
             }
+            Ok(Reply::Call {
+                peer,
+                stream,
+                calling,
+                first,
+            }) => Phase::Calling(Box::new(OpenCall::new(peer, stream, *calling, first))),
         };
         let exchange = Exchange {
             head_only,
@@ -228,6 +240,7 @@ impl Surface {
         match self.exchanges.get(&id).map(|e| &e.phase) {
             Some(Phase::Following(_)) => self.drive_follower(now, id),
             Some(Phase::Stream(_)) => self.drive_stream(now, node, id),
+            Some(Phase::Calling(_)) => self.drive_call(now, node, id),
             _ => {}
         }
     }
@@ -270,6 +283,8 @@ fn check_content_type(request: &Request, route: &Route) -> Result<(), Problem> {
         || request.has_header("transfer-encoding");
     let fine = match route.body {
         Body::Json(..) => kind == "application/json" || kind.is_empty() && !has_body,
+        // A peer's application takes what it likes; the token says that it is no form of another site.
+        _ if route.is_tail => true,
         Body::Bytes(_) | Body::Stream => kind != "multipart/form-data",
         Body::None => true,
     };

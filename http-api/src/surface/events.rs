@@ -13,6 +13,7 @@ use super::Surface;
 use crate::inbox::{Item, ItemKind};
 use crate::outbox::State as Delivery;
 use crate::problem::{Code, Problem, connect_failed, request_outcome};
+use crate::proxy::HTTP_PREFIX;
 use crate::reply::{Full, WaitFor};
 use crate::resources::messages;
 use crate::services::Delivery as Service;
@@ -155,6 +156,9 @@ impl Surface {
     }
 
     fn on_stream_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
+        if self.on_exchange_event(now, node, &event) {
+            return;
+        }
         match event {
             Event::StreamOpened {
                 peer,
@@ -205,6 +209,11 @@ impl Surface {
         stream: StreamId,
         label: Label,
     ) {
+        if let Channel::Service(name) = &label.channel
+            && let Some(name) = name.as_str().strip_prefix(HTTP_PREFIX)
+        {
+            return self.on_call(now, node, (peer, stream), name);
+        }
         let mut item = self.item((now, &*node), ItemKind::Stream, peer, label, Bytes::new());
         item.stream = Some(stream);
         if self.admit_item(now, item).is_some() {
@@ -251,6 +260,8 @@ impl Surface {
             self.fail_upload(now, node, id, Problem::new(Code::Disconnected, detail));
             self.break_stream(now, node, id);
         }
+        self.end_calls_of(now, node, peer);
+        self.end_links_of(now, node, peer);
         self.state.unconfirmed.retain(|(of, _), _| *of != peer);
         let lost = Full::json(200, &view::Pong::new(&peer, None, None));
         self.resolve(&WaitFor::Pong(peer), &lost);

@@ -2,14 +2,17 @@
 //! the engine tells to the inbox, the journal and those who wait; `drive` moves streams and followers. Each only
 //! changes state and queues response parts; the driver polls those and writes them.
 //!
-//! An exchange is in one of four phases: its body is coming in, it waits for something, it follows events, or it is
-//! a stream. It is forgotten as soon as its response is queued and nothing more is wanted of the client.
+//! An exchange is in one of five phases: its body is coming in, it waits for something, it follows events, it is
+//! a stream, or it is on its way to a peer's HTTP service. It is forgotten as soon as its response is queued and nothing more is wanted of the client.
 
 mod callbacks;
+mod calling;
 mod dispatch;
 mod drive;
 mod events;
 mod follower;
+mod links;
+mod outflow;
 mod stream;
 
 use core::time::Duration;
@@ -20,7 +23,9 @@ use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 use p2p_storage::Change;
 
+use self::calling::OpenCall;
 use self::follower::Follower;
+use self::links::Links;
 use self::stream::StreamExchange;
 use crate::call::Call;
 use crate::config::SurfaceConfig;
@@ -62,6 +67,8 @@ enum Phase {
     Following(Follower),
     /// It is a stream.
     Stream(StreamExchange),
+    /// It is on its way to a peer's HTTP service.
+    Calling(Box<OpenCall>),
 }
 
 /// One exchange.
@@ -79,6 +86,7 @@ pub struct Surface {
     exchanges: BTreeMap<HttpId, Exchange>,
     responses: VecDeque<(HttpId, ResponsePart)>,
     bodies_bytes: usize,
+    links: Links,
 }
 
 impl Surface {
@@ -90,6 +98,7 @@ impl Surface {
             exchanges: BTreeMap::new(),
             responses: VecDeque::new(),
             bodies_bytes: 0,
+            links: Links::default(),
         }
     }
 
@@ -118,6 +127,10 @@ impl Surface {
                 stream.on_upload(chunk);
                 self.drive_stream(now, node, id);
             }
+            Phase::Calling(call) => {
+                call.on_upload(chunk);
+                self.drive_call(now, node, id);
+            }
             Phase::Waiting(_) | Phase::Following(_) => {}
         }
     }
@@ -133,6 +146,10 @@ impl Surface {
                 stream.on_upload_end();
                 self.drive_stream(now, node, id);
             }
+            Phase::Calling(call) => {
+                call.on_upload_end();
+                self.drive_call(now, node, id);
+            }
             Phase::Waiting(_) | Phase::Following(_) => {}
         }
     }
@@ -140,10 +157,10 @@ impl Surface {
     /// The client went away, or the driver gave the exchange up. What was begun for it goes on, but for streams.
     pub fn handle_abort(&mut self, now: Instant, node: &mut dyn Engine, id: HttpId) {
         self.responses.retain(|(other, _)| *other != id);
-        if let Some(exchange) = self.forget(id)
-            && let Phase::Stream(stream) = exchange.phase
-        {
-            self.abandon_stream(now, node, &stream);
+        match self.forget(id).map(|exchange| exchange.phase) {
+            Some(Phase::Stream(stream)) => self.abandon_stream(now, node, &stream),
+            Some(Phase::Calling(call)) => call.abandon(now, node),
+            _ => {}
         }
     }
 
@@ -173,6 +190,10 @@ impl Surface {
                 stream.on_consumed(bytes);
                 self.drive_stream(now, node, id);
             }
+            Phase::Calling(call) => {
+                call.on_consumed(bytes);
+                self.drive_call(now, node, id);
+            }
             Phase::Receiving { .. } | Phase::Waiting(_) => {}
         }
     }
@@ -188,6 +209,8 @@ impl Surface {
         self.end_waits(now);
         self.end_silent_bodies(now);
         self.end_unconfirmed(now, node);
+        self.end_unwanted(now, node);
+        self.end_late_links(now, node);
         self.take_waiting_messages(now, node);
         self.drive_followers(now);
     }
@@ -199,11 +222,15 @@ impl Surface {
             Phase::Waiting(wait) => Some(wait.until),
             Phase::Following(follower) => follower.next_timeout(),
             Phase::Receiving { until, .. } => Some(*until),
+            Phase::Calling(call) => call.until,
             Phase::Stream(_) => None,
         };
         let exchanges = self.exchanges.values().filter_map(due);
         let unconfirmed = self.state.unconfirmed.values().copied();
-        exchanges.chain(unconfirmed).min()
+        exchanges
+            .chain(unconfirmed)
+            .chain(self.links.next_timeout())
+            .min()
     }
 
     /// From now on changes to contacts are kept outside: hand what `poll_order` gives to storage, and say with
@@ -243,6 +270,7 @@ impl Surface {
             // One byte more than the limit, so that going beyond it is noticed.
             Some(Phase::Receiving { body, limit, .. }) => (limit + 1).saturating_sub(body.len()),
             Some(Phase::Stream(stream)) => stream.body_window(),
+            Some(Phase::Calling(call)) => call.body_window(),
             _ => 0,
         }
     }
@@ -261,6 +289,10 @@ impl Surface {
         match &exchange.phase {
             Phase::Receiving { body, .. } => self.bodies_bytes -= body.len(),
             Phase::Stream(stream) => self.release_stream(id, stream),
+            Phase::Calling(call) => {
+                let (peer, stream) = call.place();
+                self.state.streams.remove(&(peer, stream.0));
+            }
             Phase::Waiting(_) | Phase::Following(_) => {}
         }
         Some(exchange)

@@ -134,7 +134,7 @@ impl MessageView {
 }
 
 /// One service offered to peers.
-#[derive(Serialize, ToSchema)]
+#[derive(Default, Serialize, ToSchema)]
 pub(crate) struct ServiceView {
     /// Its name.
     pub name: String,
@@ -144,10 +144,14 @@ pub(crate) struct ServiceView {
     pub built_in: bool,
     /// The application that answers; null but for `webhook`.
     pub url: Option<String>,
-    /// Who may ask; null but for `webhook`.
+    /// The application that peers speak HTTP with; null but for `http`.
+    pub target: Option<String>,
+    /// Who may ask; null for `inbox`.
     pub allow: Option<Vec<String>>,
     /// Longest time for an answer; null but for `webhook`.
     pub timeout_ms: Option<u64>,
+    /// Longest time for the head of an answer; null but for `http`.
+    pub head_timeout_ms: Option<u64>,
     /// What signs the requests; told once, when it is made.
     pub secret: Option<String>,
 }

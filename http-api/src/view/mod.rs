@@ -139,10 +139,14 @@ pub(crate) struct ServiceBody {
     pub deliver: Deliver,
     /// `webhook`: the application, on loopback: `http://127.0.0.1:PORT/path`.
     pub url: Option<String>,
-    /// `webhook`: who may ask: `peer:` with an id or name, `anyone`; an empty list is nobody.
+    /// `http`: the application, on loopback: `http://127.0.0.1:PORT`, and a path that is put before all others.
+    pub target: Option<String>,
+    /// `webhook`, `http`: who may ask: `peer:` with an id or name, `anyone`; an empty list is nobody.
     pub allow: Option<Vec<String>>,
     /// `webhook`: longest time for an answer, 100 to 60000 milliseconds; 10000 if absent.
     pub timeout_ms: Option<u64>,
+    /// `http`: longest time for the head of an answer, 100 to 3600000 milliseconds; 60000 if absent.
+    pub head_timeout_ms: Option<u64>,
 }
 
 /// Where requests for a service go.
@@ -153,6 +157,8 @@ pub(crate) enum Deliver {
     Inbox,
     /// To an application as an HTTP request; its answer is the peer's.
     Webhook,
+    /// Peers speak HTTP with the application, at `/v1/peers/{peer}/services/{name}/`.
+    Http,
 }
 
 /// Body of `POST /v1/inbox/ack`.

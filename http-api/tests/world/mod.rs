@@ -11,7 +11,8 @@ use p2p_core::api::{Engine, NodeConfig, Roles};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use p2p_http_api::{
-    BodyKind, HttpId, Request, ResponsePart, SettingValue, Surface, SurfaceConfig, Token,
+    BodyKind, HttpId, Request, ResponsePart, SettingValue, SocketId, SocketNews, SocketOrder,
+    Surface, SurfaceConfig, Token,
 };
 use serde_json::Value;
 
@@ -86,6 +87,8 @@ pub(crate) struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// The length that was told before the body.
+    pub length: Option<u64>,
     pub is_complete: bool,
     pub is_aborted: bool,
 }
@@ -122,6 +125,23 @@ pub(crate) struct Party {
     uploads: BTreeMap<HttpId, Upload>,
     pub reads: bool,
     unread: BTreeMap<HttpId, usize>,
+    /// Connections to applications, as the host would carry them out; the test is the application.
+    pub sockets: BTreeMap<SocketId, Socket>,
+    /// Whether applications listen.
+    pub listens: bool,
+}
+
+/// One connection to an application.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Socket {
+    pub addresses: Vec<SocketAddr>,
+    /// What the application was sent.
+    pub sent: Vec<u8>,
+    /// What it may still send.
+    pub credit: usize,
+    pub is_finished: bool,
+    pub is_closed: bool,
+    pub is_reset: bool,
 }
 
 /// Three nodes on one network; datagrams take one millisecond.
@@ -223,6 +243,8 @@ impl World {
             uploads: BTreeMap::new(),
             reads: true,
             unread: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            listens: true,
         };
         self.parties.insert(address(n), party);
         id
@@ -286,6 +308,27 @@ impl World {
             .get(&id)
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// An application of a node does something, on the newest connection to one.
+    pub(crate) fn application(&mut self, n: u8, act: impl FnOnce(SocketId) -> SocketNews) {
+        let now = self.now;
+        let party = self.party(n);
+        let id = *party.sockets.keys().next_back().expect("a connection");
+        let news = act(id);
+        if let SocketNews::Read(_, bytes) = &news {
+            let socket = party.socket(id);
+            assert!(socket.credit >= bytes.len(), "more than was allowed");
+            socket.credit -= bytes.len();
+        }
+        party.surface.handle_socket(now, &mut party.node, news);
+        party.settle(now);
+    }
+
+    /// The newest connection to an application of a node.
+    pub(crate) fn newest_socket(&mut self, n: u8) -> Socket {
+        let sockets = &self.party(n).sockets;
+        sockets.values().next_back().expect("a connection").clone()
     }
 
     /// The client goes away.
@@ -361,6 +404,10 @@ impl Party {
                 moved = true;
             }
             moved |= self.upload(now);
+            while let Some(order) = self.surface.poll_socket() {
+                self.carry_out(now, order);
+                moved = true;
+            }
             while let Some((id, part)) = self.surface.poll_response() {
                 self.on_part(now, id, part);
                 moved = true;
@@ -369,6 +416,37 @@ impl Party {
                 return;
             }
         }
+    }
+
+    fn carry_out(&mut self, now: Instant, order: SocketOrder) {
+        let mut news = None;
+        match order {
+            SocketOrder::Connect { id, addresses, .. } if self.listens => {
+                let socket = Socket {
+                    addresses,
+                    ..Socket::default()
+                };
+                self.sockets.insert(id, socket);
+            }
+            SocketOrder::Connect { id, .. } => news = Some(SocketNews::Refused(id)),
+            SocketOrder::Write(id, bytes) => {
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.sent.extend_from_slice(&bytes);
+                    news = Some(SocketNews::Written(id, bytes.len()));
+                }
+            }
+            SocketOrder::Finish(id) => self.socket(id).is_finished = true,
+            SocketOrder::Read(id, bytes) => self.socket(id).credit += bytes,
+            SocketOrder::Close(id) => self.socket(id).is_closed = true,
+            SocketOrder::Reset(id) => self.socket(id).is_reset = true,
+        }
+        if let Some(news) = news {
+            self.surface.handle_socket(now, &mut self.node, news);
+        }
+    }
+
+    fn socket(&mut self, id: SocketId) -> &mut Socket {
+        self.sockets.entry(id).or_default()
     }
 
     fn upload(&mut self, now: Instant) -> bool {
@@ -410,9 +488,17 @@ impl Party {
                 assert_eq!(response.status, 0, "a second head");
                 response.status = status;
                 response.headers = headers;
-                if let BodyKind::Full(body) = body {
-                    response.body = body.to_vec();
-                    response.is_complete = true;
+                match body {
+                    BodyKind::Full(body) => {
+                        response.body = body.to_vec();
+                        response.is_complete = true;
+                    }
+                    BodyKind::Absent(length) => {
+                        response.length = length;
+                        response.is_complete = true;
+                    }
+                    BodyKind::Sized(length) => response.length = Some(length),
+                    BodyKind::Streaming => {}
                 }
             }
             ResponsePart::Chunk(bytes) => {

@@ -1,0 +1,115 @@
+//! Peers' HTTP services: a program's request on its way to one.
+
+use p2p_core::api::{EngineExt as _, Label, ServiceName};
+
+use super::resolve;
+use crate::call::Call;
+use crate::encode::percent_encode;
+use crate::exchange::Request;
+use crate::problem::{Code, Problem};
+use crate::proxy::{Body, Calling, HTTP_PREFIX, RequestHead, is_clean, is_name, request_fields};
+use crate::reply::Reply;
+use crate::state::Turn;
+
+/// ANY `/v1/peers/{peer}/services/{name}/{path}`
+pub(crate) fn call(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+    let request = &call.request;
+    let body = framing(request)?;
+    if matches!(request.method.as_str(), "CONNECT" | "TRACE") {
+        let detail = "These methods are for proxies themselves and lead nowhere.";
+        return Err(Problem::new(Code::MethodNotAllowed, detail));
+    }
+    let query = request.target.split_once('?').map(|(_, query)| query);
+    let path = match query {
+        Some(query) => format!("{}?{query}", call.param(2)),
+        None => call.param(2).to_owned(),
+    };
+    if !is_clean(&path) {
+        let detail = "The path has a dot segment or a broken percent-escape.";
+        return Err(Problem::new(Code::BadTarget, detail));
+    }
+    let peer = resolve::peer(turn, call.param(0))?;
+    let name = call.param(1);
+    if !is_name(name) {
+        let detail = "No HTTP service can have that name.";
+        return Err(Problem::new(Code::InvalidParameter, detail).with_error(
+            "name",
+            "must be 1 to 40 of a-z, 0-9 and single hyphens inside",
+        ));
+    }
+    let head = RequestHead {
+        method: request.method.clone(),
+        path,
+        authority: request.header("host").unwrap_or_default().to_owned(),
+        body,
+        fields: fields(request),
+    };
+    let root = format!(
+        "/v1/peers/{}/services/{name}",
+        percent_encode(call.param(0))
+    );
+    let (calling, first) = Calling::new(&head, root).map_err(|_| {
+        let detail = "At most 16 KiB, 100 fields and names of 64 bytes pass to a peer.";
+        Problem::new(Code::HeadTooLarge, detail)
+    })?;
+    let service = ServiceName::new(&format!("{HTTP_PREFIX}{name}"))?;
+    let stream = turn
+        .node
+        .open_stream(turn.now, peer, Label::from(service))?;
+    let ends = turn.state.streams.entry((peer, stream.0)).or_default();
+    ends.reader = Some(call.id);
+    ends.writer = Some(call.id);
+    Ok(Reply::Call {
+        peer,
+        stream,
+        calling: Box::new(calling),
+        first,
+    })
+}
+
+/// The fields that pass. `Authorization` is the application's where the token came in a field of its own.
+fn fields(request: &Request) -> Vec<(String, Vec<u8>)> {
+    let is_consumed = !request.has_header("p2p-token");
+    let given = request
+        .headers
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_slice()));
+    let given =
+        given.filter(|(name, _)| !(is_consumed && name.eq_ignore_ascii_case("authorization")));
+    request_fields(given)
+}
+
+/// What is said of the body, where it is said in one way only (RFC 9112 §6.3).
+fn framing(request: &Request) -> Result<Body, Problem> {
+    let bad = || {
+        let detail = "Content-Length and Transfer-Encoding leave open where the body ends.";
+        Problem::new(Code::BadFraming, detail)
+    };
+    let all = |name| {
+        request
+            .header_values(name)
+            .map(<[u8]>::trim_ascii)
+            .collect::<Vec<_>>()
+    };
+    let (codings, lengths) = (all("transfer-encoding"), all("content-length"));
+    match (codings.as_slice(), lengths.as_slice()) {
+        ([], []) => Ok(Body::default()),
+        ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body {
+            follows: true,
+            length: None,
+        }),
+        ([], [length]) => {
+            let digits = length.iter().all(u8::is_ascii_digit);
+            let text = core::str::from_utf8(length).ok().filter(|_| digits);
+            let length = text
+                .and_then(|t| t.parse::<u64>().ok())
+                .filter(|n| *n < 1 << 62);
+            let length = length.ok_or_else(bad)?;
+            Ok(Body {
+                follows: length > 0,
+                length: Some(length).filter(|n| *n > 0),
+            })
+        }
+        _ => Err(bad()),
+    }
+}
