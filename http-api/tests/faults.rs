@@ -306,7 +306,8 @@ fn streams(seen: &mut Seen, world: &mut World) {
 fn through_to_an_application(seen: &mut Seen) {
     let mut world = World::connected();
     let web = || ask("GET", "/v1/peers/ben/services/web/");
-    let offer = r#"{"deliver": "http", "target": "http://127.0.0.1:3000", "allow": ["anyone"], "head_timeout_ms": 2000}"#;
+    let offer = r#"{"deliver": "http", "target": "http://127.0.0.1:3000", "allow": ["anyone"],
+        "head_timeout_ms": 2000}"#;
     world.get(BEN, ask("PUT", "/v1/services/web").json(offer));
     world.get(
         BEN,

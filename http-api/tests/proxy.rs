@@ -182,7 +182,8 @@ fn the_token_opens_the_way_and_never_leaves_the_node() {
 #[test]
 fn half_bodies_never_look_whole() {
     let mut world = serving();
-    let cases: &[(&str, fn(p2p_http_api::SocketId) -> SocketNews)] = &[
+    type End = fn(p2p_http_api::SocketId) -> SocketNews;
+    let cases: &[(&str, End)] = &[
         ("Content-Length: 5\n\nabc", SocketNews::Ended),
         ("Content-Length: 5\n\nabc", SocketNews::Broken),
         ("Transfer-Encoding: chunked\n\n3\nabc\n", SocketNews::Ended),

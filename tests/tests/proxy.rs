@@ -1,5 +1,5 @@
-//! Web applications of peers through both drivers, over real sockets: what a program gets through the network is what it
-//! would get directly, and what breaks is never taken for whole.
+//! Web applications of peers through both drivers, over real sockets: what a program gets through the network is what
+//! it would get directly, and what breaks is never taken for whole.
 
 use std::io::Read as _;
 use std::sync::atomic::Ordering;

@@ -18,6 +18,12 @@ const FIRST_SKIPPED: u8 = 0x40;
 /// Longest payload that is skipped.
 const SKIPPED_BYTES: u64 = 64 << 10;
 
+/// Pieces of a body below this are joined with those that came with them: each costs more than its bytes, and a peer
+/// could fill memory with single ones.
+const SMALL_BYTES: usize = 1 << 10;
+/// Longest piece made of small ones.
+const JOINED_BYTES: usize = 16 << 10;
+
 const DATA: u8 = 0;
 const REQUEST_HEAD: u8 = 1;
 const RESPONSE_HEAD: u8 = 2;
@@ -108,6 +114,10 @@ enum State {
 pub(crate) struct Reader {
     input: Bytes,
     state: State,
+    /// Small pieces of a body.
+    joined: BytesMut,
+    /// What came after them.
+    ahead: Option<Frame>,
 }
 
 impl Reader {
@@ -115,6 +125,8 @@ impl Reader {
         Self {
             input: Bytes::new(),
             state: State::Between(BytesMut::new()),
+            joined: BytesMut::new(),
+            ahead: None,
         }
     }
 
@@ -125,6 +137,29 @@ impl Reader {
 
     /// The next frame, or piece of one.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, Fault> {
+        if let Some(frame) = self.ahead.take() {
+            return Ok(Some(frame));
+        }
+        loop {
+            let frame = match self.advance()? {
+                Some(Frame::Data(piece)) if piece.len() < SMALL_BYTES => {
+                    self.joined.put(piece);
+                    if self.joined.len() < JOINED_BYTES {
+                        continue;
+                    }
+                    None
+                }
+                frame => frame,
+            };
+            if self.joined.is_empty() {
+                return Ok(frame);
+            }
+            self.ahead = frame;
+            return Ok(Some(Frame::Data(self.joined.split().freeze())));
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<Frame>, Fault> {
         loop {
             match &mut self.state {
                 State::Between(start) => {
@@ -262,6 +297,21 @@ mod tests {
             assert_eq!((head, body, trailers), (1, 70_000, 1), "step {step}");
             assert!(reader.is_between_frames());
         }
+    }
+
+    #[test]
+    fn single_bytes_do_not_cost_more_than_bytes() {
+        let mut bytes = Frame::request_head(b"head").to_vec();
+        bytes.extend([DATA, 1, 7].repeat(20_000));
+        bytes.extend_from_slice(&[TRAILERS, 1, 0]);
+        let frames = all(&mut Reader::new(), &bytes).expect("well formed");
+        let length = |frame: &Frame| match frame {
+            Frame::Data(piece) => piece.len(),
+            _ => 0,
+        };
+        assert_eq!(frames.iter().map(length).sum::<usize>(), 20_000);
+        assert_eq!(frames.len(), 4, "the head, two pieces, the trailers");
+        assert_eq!(frames.last(), Some(&Frame::Trailers), "in their order");
     }
 
     #[test]

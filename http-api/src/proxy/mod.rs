@@ -1,5 +1,5 @@
 //! HTTP through the network: a program here asks its node, the node opens a stream to the peer's node, and that one
-//! asks the peer's application (docs/proxy.md). Heads cross as parsed values, bodies as frames; each side writes its
+//! asks the peer's application (docs/http.md §4). Heads cross as parsed values, bodies as frames; each side writes its
 //! own HTTP/1.1 framing, so that nothing is parsed twice (protocol §8.8).
 //!
 //! Everything here is plain values in, plain values out. [`Calling`] is the exchange at the node that asks,

@@ -243,7 +243,7 @@ impl Serving {
                 match head.encode() {
                     Ok(bytes) => {
                         self.has_head = true;
-                        self.to_peer(Frame::response_head(&bytes));
+                        self.tell_peer(Frame::response_head(&bytes));
                     }
                     Err(_) => self.say(status::BROKEN),
                 }
@@ -256,7 +256,7 @@ impl Serving {
         }
     }
 
-    fn to_peer(&mut self, bytes: Bytes) {
+    fn tell_peer(&mut self, bytes: Bytes) {
         self.steps.push_back(ServingStep::ToPeer(bytes));
     }
 
@@ -272,7 +272,7 @@ impl Serving {
 
     fn say(&mut self, status: u16) {
         if !self.is_over {
-            self.to_peer(Frame::problem(status));
+            self.tell_peer(Frame::problem(status));
             self.end();
         }
     }

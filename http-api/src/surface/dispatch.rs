@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use p2p_core::api::Engine;
+use p2p_core::api::{Engine, StreamId};
 use p2p_core::time::Instant;
 
 use super::calling::OpenCall;
@@ -15,7 +15,7 @@ use crate::call::{Call, Query};
 use crate::exchange::{HttpId, Request, ResponsePart};
 use crate::locks::Scope;
 use crate::problem::{Code, Problem};
-use crate::reply::{Full, Reply, Sides};
+use crate::reply::{Close, Full, Reply, Sides};
 use crate::routes::{Body, Found, Route, find};
 
 /// Longest target read; drivers cut heads off later.
@@ -211,18 +211,10 @@ impl Surface {
                 sides,
                 close,
             }) => {
-                let exchange = StreamExchange::new(peer, stream, sides, close);
                 if sides != Sides::Write {
-                    let octets = "application/octet-stream".to_owned();
-                    let number = stream.0.to_string();
-                    let mut headers = vec![("content-type", octets), ("x-stream-id", number)];
-                    if !close.with_peer {
-                        // How the connection ends tells whether the client has read everything.
-                        headers.push(("connection", "close".to_owned()));
-                    }
-                    self.begin_streaming(id, headers);
+                    self.begin_stream(id, stream, close);
                 }
-                Phase::Stream(exchange)
+                Phase::Stream(StreamExchange::new(peer, stream, sides, close))
             }
             Ok(Reply::Call {
                 peer,
@@ -243,6 +235,17 @@ impl Surface {
             Some(Phase::Calling(_)) => self.drive_call(now, node, id),
             _ => {}
         }
+    }
+
+    fn begin_stream(&mut self, id: HttpId, stream: StreamId, close: Close) {
+        let octets = "application/octet-stream".to_owned();
+        let number = stream.0.to_string();
+        let mut headers = vec![("content-type", octets), ("x-stream-id", number)];
+        if !close.with_peer {
+            // How the connection ends tells whether the client has read everything.
+            headers.push(("connection", "close".to_owned()));
+        }
+        self.begin_streaming(id, headers);
     }
 }
 

@@ -133,7 +133,8 @@ impl Surface {
         self.drive_link(now, node, key);
     }
 
-    /// A peer opened a stream for an HTTP service. Whoever may not use it is told what is told of one that is not there.
+    /// A peer opened a stream for an HTTP service. Whoever may not use it is told what is told of one that is not
+    /// there.
     pub(super) fn on_call(
         &mut self,
         now: Instant,

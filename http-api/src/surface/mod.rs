@@ -2,8 +2,9 @@
 //! the engine tells to the inbox, the journal and those who wait; `drive` moves streams and followers. Each only
 //! changes state and queues response parts; the driver polls those and writes them.
 //!
-//! An exchange is in one of five phases: its body is coming in, it waits for something, it follows events, it is
-//! a stream, or it is on its way to a peer's HTTP service. It is forgotten as soon as its response is queued and nothing more is wanted of the client.
+//! An exchange is in one of five phases: its body is coming in, it waits for something, it follows events, it is a
+//! stream, or it is on its way to a peer's HTTP service. It is forgotten as soon as its response is queued and nothing
+//! more is wanted of the client. `links` are the other side of the last: streams that lead to applications here.
 
 mod callbacks;
 mod calling;
