@@ -4,6 +4,9 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 
+/// What stands where the length of a chunk should.
+const BROKEN_OFF: &[u8] = b"!broken off\r\n";
+
 /// Status line and fields.
 fn start(status: u16, headers: &[(String, String)]) -> String {
     let reason = tiny_http::StatusCode(status);
@@ -104,11 +107,22 @@ impl Writer {
     }
 
     /// Breaks a body in chunks off: tiny_http closes no connection on request, but a chunk whose length is no number
-    /// makes every client give up.
+    /// makes every client give up. Its first byte is no hexadecimal digit: curl takes all digits before anything else.
     pub(crate) fn abort(&mut self) -> io::Result<()> {
         if self.chunked {
-            self.out.write_all(b"aborted\r\n")?;
+            self.out.write_all(BROKEN_OFF)?;
         }
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_a_body_off_begins_with_no_digit_of_a_length() {
+        let first = BROKEN_OFF.first().copied().map(char::from);
+        assert!(first.is_some_and(|c| !c.is_ascii_hexdigit() && !c.is_whitespace()));
     }
 }
