@@ -24,7 +24,7 @@ const LINKS_PER_SERVICE: usize = 128;
 const LINKS_PER_PEER: usize = 64;
 /// Most of a stranger.
 const LINKS_PER_STRANGER: usize = 8;
-/// Most of all strangers.
+/// Most of all strangers; of one service they get half, too, so that its room is not theirs alone.
 const LINKS_OF_STRANGERS: usize = LINKS / 2;
 /// Bytes held in each direction of a link.
 const HELD_BYTES: usize = 256 << 10;
@@ -82,11 +82,17 @@ impl Links {
         self.open.len() < LINKS
             && count(&|key, _| key.0 == peer) < of_peer
             && count(&|_, link| link.service == service) < LINKS_PER_SERVICE
-            && (!is_stranger || count(&|_, link| link.is_strangers) < LINKS_OF_STRANGERS)
+            && (!is_stranger || self.has_room_for_strangers(service))
+    }
+
+    fn has_room_for_strangers(&self, service: &str) -> bool {
+        let strangers = || self.open.values().filter(|link| link.is_strangers);
+        let of_service = strangers().filter(|link| link.service == service);
+        strangers().count() < LINKS_OF_STRANGERS && of_service.count() < LINKS_PER_SERVICE / 2
     }
 
     fn next_socket(&mut self) -> SocketId {
-        self.next += 2;
+        self.next += 1;
         SocketId(self.next)
     }
 
@@ -400,4 +406,50 @@ pub(super) fn stop(
     code: u64,
 ) {
     let _ = node.handle_command(now, Command::StopStream { peer, stream, code });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(service: &str, is_strangers: bool) -> Link {
+        Link {
+            service: service.to_owned(),
+            is_strangers,
+            socket: SocketId(0),
+            addresses: Vec::new(),
+            serving: Serving::new(Caller::default(), "127.0.0.1:1", "/"),
+            head_time: Duration::from_secs(1),
+            until: Instant::EPOCH,
+            to_peer: Outflow::new(),
+            reads_peer: true,
+            unwritten_bytes: 0,
+            credit_bytes: 0,
+            is_connected: false,
+            is_over: false,
+        }
+    }
+
+    /// Identities cost nothing: however many come, those whom the owner chose find room.
+    #[test]
+    fn sec_35_a_crowd_of_strangers_leaves_room_at_a_service() {
+        let mut links = Links::default();
+        let id = |n: usize| NodeId::from_bytes([n as u8; 32]);
+        let mut fill = |service: &str| {
+            let mut taken = 0;
+            for n in 0..100_u64 {
+                let peer = id(1 + n as usize);
+                while links.has_room(peer, true, service) {
+                    let key = (peer, links.open.len() as u64);
+                    links.open.insert(key, link(service, true));
+                    taken += 1;
+                }
+            }
+            taken
+        };
+        assert_eq!(fill("web"), 64);
+        assert_eq!(["a", "b", "c", "d"].map(&mut fill), [64, 64, 64, 0]);
+        assert!(links.has_room(id(200), false, "web"));
+        assert!(links.has_room(id(200), false, "d"));
+    }
 }
