@@ -180,6 +180,33 @@ fn the_token_opens_the_way_and_never_leaves_the_node() {
 }
 
 #[test]
+fn the_token_does_not_leave_beside_itself_either() {
+    let mut world = serving();
+    let token = world::bearer().replace("Bearer ", "");
+    for scheme in ["Bearer", "bearer ", "BEARER"] {
+        let asked = bare("GET", &format!("{WEB}/"))
+            .header("P2P-Token", &token)
+            .header("Authorization", &format!("{scheme} {token}"));
+        begin(&mut world, asked);
+        let request = sent(&mut world);
+        assert!(!request.contains(&token), "{request}");
+    }
+}
+
+#[test]
+fn a_service_without_its_slash_says_where_it_begins() {
+    let mut world = serving();
+    let moved = world.get(ADA, ask("GET", &format!("{WEB}?a=b")));
+    assert_eq!(moved.status, 308);
+    assert_eq!(moved.header("location"), Some(&*format!("{WEB}/?a=b")));
+    let moved = world.get(ADA, ask("POST", WEB).body("x"));
+    assert_eq!(moved.header("location"), Some(&*format!("{WEB}/")));
+    assert!(world.party(BEN).sockets.is_empty());
+    let nobody = world.get(ADA, bare("GET", WEB));
+    assert_eq!(nobody.code(), "unauthorized");
+}
+
+#[test]
 fn half_bodies_never_look_whole() {
     let mut world = serving();
     type End = fn(p2p_http_api::SocketId) -> SocketNews;

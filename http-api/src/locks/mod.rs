@@ -129,15 +129,19 @@ impl Locks {
         Ok(Identity::Session(session))
     }
 
+    /// Whether an `Authorization` bears the token.
+    pub(crate) fn bears_token(&self, authorization: &[u8]) -> bool {
+        let text = core::str::from_utf8(authorization).ok();
+        text.and_then(bearer)
+            .is_some_and(|text| self.token.matches(text))
+    }
+
     fn check_token(&mut self, now: Instant, request: &Request) -> Result<Identity, Problem> {
         // A field of its own, so that a program can send a peer's application an Authorization.
         let given = if request.has_header("p2p-token") {
             request.header("p2p-token")
         } else {
-            request.header("authorization").and_then(|value| {
-                let (scheme, token) = value.split_once(' ')?;
-                scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-            })
+            request.header("authorization").and_then(bearer)
         };
         if given.is_some_and(|text| self.token.matches(text)) {
             return Ok(Identity::Token);
@@ -220,4 +224,10 @@ impl Locks {
         let port = host.rsplit(':').next().unwrap_or_default();
         format!("p2p_session_{port}")
     }
+}
+
+/// What an `Authorization` of that scheme bears.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -1,5 +1,6 @@
 //! Peers' HTTP services: a program's request on its way to one.
 
+use bytes::Bytes;
 use p2p_core::api::{EngineExt as _, Label, ServiceName};
 
 use super::resolve;
@@ -8,7 +9,7 @@ use crate::encode::percent_encode;
 use crate::exchange::Request;
 use crate::problem::{Code, Problem};
 use crate::proxy::{Body, Calling, HTTP_PREFIX, RequestHead, is_clean, is_name, request_fields};
-use crate::reply::Reply;
+use crate::reply::{Full, Reply};
 use crate::state::Turn;
 
 /// ANY `/v1/peers/{peer}/services/{name}/{path}`
@@ -20,6 +21,9 @@ pub(crate) fn call(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         return Err(Problem::new(Code::MethodNotAllowed, detail));
     }
     let query = request.target.split_once('?').map(|(_, query)| query);
+    if call.param(2).is_empty() {
+        return Ok(with_slash(&request.target).into());
+    }
     let path = match query {
         Some(query) => format!("{}?{query}", call.param(2)),
         None => call.param(2).to_owned(),
@@ -42,7 +46,7 @@ pub(crate) fn call(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         path,
         authority: request.header("host").unwrap_or_default().to_owned(),
         body,
-        fields: fields(request),
+        fields: fields(turn, request),
     };
     let root = format!(
         "/v1/peers/{}/services/{name}",
@@ -67,16 +71,27 @@ pub(crate) fn call(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     })
 }
 
-/// The fields that pass. `Authorization` is the application's where the token came in a field of its own.
-fn fields(request: &Request) -> Vec<(String, Vec<u8>)> {
+/// Where a service begins: without the slash, links of its pages would lead beside it.
+fn with_slash(target: &str) -> Full {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mark = if query.is_empty() { "" } else { "?" };
+    let location = format!("{path}/{mark}{query}");
+    Full::bytes(308, "text/plain; charset=utf-8", Bytes::new()).with_header("location", location)
+}
+
+/// The fields that pass. `Authorization` is the application's where the token came in a field of its own, and is not
+/// there a second time.
+fn fields(turn: &Turn<'_>, request: &Request) -> Vec<(String, Vec<u8>)> {
     let is_consumed = !request.has_header("p2p-token");
     let given = request
         .headers
         .iter()
         .map(|(n, v)| (n.as_str(), v.as_slice()));
-    let given =
-        given.filter(|(name, _)| !(is_consumed && name.eq_ignore_ascii_case("authorization")));
-    request_fields(given)
+    let locks = &turn.state.locks;
+    let is_ours = |name: &str, value: &[u8]| {
+        name.eq_ignore_ascii_case("authorization") && (is_consumed || locks.bears_token(value))
+    };
+    request_fields(given.filter(|(name, value)| !is_ours(name, value)))
 }
 
 /// What is said of the body, where it is said in one way only (RFC 9112 §6.3).

@@ -192,21 +192,23 @@ pub(crate) fn find(method: &str, path: &str) -> Option<Found> {
     })
 }
 
-/// Routes whose last parameter is the rest of the path, and the parameters of this one.
+/// Routes whose last parameter is the rest of the path, and the parameters of this one; the rest is empty where the
+/// slash before it is missing.
 fn find_tail(path: &str) -> Option<(Vec<&'static Route>, Vec<String>)> {
     let tails = || ROUTES.iter().filter(|route| route.is_tail);
     let (route, params) = tails().find_map(|route| {
         let (fixed, _) = route.path.rsplit_once('/')?;
         let count = fixed.split('/').count();
         let parts: Vec<&str> = path.splitn(count + 1, '/').collect();
-        let (rest, parts) = parts
-            .split_last()
-            .filter(|(_, parts)| parts.len() == count)?;
+        let (parts, rest) = parts.split_at_checked(count)?;
         let parts = parts.iter().skip(1).map(|part| percent_decode(part, false));
         let parts: Vec<String> = parts.collect::<Option<_>>()?;
         let clean = |s: &String| !s.chars().any(char::is_control);
         let mut params = matches(fixed, &parts).filter(|params| params.iter().all(clean))?;
-        params.push(format!("/{rest}"));
+        params.push(
+            rest.first()
+                .map_or_else(String::new, |rest| format!("/{rest}")),
+        );
         Some((route, params))
     })?;
     let same = tails().filter(|other| other.path == route.path);
@@ -276,7 +278,9 @@ mod tests {
             let path = format!("/v1/peers/ben/services/web{rest}");
             assert_eq!(route(method, &path), of_ben(rest));
         }
-        assert_eq!(route("GET", "/v1/peers/ben/services/web"), None);
+        let bare = route("GET", "/v1/peers/ben/services/web");
+        assert_eq!(bare, of_ben(""), "answered with where it begins");
+        assert_eq!(route("GET", "/v1/peers/ben/services"), None);
         assert_eq!(route("GET", "/v1/peers//services/web/"), None);
         assert_eq!(route("GET", "/v1/peers/ben%00/services/web/"), None);
     }
