@@ -1,13 +1,13 @@
-//! TCP connections of this machine that the surface wants carried out: it says what to do, the host tells what
-//! happened. Nothing here knows what is sent over them. Both directions are bounded: the host reads as many bytes as
-//! it was allowed to, and the surface sends on as written bytes are reported.
+//! TCP connections to programs of this machine that the surface wants carried out: it says what to do, the host tells
+//! what happened. Nothing here knows what is sent over them. Both directions are bounded: the host reads as many bytes
+//! as it was allowed to, and the surface sends on as written bytes are reported.
 
 use core::time::Duration;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-/// One connection. The surface gives even numbers, the host odd ones; none is used twice.
+/// One connection. The surface numbers them; none is used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u64);
 

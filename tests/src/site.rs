@@ -23,6 +23,8 @@ pub struct Seen {
 pub struct Site {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Uploads whose body began to come.
+    pub begun: Arc<AtomicUsize>,
     /// What came in, in order.
     pub seen: Arc<Mutex<Vec<Seen>>>,
     /// Connections that were cut from the other side while an answer was written.
@@ -54,15 +56,18 @@ impl Site {
         let address = listener.local_addr().expect("an address");
         let site = Self {
             address,
+            begun: Arc::default(),
             seen: Arc::default(),
             cut: Arc::default(),
         };
         let (seen, cut, file) = (site.seen.clone(), site.cut.clone(), Arc::new(file));
+        let begun = site.begun.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (seen, cut, file) = (seen.clone(), cut.clone(), file.clone());
+                let begun = begun.clone();
                 thread::spawn(move || {
-                    let answered = serve(stream, &seen, &file);
+                    let answered = serve(stream, (&begun, &seen), &file);
                     if answered.is_err() {
                         cut.fetch_add(1, Ordering::Relaxed);
                     }
@@ -83,7 +88,11 @@ impl Site {
     }
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Seen>>, file: &[u8]) -> io::Result<()> {
+fn serve(
+    stream: TcpStream,
+    (begun, seen): (&AtomicUsize, &Mutex<Vec<Seen>>),
+    file: &[u8],
+) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -102,6 +111,9 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Seen>>, file: &[u8]) -> io::Result<
             .find(|(n, _)| n == name)
             .map(|(_, v)| v.as_str())
     };
+    if header("transfer-encoding").is_some() && !reader.fill_buf()?.is_empty() {
+        begun.fetch_add(1, Ordering::Relaxed);
+    }
     let (body, is_whole) = match (header("transfer-encoding"), header("content-length")) {
         (Some(_), _) => read_chunks(&mut reader),
         (None, Some(length)) => read_exactly(&mut reader, length.parse().unwrap_or(0)),

@@ -3,7 +3,6 @@
 
 use std::io::Read as _;
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use p2p_core::api::Roles;
 use p2p_tests::api::{Reply, eventually};
@@ -188,7 +187,9 @@ fn a_client_that_goes_away_ends_the_application_s_work() {
         // An upload is cut, too, and never ended well.
         let mut upload = world.ada.api.begin("POST", &world.target("/up"));
         upload.write(&[1; 10_000]).expect("taken");
-        thread::sleep(std::time::Duration::from_millis(100));
+        eventually("the application sees an upload begin", || {
+            (world.site.begun.load(Ordering::Relaxed) == 1).then_some(())
+        });
         upload.vanish();
         eventually("the application sees half of an upload", || {
             let seen = world.site.seen.lock().expect("no panic");

@@ -75,7 +75,7 @@ impl Calling {
         let mut steps = Vec::new();
         self.reader.push(bytes);
         while let Some(frame) = self.reader.next()? {
-            steps.push(self.on_frame(frame)?);
+            steps.extend(self.on_frame(frame)?);
         }
         Ok(steps)
     }
@@ -97,7 +97,7 @@ impl Calling {
         }
     }
 
-    fn on_frame(&mut self, frame: Frame) -> Result<CallingStep, Fault> {
+    fn on_frame(&mut self, frame: Frame) -> Result<Option<CallingStep>, Fault> {
         match (&mut self.state, frame) {
             (State::AwaitingHead, Frame::ResponseHead(bytes)) => {
                 let head = self.looked_at(ResponseHead::decode(bytes)?)?;
@@ -105,11 +105,11 @@ impl Calling {
                     body: head.body,
                     seen_bytes: 0,
                 };
-                Ok(CallingStep::Head(head))
+                Ok(Some(CallingStep::Head(head)))
             }
             (State::AwaitingHead, Frame::Problem(status)) => {
                 self.state = State::Ended;
-                Ok(CallingStep::Problem(status))
+                Ok(Some(CallingStep::Problem(status)))
             }
             (State::Coming { body, seen_bytes }, Frame::Data(piece)) => {
                 *seen_bytes += piece.len() as u64;
@@ -117,10 +117,9 @@ impl Calling {
                 if !body.follows || *seen_bytes > most {
                     return Err(Fault::Length);
                 }
-                Ok(CallingStep::Chunk(piece))
+                Ok(Some(CallingStep::Chunk(piece)))
             }
-            // Nothing is made of them; an empty piece is nothing, too.
-            (State::Coming { .. }, Frame::Trailers) => Ok(CallingStep::Chunk(Bytes::new())),
+            (State::Coming { .. }, Frame::Trailers) => Ok(None),
             _ => Err(Fault::Malformed),
         }
     }

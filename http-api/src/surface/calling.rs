@@ -194,7 +194,6 @@ impl Surface {
             CallingStep::Head(head) => {
                 self.begin_answer(id, head);
             }
-            CallingStep::Chunk(bytes) if bytes.is_empty() => {}
             CallingStep::Chunk(bytes) => {
                 if let Some(call) = self.call_mut(id) {
                     call.outstanding_bytes += bytes.len();
