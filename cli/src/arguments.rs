@@ -115,6 +115,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<Contacts>,
     },
+    /// Show what this node offers to peers; offer a web application or a webhook, take one back
+    Services {
+        /// What to do; nothing: show them
+        #[command(subcommand)]
+        action: Option<Services>,
+    },
     /// Show how the node is set up
     Settings,
     /// The token that opens the HTTP surface
@@ -196,6 +202,41 @@ pub(crate) enum Contacts {
         name: String,
         /// The id that it is now
         id: String,
+    },
+}
+
+/// `p2p services`
+#[derive(Subcommand)]
+pub(crate) enum Services {
+    /// Let peers reach a web application of this machine
+    Http {
+        /// What peers call it: 1 to 40 of a-z, 0-9 and single hyphens inside
+        name: String,
+        /// Where it listens: http://127.0.0.1:PORT, with or without a path
+        url: String,
+        /// Who may: a peer (id, first 8 characters of it, or name), or anyone; may be repeated
+        #[arg(long, required = true, value_name = "PEER|anyone")]
+        allow: Vec<String>,
+    },
+    /// Hand requests of peers to a program of this machine; what it answers is the peer's answer
+    Webhook {
+        /// What peers call it
+        name: String,
+        /// Where requests are posted: http://127.0.0.1:PORT/path
+        url: String,
+        /// Who may ask: a peer (id, first 8 characters of it, or name), or anyone; may be repeated
+        #[arg(long, required = true, value_name = "PEER|anyone")]
+        allow: Vec<String>,
+    },
+    /// Let requests of peers wait in the inbox for an answer
+    Inbox {
+        /// What peers call it
+        name: String,
+    },
+    /// Take a service back; what is under way is cut
+    Remove {
+        /// What peers call it
+        name: String,
     },
 }
 

@@ -134,7 +134,9 @@ fn advice(code: &str) -> Option<&'static str> {
         "unauthorized" => {
             "Name the directory of the node that runs there with --state-dir; its token lies in it."
         }
-        "peer_not_found" => "Find the name with: p2p search TEXT; the peer may be offline.",
+        "peer_not_found" => {
+            "Find the name with: p2p search TEXT, then: p2p connect NAME. The peer may be offline."
+        }
         "not_connected" => "Connect first: p2p connect PEER",
         "introducer_not_found" => "p2p status lists the introducers configured.",
         "no_introducer" => "Start the node with: p2p up --introducer p2p://ID@HOST:PORT",

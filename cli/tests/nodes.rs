@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -133,6 +133,62 @@ fn a_pipe_carries_both_directions_to_their_ends() {
         "{} bytes arrived",
         got_forth.stdout.len()
     );
+}
+
+/// A web application that answers one request with its path.
+fn application() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a request");
+        let reader = std::io::BufReader::new(stream.try_clone().expect("a second handle"));
+        let lines = reader.lines().map_while(Result::ok);
+        let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+        let path = head[0].split(' ').nth(1).expect("a path").to_owned();
+        let length = path.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{path}"
+        )
+        .expect("sent");
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_web_application_is_offered_and_taken_back() {
+    let three = Three::start("services");
+    let (ada, ben) = (&three.ada, &three.ben);
+    ok(&ada.run(&["connect", "ben"]));
+    let url = application();
+    let id = ada.ready["id"].as_str().expect("an id");
+    let offered = ok(&ben.run(&["services", "http", "web", &url, "--allow", id]));
+    assert!(offered.contains(&url), "{offered}");
+    let listed = ok(&ben.run(&["services"]));
+    let row = listed
+        .lines()
+        .find(|line| line.starts_with("web"))
+        .expect("listed");
+    assert!(
+        row.contains(&format!("http {url}")) && row.contains(&id[..10]),
+        "{row}"
+    );
+    let asked = || ada.get("/v1/peers/ben/services/web/photos?n=1");
+    assert_eq!(asked(), (200, "/photos?n=1".to_owned()));
+    assert!(ok(&ben.run(&["services", "remove", "web"])).contains("no more"));
+    assert_eq!(asked().0, 404);
+    // What the node refuses is told as everywhere.
+    let refused = ben.run(&[
+        "services",
+        "http",
+        "web",
+        "http://10.0.0.1:80",
+        "--allow",
+        "anyone",
+    ]);
+    assert_eq!(code(&refused), 2, "{}", stderr(&refused));
+    let hook = ok(&ben.run(&["services", "webhook", "hook", &url, "--allow", "anyone"]));
+    assert!(hook.contains("whsec_"), "{hook}");
 }
 
 #[test]

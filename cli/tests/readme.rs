@@ -29,7 +29,10 @@ fn with_free_ports(mut script: String) -> String {
         let free = free.expect("a free port").port().to_string();
         script = script.replace(&format!(":{port}"), &format!(":{free}"));
     }
-    script
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr());
+    let free = free.expect("a free port").port();
+    script = script.replace("http.server 3000", &format!("http.server {free}"));
+    script.replace(":3000", &format!(":{free}"))
 }
 
 #[test]
@@ -38,9 +41,11 @@ fn the_tour_works_as_it_stands() {
         .parent()
         .expect("the workspace");
     let readme = std::fs::read_to_string(root.join("README.md")).expect("README.md");
-    if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("stepped aside: the tour needs curl");
-        return;
+    for tool in ["curl", "python3"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            eprintln!("stepped aside: the tour needs {tool}");
+            return;
+        }
     }
     let folder = Folder::new("tour");
     let program = Path::new(env!("CARGO_BIN_EXE_p2p"))
@@ -80,6 +85,8 @@ fn the_tour_works_as_it_stands() {
         "\"rtt_ms\":",
         "\"text\":\"over HTTP\"",
         "/#t=",
+        "http http://127.0.0.1:",
+        "the same page",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
     }

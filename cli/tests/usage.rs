@@ -23,6 +23,7 @@ fn a_wrong_command_line_ends_with_2() {
         &["up", "--introducer", "https://example.org"],
         &["up", "--role", "king"],
         &["connect", "ben", "--timeout", "999"],
+        &["services", "http", "web", "http://127.0.0.1:3000"],
         &["--api", "http://192.0.2.1:8080", "status"],
         &["--api", "nonsense", "status"],
     ] {

@@ -13,6 +13,7 @@ mod ping;
 mod pipe;
 mod request;
 mod search;
+mod services;
 mod settings;
 mod status;
 mod tail;
@@ -54,6 +55,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Pipe(pipe) => pipe::run(context, pipe).await,
         Command::Knocks { action } => knocks::run(context, action).await,
         Command::Contacts { action } => contacts::run(context, action).await,
+        Command::Services { action } => services::run(context, action).await,
         Command::Settings => settings::run(context).await,
         Command::Token { action } => token::run(context, action),
         Command::Ui { no_open } => ui::run(context, no_open).await,

@@ -183,6 +183,24 @@ impl Node {
         self.client().args(arguments).output().expect("it runs")
     }
 
+    /// Asks it over HTTP with its token; status and body.
+    pub(crate) fn get(&self, target: &str) -> (u16, String) {
+        let token = stdout(&self.run(&["token", "print"]));
+        let host = self.ready["http"].as_str().expect("an address");
+        let mut stream = TcpStream::connect(host).expect("it listens");
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close");
+        let token = token.trim();
+        write!(stream, "{head}\r\nAuthorization: Bearer {token}\r\n\r\n").expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("readable");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        (status.expect("a status"), body.to_owned())
+    }
+
     /// Ends it politely.
     pub(crate) fn end(mut self) {
         drop(self.child.stdin.take());

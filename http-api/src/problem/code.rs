@@ -85,7 +85,7 @@ codes! {
     UnknownParameter, "unknown_parameter", 422, false, "Unknown query parameter",
         "Check the spelling of the parameters listed in errors.";
     PeerNotFound, "peer_not_found", 404, true, "No such peer",
-        "Search for the name, or give the full id; the peer may be offline.";
+        "Search for the name and connect to it, or give the full id; the peer may be offline.";
     PeerAmbiguous, "peer_ambiguous", 409, false, "More than one peer fits",
         "Give more characters of the id.";
     OwnId, "own_id", 422, false, "That is this node itself",
