@@ -13,10 +13,11 @@ use crate::files;
 
 /// File of the database.
 const FILE: &str = "node.db";
-/// Format that this version writes.
-const VERSION: i64 = 1;
-/// From nothing to version 1. Times are ms since 1970, ids 32 bytes.
-const SCHEMA: &str = "
+/// What makes each format of the one before, from nothing on; the last is what this version writes. One that has been
+/// released is never changed: what is new is appended. Times are ms since 1970, ids 32 bytes.
+const STEPS: &[&str] = &[PEOPLE];
+/// Contacts, and whose names were found to be.
+const PEOPLE: &str = "
 CREATE TABLE contact (
     id BLOB PRIMARY KEY CHECK (length(id) = 32),
     petname TEXT,
@@ -38,7 +39,6 @@ CREATE TABLE binding (
     PRIMARY KEY (introducer, folded)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX binding_id ON binding (id);
-PRAGMA user_version = 1;
 ";
 
 /// The database of a state directory.
@@ -63,23 +63,20 @@ impl Database {
             Ok((connection, version))
         };
         let (mut connection, version) = found().map_err(|error| refuse(&path, &error))?;
-        if version > VERSION {
-            let why = format!("its format {version} is newer than this program's {VERSION}");
+        let steps = usize::try_from(version)
+            .ok()
+            .and_then(|version| STEPS.get(version..));
+        let Some(steps) = steps else {
+            let known = STEPS.len();
+            let why = format!("its format {version} is newer than this program's {known}");
             return Err(StateError::new(
                 StateErrorKind::NewerVersion,
                 format!("cannot use {}", path.display()),
                 why,
                 "run the later version of the program that wrote it",
             ));
-        }
-        if version == 0 {
-            let create = |connection: &mut Connection| -> rusqlite::Result<()> {
-                let transaction = connection.transaction()?;
-                transaction.execute_batch(SCHEMA)?;
-                transaction.commit()
-            };
-            create(&mut connection).map_err(|error| refuse(&path, &error))?;
-        }
+        };
+        migrate(&mut connection, steps).map_err(|error| refuse(&path, &error))?;
         Ok(Self { connection })
     }
 
@@ -120,6 +117,20 @@ impl Records for Database {
     fn write(&mut self, changes: &[Change]) -> io::Result<()> {
         self.write_all(changes).map_err(io::Error::other)
     }
+}
+
+/// Takes the missing steps, all or none.
+fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    for step in steps {
+        transaction.execute_batch(step)?;
+    }
+    let version = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
 }
 
 fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
