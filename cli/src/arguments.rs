@@ -115,12 +115,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<Contacts>,
     },
-    /// Show what this node offers to peers; offer a web application or a webhook, take one back
+    /// Show what this node offers to peers; offer a web application, a TCP port or a webhook, take one back
     Services {
         /// What to do; nothing: show them
         #[command(subcommand)]
         action: Option<Services>,
     },
+    /// Let programs of this machine reach a TCP service of a peer through a port; without PEER/SERVICE, show such ports
+    Forward(Forward),
     /// Show how the node is set up
     Settings,
     /// The token that opens the HTTP surface
@@ -214,6 +216,16 @@ pub(crate) enum Services {
         name: String,
         /// Where it listens: http://127.0.0.1:PORT, with or without a path
         url: String,
+        /// Who may: a peer (id, first 8 characters of it, or name), or anyone; may be repeated
+        #[arg(long, required = true, value_name = "PEER|anyone")]
+        allow: Vec<String>,
+    },
+    /// Let peers reach a program of this machine that speaks TCP, whatever it says: ssh, a database
+    Tcp {
+        /// What peers call it: 1 to 40 of a-z, 0-9 and single hyphens inside
+        name: String,
+        /// Where it listens: 127.0.0.1:PORT
+        target: String,
         /// Who may: a peer (id, first 8 characters of it, or name), or anyone; may be repeated
         #[arg(long, required = true, value_name = "PEER|anyone")]
         allow: Vec<String>,
@@ -363,6 +375,23 @@ pub(crate) struct Pipe {
     pub no_stdin: bool,
     #[command(flatten)]
     pub topic: Topic,
+}
+
+/// `p2p forward`
+#[derive(Args)]
+pub(crate) struct Forward {
+    /// Where it leads: id, first 8 characters of it, or name; then a slash and the name of the service
+    #[arg(value_name = "PEER/SERVICE")]
+    pub to: Option<String>,
+    /// Where programs connect, on loopback [default: any free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDR:PORT", requires = "to")]
+    pub listen: Option<String>,
+    /// What to call it [default: SERVICE@PEER]; one of the same name is replaced
+    #[arg(long, requires = "to")]
+    pub name: Option<String>,
+    /// Close the one of this name, with its connections
+    #[arg(long, value_name = "NAME", conflicts_with = "to")]
+    pub remove: Option<String>,
 }
 
 /// `p2p token`

@@ -141,6 +141,9 @@ fn advice(code: &str) -> Option<&'static str> {
         "introducer_not_found" => "p2p status lists the introducers configured.",
         "no_introducer" => "Start the node with: p2p up --introducer p2p://ID@HOST:PORT",
         "connect_timed_out" => "See what was tried with: p2p why PEER; then try again.",
+        "forward_not_found" => "p2p forward lists them.",
+        "listen_in_use" => "Choose another port with --listen; without, any free one is taken.",
+        "listen_refused" => "Choose a port above 1023 of 127.0.0.1 or [::1] with --listen.",
         "invalid_parameter" | "invalid_body" => "Correct the value and try again.",
         "request_not_found" | "item_not_found" => "See what is there with: p2p tail",
         "request_timed_out" => {

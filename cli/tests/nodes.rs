@@ -3,7 +3,8 @@
 
 mod support;
 
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -189,6 +190,46 @@ fn a_web_application_is_offered_and_taken_back() {
     assert_eq!(code(&refused), 2, "{}", stderr(&refused));
     let hook = ok(&ben.run(&["services", "webhook", "hook", &url, "--allow", "anyone"]));
     assert!(hook.contains("whsec_"), "{hook}");
+}
+
+#[test]
+fn a_port_leads_to_a_program_of_a_peer() {
+    let three = Three::start("forward");
+    let (ada, ben) = (&three.ada, &three.ben);
+    // Not connected yet: the command sees to it.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = listener.local_addr().expect("an address").to_string();
+    let offered = ok(&ben.run(&["services", "tcp", "shout", &target, "--allow", "anyone"]));
+    assert!(offered.contains("p2p forward PEER/shout"), "{offered}");
+    let line = ok(&ada.run(&["forward", "ben/shout"]));
+    let (listen, rest) = line.split_once(' ').expect("an address first");
+    assert_eq!(rest.trim(), "leads to shout of ben");
+    let mut program = TcpStream::connect(listen).expect("the port is there");
+    program.write_all(b"hello").expect("taken");
+    program.shutdown(Shutdown::Write).expect("ended");
+    let (mut application, _) = listener.accept().expect("it came through");
+    let mut said = String::new();
+    application.read_to_string(&mut said).expect("an end");
+    application
+        .write_all(said.to_uppercase().as_bytes())
+        .expect("taken");
+    drop(application);
+    let mut answer = String::new();
+    program.read_to_string(&mut answer).expect("an end");
+    assert_eq!(answer, "HELLO");
+    let listed = ok(&ada.run(&["forward"]));
+    let row = listed.lines().find(|line| line.starts_with("shout@ben"));
+    let row = row.expect("listed");
+    assert!(
+        row.contains(listen) && row.contains("shout of ") && row.ends_with("1            -"),
+        "{row}"
+    );
+    let taken = ada.run(&["forward", "ben/shout", "--listen", &target]);
+    assert_eq!(code(&taken), 8, "{}", stderr(&taken));
+    assert!(stderr(&taken).contains("--listen"), "{}", stderr(&taken));
+    assert!(ok(&ada.run(&["forward", "--remove", "shout@ben"])).contains("closed"));
+    let gone = ada.run(&["forward", "--remove", "shout@ben"]);
+    assert_eq!(code(&gone), 5, "{}", stderr(&gone));
 }
 
 #[test]

@@ -29,10 +29,16 @@ fn with_free_ports(mut script: String) -> String {
         let free = free.expect("a free port").port().to_string();
         script = script.replace(&format!(":{port}"), &format!(":{free}"));
     }
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr());
-    let free = free.expect("a free port").port();
-    script = script.replace("http.server 3000", &format!("http.server {free}"));
-    script.replace(":3000", &format!(":{free}"))
+    for port in [3000, 3001] {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr());
+        let free = free.expect("a free port").port();
+        script = script.replace(
+            &format!("http.server {port}"),
+            &format!("http.server {free}"),
+        );
+        script = script.replace(&format!(":{port}"), &format!(":{free}"));
+    }
+    script
 }
 
 #[test]

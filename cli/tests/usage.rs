@@ -24,6 +24,9 @@ fn a_wrong_command_line_ends_with_2() {
         &["up", "--role", "king"],
         &["connect", "ben", "--timeout", "999"],
         &["services", "http", "web", "http://127.0.0.1:3000"],
+        &["services", "tcp", "ssh", "127.0.0.1:22"],
+        &["forward", "--listen", "127.0.0.1:2222"],
+        &["forward", "ben/ssh", "--remove", "ssh@ben"],
         &["--api", "http://192.0.2.1:8080", "status"],
         &["--api", "nonsense", "status"],
     ] {

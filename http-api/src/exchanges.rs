@@ -4,6 +4,7 @@
 //! of body only when the surface has room, so that one piece a client is all that waits here. Both drivers use it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use bytes::Bytes;
 use p2p_core::api::{Engine, Event};
@@ -262,6 +263,10 @@ impl<C: Client> Exchanges<C> {
                 (None, SocketOrder::Connect { id, .. }) => {
                     self.surface
                         .handle_socket(now, node, SocketNews::Refused(id));
+                }
+                (None, SocketOrder::Listen { id, .. }) => {
+                    let news = SocketNews::NotListening(id, io::ErrorKind::Unsupported);
+                    self.surface.handle_socket(now, node, news);
                 }
                 (None, _) => {}
             }

@@ -63,6 +63,7 @@ mod contacts;
 mod encode;
 mod exchange;
 mod exchanges;
+mod forwards;
 mod inbox;
 mod journal;
 mod knocks;

@@ -10,6 +10,7 @@ use crate::inbox::Filter;
 use crate::journal::{Interest, Position};
 use crate::problem::Problem;
 use crate::proxy::Calling;
+use crate::sockets::SocketId;
 
 /// The policy of every response: nothing inline, nothing from elsewhere, no frame, no form that leaves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
@@ -107,6 +108,8 @@ pub(crate) enum WaitFor {
     Message(u64),
     /// What was ordered is on disk, by the number of the order.
     Kept(u64),
+    /// A port that the system is to give.
+    Listening(SocketId),
     /// Something in the inbox.
     Inbox {
         /// After this number.

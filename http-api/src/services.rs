@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use p2p_core::api::RequestId;
 use p2p_core::id::NodeId;
@@ -43,6 +44,20 @@ pub(crate) enum Offer {
     Webhook(Box<Webhook>),
     /// None: peers reach the application itself, by HTTP over streams.
     Http(Box<HttpService>),
+    /// None: peers reach the application itself, byte by byte.
+    Tcp(Box<TcpService>),
+}
+
+impl Offer {
+    /// Whether a peer may use it.
+    fn admits(&self, peer: &NodeId) -> bool {
+        match self {
+            Self::Inbox => true,
+            Self::Webhook(hook) => hook.allow.admits(peer),
+            Self::Http(http) => http.allow.admits(peer),
+            Self::Tcp(tcp) => tcp.allow.admits(peer),
+        }
+    }
 }
 
 /// An application that peers reach by HTTP.
@@ -56,12 +71,22 @@ pub(crate) struct HttpService {
     pub head_time: Duration,
 }
 
-/// Where a peer's HTTP request goes.
+/// An application that peers reach byte by byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TcpService {
+    /// As the owner wrote it.
+    pub text: String,
+    /// Tried in turn.
+    pub addresses: Vec<SocketAddr>,
+    pub allow: Allow,
+}
+
+/// Where a peer's stream for a service goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Route<'a> {
+pub(crate) enum Route<'a, T> {
     /// To an application.
-    To(&'a HttpService),
-    /// The service is for this peer and speaks no HTTP.
+    To(&'a T),
+    /// The service is for this peer and of another kind.
     OtherKind,
     /// There is none, or not for this peer.
     Nowhere,
@@ -84,18 +109,28 @@ impl Services {
                 Some(Offer::Inbox) => Delivery::Inbox,
                 Some(Offer::Webhook(hook)) if hook.allow.admits(peer) => Delivery::Webhook,
                 // A peer cannot tell a service that is not for it from none.
-                Some(Offer::Webhook(_) | Offer::Http(_)) | None => Delivery::Nowhere,
+                Some(Offer::Webhook(_) | Offer::Http(_) | Offer::Tcp(_)) | None => {
+                    Delivery::Nowhere
+                }
             },
         }
     }
 
     /// Where an HTTP request of `peer` for `service` goes.
-    pub(crate) fn http(&self, service: &str, peer: &NodeId) -> Route<'_> {
-        match self.registered.get(service) {
-            Some(Offer::Http(http)) if http.allow.admits(peer) => Route::To(http),
-            Some(Offer::Webhook(hook)) if hook.allow.admits(peer) => Route::OtherKind,
-            Some(Offer::Inbox) => Route::OtherKind,
-            _ => Route::Nowhere,
+    pub(crate) fn http(&self, service: &str, peer: &NodeId) -> Route<'_, HttpService> {
+        match self.registered.get(service).filter(|o| o.admits(peer)) {
+            Some(Offer::Http(http)) => Route::To(http),
+            Some(_) => Route::OtherKind,
+            None => Route::Nowhere,
+        }
+    }
+
+    /// Where a connection of `peer` to `service` goes.
+    pub(crate) fn tcp(&self, service: &str, peer: &NodeId) -> Route<'_, TcpService> {
+        match self.registered.get(service).filter(|o| o.admits(peer)) {
+            Some(Offer::Tcp(tcp)) => Route::To(tcp),
+            Some(_) => Route::OtherKind,
+            None => Route::Nowhere,
         }
     }
 
@@ -129,7 +164,7 @@ impl Services {
     pub(crate) fn webhook(&self, name: &str) -> Option<&Webhook> {
         match self.registered.get(name)? {
             Offer::Webhook(hook) => Some(hook),
-            Offer::Inbox | Offer::Http(_) => None,
+            Offer::Inbox | Offer::Http(_) | Offer::Tcp(_) => None,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::config::{SettingValue, SurfaceConfig};
 use crate::contacts::{Contacts, NameKind};
 use crate::encode::RunMark;
 use crate::exchange::HttpId;
+use crate::forwards::Forwards;
 use crate::inbox::{Fullness, Inbox};
 use crate::journal::Journal;
 use crate::knocks::Knocks;
@@ -25,6 +26,7 @@ use crate::page::Page;
 use crate::problem::{Code, Problem};
 use crate::reply::Full;
 use crate::services::Services;
+use crate::sockets::SocketOrders;
 use crate::waiting::WaitingMessages;
 
 /// How long a peer counts as a stranger before the engine is asked again.
@@ -64,6 +66,9 @@ pub(crate) struct State {
     pub answers: BTreeMap<u64, Full>,
     pub services: Services,
     pub callbacks: Callbacks,
+    pub forwards: Forwards,
+    /// What the host is to do with TCP connections.
+    pub sockets: SocketOrders,
     pub page: Page,
     /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
     pub describe: fn(&str) -> Value,
@@ -111,6 +116,8 @@ impl State {
             answers: BTreeMap::new(),
             services: Services::default(),
             callbacks: Callbacks::new(rng.fork("webhook secrets")),
+            forwards: Forwards::default(),
+            sockets: SocketOrders::default(),
             page: Page::new(),
             describe,
             streams: BTreeMap::new(),

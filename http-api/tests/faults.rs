@@ -333,8 +333,13 @@ fn through_to_an_application(seen: &mut Seen) {
             ask("GET", "/v1/peers/ben/services/web/%2e%2e/x"),
         ),
         ("service_timed_out", web()),
+        ("forward_not_found", ask("GET", "/v1/forwards/x")),
+        ("listen_refused", forward("x", 22)),
     ];
     seen.all(&mut world, cases);
+    assert_eq!(world.get(ADA, forward("x", 2_222)).status, 200);
+    let in_use = world.get(ADA, forward("y", 2_222));
+    seen.expect("listen_in_use", &in_use);
     world.party(BEN).listens = false;
     let refused = world.get(ADA, web());
     seen.expect("service_unavailable", &refused);
@@ -346,6 +351,11 @@ fn through_to_an_application(seen: &mut Seen) {
     let broken = world.response(ADA, broken);
     seen.expect("service_broken", &broken);
     assert_eq!(broken.header("x-p2p-problem"), Some("service_broken"));
+}
+
+fn forward(name: &str, port: u16) -> Ask {
+    let body = format!(r#"{{"peer": "ben", "service": "raw", "listen": "127.0.0.1:{port}"}}"#);
+    ask("PUT", &format!("/v1/forwards/{name}")).json(&body)
 }
 
 fn about_people(seen: &mut Seen) {

@@ -4,4 +4,5 @@ pub mod api;
 pub mod browser;
 pub mod netns;
 pub mod nodes;
+pub mod pair;
 pub mod site;

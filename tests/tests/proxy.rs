@@ -4,20 +4,17 @@
 use std::io::Read as _;
 use std::sync::atomic::Ordering;
 
-use p2p_core::api::Roles;
 use p2p_tests::api::{Reply, eventually};
-use p2p_tests::nodes::{Folder, Kind, TestNode, Wish, start};
+use p2p_tests::nodes::Kind;
+use p2p_tests::pair::{Pair, for_all, put};
 use p2p_tests::site::{Site, sum};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const MIB: usize = 1 << 20;
 
 /// Ada asks, ben has a web site.
 struct World {
-    ada: TestNode,
-    ben: TestNode,
-    _introducer: TestNode,
-    _folders: [Folder; 3],
+    pair: Pair,
     site: Site,
 }
 
@@ -29,69 +26,27 @@ fn file() -> Vec<u8> {
 
 impl World {
     fn new(ada: Kind, ben: Kind, file: Vec<u8>) -> Self {
-        let folders = [Folder::new(), Folder::new(), Folder::new()];
-        let node = |kind, n: usize, change: &dyn Fn(&mut Wish)| {
-            let mut wish = Wish::new(folders[n].path());
-            change(&mut wish);
-            start(kind, &wish).expect("starts")
-        };
-        let introducer = node(Kind::Smol, 0, &|wish| wish.roles = Roles::ALL);
-        let place = introducer.introducer_address();
-        let peer = |kind, n, name: &str| {
-            node(kind, n, &|wish: &mut Wish| {
-                wish.name = Some(name.to_owned());
-                wish.introducers = vec![place.clone()];
-            })
-        };
-        let (ada, ben) = (peer(ada, 1, "ada"), peer(ben, 2, "ben"));
-        let site = Site::start(file);
-        let service = json!({
-            "deliver": "http",
-            "target": format!("http://{}", site.address),
-            "allow": [format!("peer:{}", ada.id)],
-        });
-        let json = [("content-type", "application/json")];
-        let put = ben.api.call(
-            "PUT",
-            "/v1/services/web",
-            &json,
-            service.to_string().as_bytes(),
-        );
-        let _ = put.expect(200);
-        eventually("they are connected", || {
-            let reply = ada.api.post_json("/v1/peers/ben/connect", &json!({}));
-            (reply.status == 200).then_some(())
-        });
-        Self {
-            ada,
-            ben,
-            _introducer: introducer,
-            _folders: folders,
-            site,
-        }
+        let (pair, site) = (Pair::new(ada, ben), Site::start(file));
+        let target = format!("http://{}", site.address);
+        pair.offer("web", json!({"deliver": "http", "target": target}));
+        Self { pair, site }
     }
 
     fn target(&self, path: &str) -> String {
-        format!("/v1/peers/{}/services/web{path}", self.ben.id)
+        format!("/v1/peers/{}/services/web{path}", self.pair.ben_id())
     }
 
     fn get(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        self.ada.api.call(method, &self.target(path), headers, body)
+        self.pair
+            .ada
+            .api
+            .call(method, &self.target(path), headers, body)
     }
 }
 
 fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     let fields = reply.headers.iter().find(|(n, _)| n == name);
     fields.map(|(_, v)| v.as_str())
-}
-
-fn for_all(test: fn(Kind, Kind)) {
-    for ada in [Kind::Smol, Kind::Threads] {
-        for ben in [Kind::Smol, Kind::Threads] {
-            eprintln!("ada on {ada:?}, ben on {ben:?}");
-            test(ada, ben);
-        }
-    }
 }
 
 #[test]
@@ -112,7 +67,7 @@ fn a_site_of_a_peer_is_what_it_is_directly() {
             let fields = seen.headers.iter().filter(|(n, _)| n == name);
             fields.map(|(_, v)| v.clone()).collect::<Vec<_>>()
         };
-        assert_eq!(asked("x-p2p-peer-id"), [world.ada.id.to_string()]);
+        assert_eq!(asked("x-p2p-peer-id"), [world.pair.ada.id.to_string()]);
         assert_eq!(asked("host"), [world.site.address.to_string()]);
         assert!(asked("authorization").is_empty(), "our token");
 
@@ -146,7 +101,7 @@ fn a_site_of_a_peer_is_what_it_is_directly() {
 fn head_tells_the_length_and_nothing_comes() {
     for_all(|ada, ben| {
         let world = World::new(ada, ben, vec![1; 5_000]);
-        let none = world.ada.api.begin("HEAD", &world.target("/file"));
+        let none = world.pair.ada.api.begin("HEAD", &world.target("/file"));
         // An upload that is empty, so that the connection may go on.
         let mut none = none;
         none.finish().expect("taken");
@@ -162,7 +117,7 @@ fn head_tells_the_length_and_nothing_comes() {
 fn a_download_that_breaks_off_never_looks_whole() {
     for_all(|ada, ben| {
         let world = World::new(ada, ben, vec![3; 8 * MIB]);
-        let call = world.ada.api.follow(&world.target("/slow"));
+        let call = world.pair.ada.api.follow(&world.target("/slow"));
         let mut response = call.response().expect("a head");
         let mut got = Vec::new();
         let end = response.read_to_end(&mut got);
@@ -177,7 +132,7 @@ fn a_download_that_breaks_off_never_looks_whole() {
 fn a_client_that_goes_away_ends_the_application_s_work() {
     for_all(|ada, ben| {
         let world = World::new(ada, ben, vec![3; 64 * MIB]);
-        let call = world.ada.api.follow(&world.target("/file"));
+        let call = world.pair.ada.api.follow(&world.target("/file"));
         let mut response = call.response().expect("a head");
         response.read_exact(&mut [0; 1_000]).expect("the beginning");
         drop(response);
@@ -185,7 +140,7 @@ fn a_client_that_goes_away_ends_the_application_s_work() {
             (world.site.cut.load(Ordering::Relaxed) == 1).then_some(())
         });
         // An upload is cut, too, and never ended well.
-        let mut upload = world.ada.api.begin("POST", &world.target("/up"));
+        let mut upload = world.pair.ada.api.begin("POST", &world.target("/up"));
         upload.write(&[1; 10_000]).expect("taken");
         eventually("the application sees an upload begin", || {
             (world.site.begun.load(Ordering::Relaxed) == 1).then_some(())
@@ -209,26 +164,21 @@ fn applications_that_are_not_there_are_told_apart_from_those_that_answer() {
         drop(free);
         let gone =
             json!({"deliver": "http", "target": format!("http://{address}"), "allow": ["anyone"]});
-        let json = [("content-type", "application/json")];
-        let put = |body: &str| {
-            world
-                .ben
-                .api
-                .call("PUT", "/v1/services/web", &json, body.as_bytes())
-        };
-        let _ = put(&gone.to_string()).expect(200);
+        let offer = |body: &Value| put(world.pair.ben(), "/v1/services/web", body);
+        let _ = offer(&gone).expect(200);
         let refused = world.get("GET", "/list", &[], b"").expect(503);
         assert_eq!(refused.json()["code"], "service_unavailable");
         assert_eq!(
             header(&refused, "x-p2p-problem"),
             Some("service_unavailable")
         );
-        let hidden = gone.to_string().replace("\"anyone\"", "");
-        let _ = put(&hidden).expect(200);
+        let mut hidden = gone;
+        hidden["allow"] = json!([]);
+        let _ = offer(&hidden).expect(200);
         let refused = world.get("GET", "/list", &[], b"").expect(404);
         let _ = world
-            .ben
-            .api
+            .pair
+            .ben()
             .call("DELETE", "/v1/services/web", &[], b"")
             .expect(204);
         let missing = world.get("GET", "/list", &[], b"").expect(404);

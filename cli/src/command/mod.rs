@@ -5,6 +5,7 @@ mod completions;
 mod connect;
 mod contacts;
 mod datagram;
+mod forward;
 mod knocks;
 mod latest;
 mod message;
@@ -56,6 +57,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Knocks { action } => knocks::run(context, action).await,
         Command::Contacts { action } => contacts::run(context, action).await,
         Command::Services { action } => services::run(context, action).await,
+        Command::Forward(forward) => forward::run(context, forward).await,
         Command::Settings => settings::run(context).await,
         Command::Token { action } => token::run(context, action),
         Command::Ui { no_open } => ui::run(context, no_open).await,

@@ -31,6 +31,21 @@ pub(super) async fn run(context: &Context, action: Option<Services>) -> Result<(
             );
             (name, body, done)
         }
+        Services::Tcp {
+            name,
+            target,
+            allow,
+        } => {
+            let body =
+                json!({"deliver": "tcp", "target": target, "allow": terms(&client, &allow).await?});
+            let done = format!(
+                "{} leads to {}, for {}; peers reach it with: p2p forward PEER/{0}",
+                escape(&name),
+                escape(&target),
+                whom(&allow)
+            );
+            (name, body, done)
+        }
         Services::Webhook { name, url, allow } => {
             let body =
                 json!({"deliver": "webhook", "url": url, "allow": terms(&client, &allow).await?});

@@ -59,6 +59,12 @@ impl Connection {
         Some(Self::new(id, stream, connecting, (rest, timeout)))
     }
 
+    /// One that a program began.
+    pub(super) fn accepted(id: SocketId, stream: TcpStream) -> Self {
+        let _ = stream.set_nodelay(true);
+        Self::new(id, stream, Stage::Open, (Vec::new(), Duration::ZERO))
+    }
+
     fn new(
         id: SocketId,
         stream: TcpStream,

@@ -1,8 +1,9 @@
-//! TCP connections to programs of this machine, for both drivers: one thread waits for all of them (mio), so
+//! TCP connections with programs of this machine, for both drivers: one thread waits for all of them (mio), so
 //! that neither driver's loop does, and so that their number costs no threads. It carries out what the HTTP surface
 //! orders and tells what happened; it knows nothing of what is sent.
 
 mod connection;
+mod listener;
 mod reactor;
 
 use std::io;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -12,6 +13,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use p2p_http_api::{SocketId, SocketNews, SocketOrder};
 
 use super::connection::{Connection, Fate, Settled};
+use super::listener::{Listener, Taken};
 
 /// Marks that an order came.
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -36,7 +38,8 @@ pub(super) struct Reactor {
     woken: Woken,
     tell: Box<dyn FnMut(SocketNews) + Send>,
     connections: BTreeMap<SocketId, Connection>,
-    /// Those that can do more without waiting.
+    listeners: BTreeMap<SocketId, Listener>,
+    /// Connections that can do more without waiting.
     ready: BTreeSet<SocketId>,
     buffer: Vec<u8>,
 }
@@ -55,6 +58,7 @@ impl Reactor {
             woken,
             tell,
             connections: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             ready: BTreeSet::new(),
             buffer: vec![0; READ_BYTES],
         }
@@ -78,6 +82,7 @@ impl Reactor {
                 }
             }
             self.end_late();
+            self.take_connections_again();
             if !self.take_orders() {
                 return;
             }
@@ -92,7 +97,8 @@ impl Reactor {
             return Some(Duration::ZERO);
         }
         let deadlines = self.connections.values().filter_map(Connection::deadline);
-        let next = deadlines.min()?;
+        let pauses = self.listeners.values().filter_map(Listener::pause);
+        let next = deadlines.chain(pauses).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -119,6 +125,13 @@ impl Reactor {
                 Some(connection) => self.add(id, connection),
                 None => (self.tell)(SocketNews::Refused(id)),
             },
+            SocketOrder::Listen { id, address } => self.listen(id, address),
+            SocketOrder::Accept { listener, id } => {
+                if let Some(waiting) = self.listeners.get_mut(&listener) {
+                    waiting.want(id);
+                    self.take_connections(listener);
+                }
+            }
             SocketOrder::Write(id, bytes) => self.change(id, |c| c.write(bytes)),
             SocketOrder::Finish(id) => self.change(id, Connection::finish),
             SocketOrder::Read(id, bytes) => self.change(id, |c| c.allow(bytes)),
@@ -145,10 +158,60 @@ impl Reactor {
         }
     }
 
+    fn listen(&mut self, id: SocketId, address: SocketAddr) {
+        let listening = Listener::bind(address).and_then(|(mut listener, bound)| {
+            let registry = self.poll.registry();
+            registry.register(&mut listener.socket, token(id), Interest::READABLE)?;
+            Ok((listener, bound))
+        });
+        match listening {
+            Ok((listener, bound)) => {
+                self.listeners.insert(id, listener);
+                (self.tell)(SocketNews::Listening(id, bound));
+            }
+            Err(error) => {
+                log::info!("cannot listen on {address}: {error}");
+                (self.tell)(SocketNews::NotListening(id, error.kind()));
+            }
+        }
+    }
+
+    /// Takes the connections that are wanted and there.
+    fn take_connections(&mut self, id: SocketId) {
+        loop {
+            let Some(listener) = self.listeners.get_mut(&id) else {
+                return;
+            };
+            match listener.take() {
+                Taken::Nothing => return,
+                Taken::One(id, mut stream) => {
+                    // One that is lost at once is told as lost after it was told.
+                    let is_kept = self.register(id, &mut stream);
+                    (self.tell)(SocketNews::Accepted(id));
+                    if is_kept {
+                        self.connections
+                            .insert(id, Connection::accepted(id, stream));
+                    } else {
+                        (self.tell)(SocketNews::Broken(id));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on where the system could not give connections.
+    fn take_connections_again(&mut self) {
+        let now = Instant::now();
+        let is_due = |l: &Listener| l.pause().is_some_and(|until| until <= now);
+        let due = self.listeners.iter().filter(|(_, l)| is_due(l));
+        for id in due.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.take_connections(id);
+        }
+    }
+
     fn register(&self, id: SocketId, stream: &mut TcpStream) -> bool {
         let both = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(usize::try_from(id.0).unwrap_or(usize::MAX - 1));
-        let registered = self.poll.registry().register(stream, token, both);
+        let registered = self.poll.registry().register(stream, token(id), both);
         if let Err(error) = &registered {
             log::warn!("cannot wait for a TCP connection: {error}");
         }
@@ -160,9 +223,16 @@ impl Reactor {
         if let Some(mut connection) = self.connections.remove(&id) {
             let _ = self.poll.registry().deregister(&mut connection.stream);
         }
+        if let Some(mut listener) = self.listeners.remove(&id) {
+            let _ = self.poll.registry().deregister(&mut listener.socket);
+        }
     }
 
     fn on_ready(&mut self, id: SocketId, readable: bool, writable: bool, is_error: bool) {
+        if let Some(listener) = self.listeners.get_mut(&id) {
+            listener.on_ready();
+            return self.take_connections(id);
+        }
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -223,4 +293,8 @@ impl Reactor {
             self.settle(id, true);
         }
     }
+}
+
+fn token(id: SocketId) -> Token {
+    Token(usize::try_from(id.0).unwrap_or(usize::MAX - 1))
 }

@@ -172,3 +172,67 @@ fn all_connections_end_with_the_keeper() {
         Ok(_) => panic!("nobody sent anything"),
     }
 }
+
+const PORT: SocketId = SocketId(70);
+
+/// A keeper that listens on a free port.
+fn listening() -> (TcpKeeper, Receiver<SocketNews>, SocketAddr) {
+    let (mut keeper, told) = keeper();
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    keeper.carry_out(SocketOrder::Listen { id: PORT, address });
+    let SocketNews::Listening(PORT, bound) = next(&told) else {
+        panic!("no port");
+    };
+    (keeper, told, bound)
+}
+
+fn accept(id: u64) -> SocketOrder {
+    SocketOrder::Accept {
+        listener: PORT,
+        id: SocketId(id),
+    }
+}
+
+#[test]
+fn programs_are_taken_as_they_are_asked_for() {
+    let (mut keeper, told, address) = listening();
+    let mut programs: Vec<TcpStream> = (0..3)
+        .map(|_| TcpStream::connect(address).expect("the system takes it"))
+        .collect();
+    keeper.carry_out(accept(1));
+    assert_eq!(next(&told), SocketNews::Accepted(SocketId(1)));
+    keeper.carry_out(accept(2));
+    keeper.carry_out(accept(3));
+    assert_eq!(next(&told), SocketNews::Accepted(SocketId(2)));
+    assert_eq!(next(&told), SocketNews::Accepted(SocketId(3)));
+    // Asked for before it comes.
+    keeper.carry_out(accept(4));
+    programs.push(TcpStream::connect(address).expect("the system takes it"));
+    assert_eq!(next(&told), SocketNews::Accepted(SocketId(4)));
+    for (id, program) in (1..).map(SocketId).zip(&mut programs) {
+        program.write_all(b"hello").expect("taken");
+        keeper.carry_out(SocketOrder::Read(id, 100));
+        let heard = Bytes::from_static(b"hello");
+        assert_eq!(next(&told), SocketNews::Read(id, heard));
+        keeper.carry_out(SocketOrder::Write(id, Bytes::from_static(b"x")));
+        program.read_exact(&mut [0]).expect("an answer");
+    }
+}
+
+#[test]
+fn a_port_is_had_once_and_free_again_when_closed() {
+    let (mut keeper, told, address) = listening();
+    let id = SocketId(71);
+    keeper.carry_out(SocketOrder::Listen { id, address });
+    let in_use = SocketNews::NotListening(id, std::io::ErrorKind::AddrInUse);
+    assert_eq!(next(&told), in_use);
+    let program = TcpStream::connect(address).expect("the system takes it");
+    keeper.carry_out(accept(1));
+    assert_eq!(next(&told), SocketNews::Accepted(SocketId(1)));
+    keeper.carry_out(SocketOrder::Close(PORT));
+    keeper.carry_out(SocketOrder::Listen { id, address });
+    assert_eq!(next(&told), SocketNews::Listening(id, address));
+    // What it took before goes on.
+    keeper.carry_out(SocketOrder::Write(SocketId(1), Bytes::from_static(b"x")));
+    (&program).read_exact(&mut [0]).expect("it is written");
+}

@@ -96,6 +96,11 @@ pub(crate) struct Allow {
 }
 
 impl Allow {
+    /// Whether the owner named this peer.
+    pub(crate) fn names(&self, peer: &NodeId) -> bool {
+        self.peers.contains(peer)
+    }
+
     /// Whether a peer is among them.
     pub(crate) fn admits(&self, peer: &NodeId) -> bool {
         self.anyone || self.peers.contains(peer)

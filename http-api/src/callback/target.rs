@@ -30,24 +30,40 @@ impl Target {
             Some(at) => rest.split_at(at),
             None => (rest, "/"),
         };
-        let (host, port) = authority.rsplit_once(':').ok_or(SPELLING)?;
-        let number: u16 = port.parse().map_err(|_| SPELLING)?;
-        if number == 0 || number.to_string() != port {
-            return Err(SPELLING);
-        }
-        let hosts = loopback(host).ok_or(SPELLING)?;
-        if own_ports.contains(&number) {
-            return Err("must not be this node itself");
-        }
         Ok(Self {
-            addresses: hosts
-                .iter()
-                .map(|ip| SocketAddr::new(*ip, number))
-                .collect(),
+            addresses: addresses(authority, own_ports, SPELLING)?,
             authority: authority.to_owned(),
             path: path.to_owned(),
         })
     }
+
+    /// Reads `HOST:PORT`, for an application that speaks no HTTP.
+    pub(crate) fn parse_bare(
+        text: &str,
+        own_ports: &[u16],
+    ) -> Result<Vec<SocketAddr>, &'static str> {
+        const SPELLING: &str = "must be 127.0.0.1:PORT, [::1]:PORT or localhost:PORT";
+        addresses(text, own_ports, SPELLING)
+    }
+}
+
+/// The addresses that `HOST:PORT` means.
+fn addresses(
+    text: &str,
+    own_ports: &[u16],
+    spelling: &'static str,
+) -> Result<Vec<SocketAddr>, &'static str> {
+    let (host, port) = text.rsplit_once(':').ok_or(spelling)?;
+    let number: u16 = port.parse().map_err(|_| spelling)?;
+    if number == 0 || number.to_string() != port {
+        return Err(spelling);
+    }
+    let hosts = loopback(host).ok_or(spelling)?;
+    if own_ports.contains(&number) {
+        return Err("must not be this node itself");
+    }
+    let address = |ip: &IpAddr| SocketAddr::new(*ip, number);
+    Ok(hosts.iter().map(address).collect())
 }
 
 /// The addresses that a host means, where it is this machine in its canonical spelling.
@@ -117,6 +133,10 @@ mod tests {
             "",
         ] {
             assert!(Target::parse(url, &[8080]).is_err(), "{url}");
+            let bare = url.strip_prefix("http://").unwrap_or(url);
+            assert!(Target::parse_bare(bare, &[8080]).is_err(), "{bare}");
         }
+        let both = Target::parse_bare("localhost:22", &[8080]);
+        assert_eq!(both.map(|a| a.len()), Ok(2));
     }
 }

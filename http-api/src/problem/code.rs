@@ -166,6 +166,12 @@ codes! {
         "PUT /v1/services/{name} registers it.";
     TargetNotAllowed, "target_not_allowed", 422, false, "Not an address for services",
         "Give a port of this machine: http://127.0.0.1:PORT/path; not the node's own.";
+    ForwardNotFound, "forward_not_found", 404, false, "No such forward",
+        "GET /v1/forwards lists them; PUT /v1/forwards/{name} makes one.";
+    ListenInUse, "listen_in_use", 409, false, "The port is in use",
+        "Choose another port, or 0 for any that is free.";
+    ListenRefused, "listen_refused", 422, false, "The port cannot be had",
+        "Choose a port above 1023 on 127.0.0.1 or [::1], or 0 for any that is free.";
     LimitReached, "limit_reached", 503, true, "A limit is reached",
         "Wait until earlier work is done, or ask for less.";
     Busy, "busy", 503, true, "The surface is full",

@@ -1,6 +1,7 @@
 //! HTTP through the network: a program here asks its node, the node opens a stream to the peer's node, and that one
 //! asks the peer's application (docs/http.md §4). Heads cross as parsed values, bodies as frames; each side writes its
-//! own HTTP/1.1 framing, so that nothing is parsed twice (protocol §8.8).
+//! own HTTP/1.1 framing, so that nothing is parsed twice (protocol §8.8). Plain connections have no format and share
+//! names and codes only (protocol §8.9).
 //!
 //! Everything here is plain values in, plain values out. [`Calling`] is the exchange at the node that asks,
 //! [`Serving`] at the one that is asked; `fields` says which header fields pass, `path` which targets, `answer` reads
@@ -22,9 +23,11 @@ pub(crate) use serving::{Caller, Serving, ServingStep};
 
 use p2p_core::api::answer_status;
 
-/// What begins the name under which a stream to an HTTP service is opened.
-pub(crate) const HTTP_PREFIX: &str = "http/";
-/// Longest name of an HTTP service, bytes.
+/// What begins the name under which a stream to an HTTP service is opened, before a slash.
+pub(crate) const HTTP_KIND: &str = "http";
+/// What begins the name under which a stream to a TCP service is opened, before a slash.
+pub(crate) const TCP_KIND: &str = "tcp";
+/// Longest name of an HTTP or TCP service, bytes.
 pub(crate) const NAME_BYTES: usize = 40;
 
 /// Codes with which halves of such streams are abandoned.
@@ -37,6 +40,8 @@ pub(crate) mod code {
     pub(crate) const NO_SERVICE: u64 = 0x102;
     /// No room now; nothing was carried out.
     pub(crate) const REJECTED: u64 = 0x103;
+    /// The application does not listen.
+    pub(crate) const REFUSED: u64 = 0x104;
     /// The application broke off after its head.
     pub(crate) const CUT: u64 = 0x105;
     /// A body was not as long as told, or ended inside a frame.
@@ -45,7 +50,7 @@ pub(crate) mod code {
     pub(crate) const MALFORMED: u64 = 0x107;
     /// Something is longer than it may be.
     pub(crate) const TOO_LARGE: u64 = 0x108;
-    /// There is a service of that name, and it speaks no HTTP.
+    /// There is a service of that name, and it is of another kind.
     pub(crate) const WRONG_KIND: u64 = 0x109;
 }
 
@@ -85,7 +90,7 @@ impl Fault {
     }
 }
 
-/// Whether a text may name an HTTP service: 1 to 40 of a-z, 0-9 and single hyphens inside.
+/// Whether a text may name an HTTP or TCP service: 1 to 40 of a-z, 0-9 and single hyphens inside.
 pub(crate) fn is_name(name: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=NAME_BYTES).contains(&name.len())

@@ -3,6 +3,7 @@
 pub(crate) mod auth;
 pub(crate) mod contacts;
 pub(crate) mod events;
+pub(crate) mod forwards;
 pub(crate) mod inbox;
 pub(crate) mod introducers;
 pub(crate) mod knocks;

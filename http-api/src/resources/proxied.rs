@@ -8,7 +8,7 @@ use crate::call::Call;
 use crate::encode::percent_encode;
 use crate::exchange::Request;
 use crate::problem::{Code, Problem};
-use crate::proxy::{Body, Calling, HTTP_PREFIX, RequestHead, is_clean, is_name, request_fields};
+use crate::proxy::{Body, Calling, HTTP_KIND, RequestHead, is_clean, is_name, request_fields};
 use crate::reply::{Full, Reply};
 use crate::state::Turn;
 
@@ -56,7 +56,7 @@ pub(crate) fn call(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         let detail = "At most 16 KiB, 100 fields and names of 64 bytes pass to a peer.";
         Problem::new(Code::HeadTooLarge, detail)
     })?;
-    let service = ServiceName::new(&format!("{HTTP_PREFIX}{name}"))?;
+    let service = ServiceName::new(&format!("{HTTP_KIND}/{name}"))?;
     let stream = turn
         .node
         .open_stream(turn.now, peer, Label::from(service))?;

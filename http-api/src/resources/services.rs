@@ -8,7 +8,7 @@ use crate::callback::{Allow, Target, Webhook};
 use crate::problem::{Code, Problem};
 use crate::proxy::{is_clean, is_name};
 use crate::reply::{Full, Reply};
-use crate::services::{BUILT_IN, HttpService, Offer, SERVICES, Services as Registry};
+use crate::services::{BUILT_IN, HttpService, Offer, SERVICES, Services as Registry, TcpService};
 use crate::state::Turn;
 use crate::view::{Deliver, ServiceBody, ServiceView, Services, whole_ms};
 
@@ -42,6 +42,7 @@ pub(crate) fn register(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Proble
         Deliver::Inbox => (inbox(&body)?, None),
         Deliver::Webhook => webhook(turn, name, body)?,
         Deliver::Http => (http(turn, name, body)?, None),
+        Deliver::Tcp => (tcp(turn, name, body)?, None),
     };
     let mut shown = view(name, Some(&offer));
     shown.secret = secret;
@@ -84,15 +85,34 @@ fn inbox(body: &ServiceBody) -> Result<Offer, Problem> {
     Ok(Offer::Inbox)
 }
 
+fn tcp(turn: &mut Turn<'_>, name: &str, body: ServiceBody) -> Result<Offer, Problem> {
+    foreign(&body, &["/target", "/allow"])?;
+    check_short(name)?;
+    let text = body.target.ok_or_else(|| wrong("/target", "is required"))?;
+    let terms = body.allow.ok_or_else(|| wrong("/allow", "is required"))?;
+    let addresses = Target::parse_bare(&text, &own_ports(turn));
+    Ok(Offer::Tcp(Box::new(TcpService {
+        addresses: addresses.map_err(|must| not_allowed("/target", must))?,
+        allow: allow(turn, &terms)?,
+        text,
+    })))
+}
+
+/// Names of services that streams lead to are shorter than others.
+fn check_short(name: &str) -> Result<(), Problem> {
+    if is_name(name) {
+        return Ok(());
+    }
+    let detail = "The name of a service of this kind may become part of a host name.";
+    Err(Problem::new(Code::InvalidParameter, detail).with_error(
+        "name",
+        "must be 1 to 40 of a-z, 0-9 and single hyphens inside",
+    ))
+}
+
 fn http(turn: &mut Turn<'_>, name: &str, body: ServiceBody) -> Result<Offer, Problem> {
     foreign(&body, &["/target", "/allow", "/head_timeout_ms"])?;
-    if !is_name(name) {
-        let detail = "The name of an HTTP service may become part of a host name.";
-        return Err(Problem::new(Code::InvalidParameter, detail).with_error(
-            "name",
-            "must be 1 to 40 of a-z, 0-9 and single hyphens inside",
-        ));
-    }
+    check_short(name)?;
     let url = body.target.ok_or_else(|| wrong("/target", "is required"))?;
     let terms = body.allow.ok_or_else(|| wrong("/allow", "is required"))?;
     let head_ms = body.head_timeout_ms.unwrap_or(HEAD_TIMEOUT_MS);
@@ -186,6 +206,7 @@ fn own_ports(turn: &Turn<'_>) -> Vec<u16> {
     let hosts = turn.state.locks.allowed_hosts().iter();
     hosts
         .filter_map(|host| host.rsplit_once(':')?.1.parse().ok())
+        .chain(turn.state.forwards.ports())
         .collect()
 }
 
@@ -213,6 +234,11 @@ fn view(name: &str, offer: Option<&Offer>) -> ServiceView {
             view.target = Some(http.url.clone());
             view.allow = Some(terms(&http.allow));
             view.head_timeout_ms = Some(whole_ms(http.head_time));
+        }
+        Some(Offer::Tcp(tcp)) => {
+            view.deliver = Some(Deliver::Tcp);
+            view.target = Some(tcp.text.clone());
+            view.allow = Some(terms(&tcp.allow));
         }
     }
     view

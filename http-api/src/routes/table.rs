@@ -9,8 +9,8 @@ use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
 use crate::resources::{
-    auth, contacts, events, inbox, introducers, knocks, messages, node, page, peers, proxied,
-    requests, search, services, streams,
+    auth, contacts, events, forwards, inbox, introducers, knocks, messages, node, page, peers,
+    proxied, requests, search, services, streams,
 };
 use crate::schema::schema_of;
 use crate::view;
@@ -242,6 +242,15 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new("PUT", "/v1/services/{name}", services::register, json!(200, view::ServiceView),
         "Offers a service to peers.").body(Body::Json(JSON_BYTES, schema_of::<view::ServiceBody>)),
     Route::new("DELETE", "/v1/services/{name}", services::unregister, Empty(204), "Takes a service back."),
+
+    Route::new("GET", "/v1/forwards", forwards::list, json!(200, view::ForwardList),
+        "Lists ports that lead to peers' TCP services."),
+    Route::new("GET", "/v1/forwards/{name}", forwards::show, json!(200, view::ForwardView), "Shows one of them."),
+    Route::new("PUT", "/v1/forwards/{name}", forwards::put, json!(200, view::ForwardView),
+        "Listens on a port whose connections lead to a peer's TCP service.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::ForwardBody>)),
+    Route::new("DELETE", "/v1/forwards/{name}", forwards::remove, Empty(204),
+        "Closes such a port; its connections are reset."),
 
     proxied("GET", "Asks a peer's HTTP service; the answer is its own."),
     proxied("HEAD", "Asks a peer's HTTP service for the head of an answer."),

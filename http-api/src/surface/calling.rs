@@ -322,7 +322,8 @@ impl Surface {
             .get(&(peer, stream.0))
             .and_then(|ends| ends.reader);
         let Some(id) = reader.filter(|id| self.call_mut(*id).is_some()) else {
-            return self.on_link_event(now, node, (peer, stream), event);
+            return self.on_link_event(now, node, (peer, stream), event)
+                || self.on_tunnel_event(now, node, (peer, stream), event);
         };
         if let Event::StreamStopped { .. } = event
             && let Some(call) = self.call_mut(id)

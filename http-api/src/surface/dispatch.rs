@@ -189,6 +189,7 @@ impl Surface {
                 self.respond_bare(id, full, head_only, successor);
                 self.break_given_up(now, node);
                 self.end_unallowed(now, node);
+                self.end_unwanted_tunnels(now, node);
                 // An acknowledgement may have made room in the inbox.
                 let told = self.state.journal.next();
                 self.take_waiting_messages(now, node);

@@ -356,6 +356,10 @@ impl Surface {
                 Problem::new(Code::ConnectTimedOut, detail).into()
             }
             WaitFor::Kept(_) => super::not_kept().into(),
+            WaitFor::Listening(_) => {
+                let detail = "The system did not say in time whether the port can be had.";
+                Problem::new(Code::Busy, detail).into()
+            }
             WaitFor::Search(_) => {
                 let detail = "No introducer answered the search in time.";
                 Problem::new(Code::IntroducerUnreachable, detail).into()

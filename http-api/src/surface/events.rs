@@ -13,7 +13,7 @@ use super::Surface;
 use crate::inbox::{Item, ItemKind};
 use crate::outbox::State as Delivery;
 use crate::problem::{Code, Problem, connect_failed, request_outcome};
-use crate::proxy::HTTP_PREFIX;
+use crate::proxy::{HTTP_KIND, TCP_KIND};
 use crate::reply::{Full, WaitFor};
 use crate::resources::messages;
 use crate::services::Delivery as Service;
@@ -92,6 +92,7 @@ impl Surface {
                 }
                 // Who is connected was let in, or was asked for.
                 self.state.knocks.remove(&peer);
+                self.on_peer_there(now, node, peer);
                 if let Some(operation) = operation {
                     let name = self.state.name(&peer);
                     let connected = view::Connected::new(&peer, name, &path);
@@ -101,7 +102,11 @@ impl Surface {
             }
             Event::ConnectFailed {
                 operation, reason, ..
-            } => self.resolve(&WaitFor::Connect(operation), &connect_failed(reason).into()),
+            } => {
+                let problem = connect_failed(reason);
+                self.on_dial_failed(now, operation, problem.code);
+                self.resolve(&WaitFor::Connect(operation), &problem.into());
+            }
             Event::SearchDone { operation, outcome } => {
                 let full = self.on_search(outcome);
                 self.resolve(&WaitFor::Search(operation), &full);
@@ -210,9 +215,13 @@ impl Surface {
         label: Label,
     ) {
         if let Channel::Service(name) = &label.channel
-            && let Some(name) = name.as_str().strip_prefix(HTTP_PREFIX)
+            && let Some((kind, name)) = name.as_str().split_once('/')
         {
-            return self.on_call(now, node, (peer, stream), name);
+            match kind {
+                HTTP_KIND => return self.on_call(now, node, (peer, stream), name),
+                TCP_KIND => return self.on_tunnel_call(now, node, (peer, stream), name),
+                _ => {}
+            }
         }
         let mut item = self.item((now, &*node), ItemKind::Stream, peer, label, Bytes::new());
         item.stream = Some(stream);
@@ -262,6 +271,7 @@ impl Surface {
         }
         self.end_calls_of(now, node, peer);
         self.end_links_of(now, node, peer);
+        self.end_tunnels_of(now, node, peer);
         self.state.unconfirmed.retain(|(of, _), _| *of != peer);
         let lost = Full::json(200, &view::Pong::new(&peer, None, None));
         self.resolve(&WaitFor::Pong(peer), &lost);

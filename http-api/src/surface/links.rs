@@ -2,7 +2,7 @@
 //! read faster than the other takes. A link is forgotten once both have all that is for them.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -12,20 +12,16 @@ use p2p_core::time::Instant;
 
 use super::Surface;
 use super::outflow::Outflow;
+use super::places::{Most, StreamKey};
 use crate::proxy::{Caller, Serving, ServingStep, code};
 use crate::services::Route;
 use crate::sockets::{SocketId, SocketNews, SocketOrder};
 
-/// Most links at once.
-const LINKS: usize = 512;
-/// Most of one service.
-const LINKS_PER_SERVICE: usize = 128;
-/// Most of a peer that the owner chose.
-const LINKS_PER_PEER: usize = 64;
-/// Most of a stranger.
-const LINKS_PER_STRANGER: usize = 8;
-/// Most of all strangers; of one service they get half, too, so that its room is not theirs alone.
-const LINKS_OF_STRANGERS: usize = LINKS / 2;
+/// Most exchanges at once.
+const MOST: Most = Most {
+    of_service: 128,
+    of_peer: 64,
+};
 /// Bytes held in each direction of a link.
 const HELD_BYTES: usize = 256 << 10;
 /// Most bytes read from a stream at once.
@@ -33,13 +29,9 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Longest time to connect to a port of this machine.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// A stream, by its peer and number.
-pub(super) type StreamKey = (NodeId, u64);
-
 /// A stream that leads to an application.
 struct Link {
     service: String,
-    is_strangers: bool,
     socket: SocketId,
     addresses: Vec<SocketAddr>,
     serving: Serving,
@@ -57,45 +49,14 @@ struct Link {
     is_over: bool,
 }
 
-/// All of them, and what is to be done with their connections.
+/// All of them.
 #[derive(Default)]
 pub(super) struct Links {
     open: BTreeMap<StreamKey, Link>,
     sockets: BTreeMap<SocketId, StreamKey>,
-    orders: VecDeque<SocketOrder>,
-    next: u64,
 }
 
 impl Links {
-    fn has_room(&self, peer: NodeId, is_stranger: bool, service: &str) -> bool {
-        let count = |fits: &dyn Fn(&StreamKey, &Link) -> bool| {
-            self.open
-                .iter()
-                .filter(|(key, link)| fits(key, link))
-                .count()
-        };
-        let of_peer = if is_stranger {
-            LINKS_PER_STRANGER
-        } else {
-            LINKS_PER_PEER
-        };
-        self.open.len() < LINKS
-            && count(&|key, _| key.0 == peer) < of_peer
-            && count(&|_, link| link.service == service) < LINKS_PER_SERVICE
-            && (!is_stranger || self.has_room_for_strangers(service))
-    }
-
-    fn has_room_for_strangers(&self, service: &str) -> bool {
-        let strangers = || self.open.values().filter(|link| link.is_strangers);
-        let of_service = strangers().filter(|link| link.service == service);
-        strangers().count() < LINKS_OF_STRANGERS && of_service.count() < LINKS_PER_SERVICE / 2
-    }
-
-    fn next_socket(&mut self) -> SocketId {
-        self.next += 1;
-        SocketId(self.next)
-    }
-
     /// When the first of them is given up.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let waiting = self.open.values().filter(|link| link.serving.awaits_head());
@@ -110,33 +71,35 @@ impl Links {
 }
 
 impl Surface {
-    /// The next thing to do with a TCP connection of this machine; tell with `handle_socket` what happens to it.
-    #[must_use]
-    pub fn poll_socket(&mut self) -> Option<SocketOrder> {
-        self.links.orders.pop_front()
-    }
-
-    /// Something happened to a TCP connection.
-    pub fn handle_socket(&mut self, now: Instant, node: &mut dyn Engine, news: SocketNews) {
+    /// Something happened to a connection; whether it is one of an application.
+    pub(super) fn on_link_socket(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        news: &SocketNews,
+    ) -> bool {
         let Some(key) = self.links.sockets.get(&news.id()).copied() else {
-            return;
+            return false;
         };
         let Some(link) = self.links.open.get_mut(&key) else {
-            return;
+            return false;
         };
         match news {
             SocketNews::Refused(_) => link.serving.on_target_refused(),
             SocketNews::Read(_, bytes) => {
                 link.credit_bytes = link.credit_bytes.saturating_sub(bytes.len());
-                link.serving.on_target(bytes);
+                link.serving.on_target(bytes.clone());
             }
             SocketNews::Written(_, bytes) => {
-                link.unwritten_bytes = link.unwritten_bytes.saturating_sub(bytes);
+                link.unwritten_bytes = link.unwritten_bytes.saturating_sub(*bytes);
             }
             SocketNews::Ended(_) => link.serving.on_target_end(),
             SocketNews::Broken(_) => link.serving.on_target_broken(),
+            // Said of connections that programs begin only.
+            SocketNews::Listening(..) | SocketNews::NotListening(..) | SocketNews::Accepted(_) => {}
         }
         self.drive_link(now, node, key);
+        true
     }
 
     /// A peer opened a stream for an HTTP service. Whoever may not use it is told what is told of one that is not
@@ -148,20 +111,21 @@ impl Surface {
         (peer, stream): (NodeId, StreamId),
         name: &str,
     ) {
-        let is_stranger = self.state.is_stranger(now, node, peer);
         let service = match self.state.services.http(name, &peer) {
             Route::To(service) => service.clone(),
             Route::OtherKind => return abandon(now, node, (peer, stream), code::WRONG_KIND),
             Route::Nowhere => return abandon(now, node, (peer, stream), code::NO_SERVICE),
         };
-        if !self.links.has_room(peer, is_stranger, name) {
+        let key = (peer, stream.0);
+        // Whom the owner named is no stranger there.
+        let is_stranger = !service.allow.names(&peer) && self.state.is_stranger(now, node, peer);
+        if !self.places.take(key, name, is_stranger, MOST) {
             return abandon(now, node, (peer, stream), code::REJECTED);
         }
-        let socket = self.links.next_socket();
+        let socket = self.state.sockets.number();
         let caller = self.caller(now, node, peer, name, socket);
         let link = Link {
             service: name.to_owned(),
-            is_strangers: is_stranger,
             socket,
             serving: Serving::new(caller, &service.target.authority, &service.target.path),
             addresses: service.target.addresses,
@@ -174,7 +138,6 @@ impl Surface {
             is_connected: false,
             is_over: false,
         };
-        let key = (peer, stream.0);
         self.links.sockets.insert(socket, key);
         self.links.open.insert(key, link);
         self.drive_link(now, node, key);
@@ -218,7 +181,7 @@ impl Surface {
                 let order = match step {
                     ServingStep::Connect(bytes) => {
                         link.is_connected = true;
-                        self.links.orders.push_back(SocketOrder::Connect {
+                        self.state.sockets.push(SocketOrder::Connect {
                             id: link.socket,
                             addresses: link.addresses.clone(),
                             timeout: CONNECT_TIME,
@@ -244,7 +207,7 @@ impl Surface {
                     ServingStep::Cut(code) => return self.cut_link(now, node, key, code),
                 };
                 if link.is_connected {
-                    self.links.orders.push_back(order);
+                    self.state.sockets.push(order);
                 }
             }
             if link.to_peer.drive(now, node, place).is_err() {
@@ -253,10 +216,11 @@ impl Surface {
             }
             if link.is_over && !link.to_peer.is_open() {
                 self.links.remove(&key);
+                self.places.leave(&key);
                 return;
             }
             if let Some(order) = link.allow_reading() {
-                self.links.orders.push_back(order);
+                self.state.sockets.push(order);
             }
             if !link.read_peer(now, node, place) {
                 return;
@@ -275,8 +239,9 @@ impl Surface {
         let Some(link) = self.links.remove(&key) else {
             return;
         };
+        self.places.leave(&key);
         if link.is_connected {
-            self.links.orders.push_back(SocketOrder::Reset(link.socket));
+            self.state.sockets.push(SocketOrder::Reset(link.socket));
         }
         abandon(now, node, (key.0, StreamId(key.1)), code);
     }
@@ -406,50 +371,4 @@ pub(super) fn stop(
     code: u64,
 ) {
     let _ = node.handle_command(now, Command::StopStream { peer, stream, code });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn link(service: &str, is_strangers: bool) -> Link {
-        Link {
-            service: service.to_owned(),
-            is_strangers,
-            socket: SocketId(0),
-            addresses: Vec::new(),
-            serving: Serving::new(Caller::default(), "127.0.0.1:1", "/"),
-            head_time: Duration::from_secs(1),
-            until: Instant::EPOCH,
-            to_peer: Outflow::new(),
-            reads_peer: true,
-            unwritten_bytes: 0,
-            credit_bytes: 0,
-            is_connected: false,
-            is_over: false,
-        }
-    }
-
-    /// Identities cost nothing: however many come, those whom the owner chose find room.
-    #[test]
-    fn sec_35_a_crowd_of_strangers_leaves_room_at_a_service() {
-        let mut links = Links::default();
-        let id = |n: usize| NodeId::from_bytes([n as u8; 32]);
-        let mut fill = |service: &str| {
-            let mut taken = 0;
-            for n in 0..100_u64 {
-                let peer = id(1 + n as usize);
-                while links.has_room(peer, true, service) {
-                    let key = (peer, links.open.len() as u64);
-                    links.open.insert(key, link(service, true));
-                    taken += 1;
-                }
-            }
-            taken
-        };
-        assert_eq!(fill("web"), 64);
-        assert_eq!(["a", "b", "c", "d"].map(&mut fill), [64, 64, 64, 0]);
-        assert!(links.has_room(id(200), false, "web"));
-        assert!(links.has_room(id(200), false, "d"));
-    }
 }

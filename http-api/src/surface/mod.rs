@@ -4,7 +4,8 @@
 //!
 //! An exchange is in one of five phases: its body is coming in, it waits for something, it follows events, it is a
 //! stream, or it is on its way to a peer's HTTP service. It is forgotten as soon as its response is queued and nothing
-//! more is wanted of the client. `links` are the other side of the last: streams that lead to applications here.
+//! more is wanted of the client. `links` are the other side of the last: streams that lead to applications here;
+//! `tunnels` are streams that lead to applications or come from programs byte by byte, `forwarding` takes the latter.
 
 mod callbacks;
 mod calling;
@@ -12,9 +13,12 @@ mod dispatch;
 mod drive;
 mod events;
 mod follower;
+mod forwarding;
 mod links;
 mod outflow;
+mod places;
 mod stream;
+mod tunnels;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -27,7 +31,9 @@ use p2p_storage::Change;
 use self::calling::OpenCall;
 use self::follower::Follower;
 use self::links::Links;
+use self::places::Places;
 use self::stream::StreamExchange;
+use self::tunnels::Tunnels;
 use crate::call::Call;
 use crate::config::SurfaceConfig;
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
@@ -35,6 +41,7 @@ use crate::openapi;
 use crate::problem::{Code, Problem};
 use crate::reply::{Full, PROTECTION, Wait, WaitFor};
 use crate::routes::Route;
+use crate::sockets::{SocketNews, SocketOrder};
 use crate::state::{State, Turn};
 
 /// Most exchanges at once; drivers allow fewer connections.
@@ -87,7 +94,9 @@ pub struct Surface {
     exchanges: BTreeMap<HttpId, Exchange>,
     responses: VecDeque<(HttpId, ResponsePart)>,
     bodies_bytes: usize,
+    places: Places,
     links: Links,
+    tunnels: Tunnels,
 }
 
 impl Surface {
@@ -99,7 +108,9 @@ impl Surface {
             exchanges: BTreeMap::new(),
             responses: VecDeque::new(),
             bodies_bytes: 0,
+            places: Places::default(),
             links: Links::default(),
+            tunnels: Tunnels::default(),
         }
     }
 
@@ -169,6 +180,21 @@ impl Surface {
     pub fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         self.on_event(now, node, event);
         self.drive_followers(now);
+    }
+
+    /// The next thing to do with a TCP connection of this machine; tell with `handle_socket` what happens to it.
+    #[must_use]
+    pub fn poll_socket(&mut self) -> Option<SocketOrder> {
+        self.state.sockets.poll()
+    }
+
+    /// Something happened to a TCP connection.
+    pub fn handle_socket(&mut self, now: Instant, node: &mut dyn Engine, news: SocketNews) {
+        let is_joined =
+            self.on_link_socket(now, node, &news) || self.on_tunnel_socket(now, node, &news);
+        if !is_joined {
+            self.on_forward_socket(now, node, &news);
+        }
     }
 
     /// The driver wrote that many bytes of `Chunk`s to the client.

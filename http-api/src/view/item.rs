@@ -144,7 +144,7 @@ pub(crate) struct ServiceView {
     pub built_in: bool,
     /// The application that answers; null but for `webhook`.
     pub url: Option<String>,
-    /// The application that peers speak HTTP with; null but for `http`.
+    /// The application that peers reach; null but for `http` and `tcp`.
     pub target: Option<String>,
     /// Who may ask; null for `inbox`.
     pub allow: Option<Vec<String>>,

@@ -3,6 +3,7 @@
 
 mod contact;
 mod event;
+mod forward;
 mod item;
 mod knock;
 mod node;
@@ -13,6 +14,7 @@ use core::time::Duration;
 
 pub(crate) use contact::{ContactBody, ContactList, ContactView, RebindBody};
 pub(crate) use event::{event, event_kind};
+pub(crate) use forward::{ForwardBody, ForwardList, ForwardView};
 pub(crate) use item::{InboxItem, InboxList, MessageView, ServiceView, Services};
 pub(crate) use knock::{KnockList, KnockView};
 pub(crate) use node::{InboxState, Introducer, Introducers, NodeView, Settings, introducer_state};
@@ -140,8 +142,9 @@ pub(crate) struct ServiceBody {
     /// `webhook`: the application, on loopback: `http://127.0.0.1:PORT/path`.
     pub url: Option<String>,
     /// `http`: the application, on loopback: `http://127.0.0.1:PORT`, and a path that is put before all others.
+    /// `tcp`: `127.0.0.1:PORT`.
     pub target: Option<String>,
-    /// `webhook`, `http`: who may ask: `peer:` with an id or name, `anyone`; an empty list is nobody.
+    /// All but `inbox`: who may ask: `peer:` with an id or name, `anyone`; an empty list is nobody.
     pub allow: Option<Vec<String>>,
     /// `webhook`: longest time for an answer, 100 to 60000 milliseconds; 10000 if absent.
     pub timeout_ms: Option<u64>,
@@ -159,6 +162,8 @@ pub(crate) enum Deliver {
     Webhook,
     /// Peers speak HTTP with the application, at `/v1/peers/{peer}/services/{name}/`.
     Http,
+    /// Peers' programs connect to the application through a forward, and speak what they like.
+    Tcp,
 }
 
 /// Body of `POST /v1/inbox/ack`.

@@ -129,6 +129,10 @@ pub(crate) struct Party {
     pub sockets: BTreeMap<SocketId, Socket>,
     /// Whether applications listen.
     pub listens: bool,
+    /// Whether applications and programs take what is written to them.
+    pub writes: bool,
+    /// Ports for programs, as the host would have them, and the connections that are wanted there.
+    pub ports: BTreeMap<SocketId, (SocketAddr, VecDeque<SocketId>)>,
 }
 
 /// One connection to an application.
@@ -245,6 +249,8 @@ impl World {
             unread: BTreeMap::new(),
             sockets: BTreeMap::new(),
             listens: true,
+            writes: true,
+            ports: BTreeMap::new(),
         };
         self.parties.insert(address(n), party);
         id
@@ -318,6 +324,33 @@ impl World {
         let news = act(id);
         if let SocketNews::Read(_, bytes) = &news {
             let socket = party.socket(id);
+            assert!(socket.credit >= bytes.len(), "more than was allowed");
+            socket.credit -= bytes.len();
+        }
+        party.surface.handle_socket(now, &mut party.node, news);
+        party.settle(now);
+    }
+
+    /// A program of a node connects to a port; the number of its connection, where one was wanted.
+    pub(crate) fn program(&mut self, n: u8, port: u16) -> Option<SocketId> {
+        let now = self.now;
+        let party = self.party(n);
+        let mut ports = party.ports.values_mut();
+        let (_, wanted) = ports.find(|(address, _)| address.port() == port)?;
+        let id = wanted.pop_front()?;
+        party.sockets.insert(id, Socket::default());
+        let news = SocketNews::Accepted(id);
+        party.surface.handle_socket(now, &mut party.node, news);
+        party.settle(now);
+        Some(id)
+    }
+
+    /// Something happens to a connection.
+    pub(crate) fn on_socket(&mut self, n: u8, news: SocketNews) {
+        let now = self.now;
+        let party = self.party(n);
+        if let SocketNews::Read(id, bytes) = &news {
+            let socket = party.socket(*id);
             assert!(socket.credit >= bytes.len(), "more than was allowed");
             socket.credit -= bytes.len();
         }
@@ -429,15 +462,43 @@ impl Party {
                 self.sockets.insert(id, socket);
             }
             SocketOrder::Connect { id, .. } => news = Some(SocketNews::Refused(id)),
+            SocketOrder::Listen { id, address } => {
+                let in_use = |(other, _): &(SocketAddr, VecDeque<SocketId>)| {
+                    address.port() != 0 && *other == address
+                };
+                news = Some(if (1..1_024).contains(&address.port()) {
+                    SocketNews::NotListening(id, std::io::ErrorKind::PermissionDenied)
+                } else if self.ports.values().any(in_use) {
+                    SocketNews::NotListening(id, std::io::ErrorKind::AddrInUse)
+                } else {
+                    let mut address = address;
+                    if address.port() == 0 {
+                        address.set_port(40_000 + id.0 as u16);
+                    }
+                    self.ports.insert(id, (address, VecDeque::new()));
+                    SocketNews::Listening(id, address)
+                });
+            }
+            SocketOrder::Accept { listener, id } => {
+                if let Some((_, wanted)) = self.ports.get_mut(&listener) {
+                    wanted.push_back(id);
+                }
+            }
             SocketOrder::Write(id, bytes) => {
                 if let Some(socket) = self.sockets.get_mut(&id) {
                     socket.sent.extend_from_slice(&bytes);
-                    news = Some(SocketNews::Written(id, bytes.len()));
+                    if self.writes {
+                        news = Some(SocketNews::Written(id, bytes.len()));
+                    }
                 }
             }
             SocketOrder::Finish(id) => self.socket(id).is_finished = true,
             SocketOrder::Read(id, bytes) => self.socket(id).credit += bytes,
-            SocketOrder::Close(id) => self.socket(id).is_closed = true,
+            SocketOrder::Close(id) => {
+                if self.ports.remove(&id).is_none() {
+                    self.socket(id).is_closed = true;
+                }
+            }
             SocketOrder::Reset(id) => self.socket(id).is_reset = true,
         }
         if let Some(news) = news {

@@ -1,0 +1,133 @@
+//! Forwards: ports of this machine that lead to TCP services of peers.
+
+use core::time::Duration;
+use std::net::SocketAddr;
+
+use p2p_core::api::ConnectTarget;
+
+use super::resolve;
+use crate::call::{Call, decode_json};
+use crate::forwards::{Destination, FORWARDS, Forward, Forwards};
+use crate::problem::{Code, Problem};
+use crate::proxy::is_name;
+use crate::reply::{Full, Reply, Wait, WaitFor};
+use crate::state::Turn;
+use crate::view::{ForwardBody, ForwardList, ForwardView};
+
+/// Where programs connect unless the owner says otherwise: any free port.
+const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+/// Longest time for the system to listen.
+const LISTEN_TIME: Duration = Duration::from_secs(5);
+
+/// `GET /v1/forwards`
+pub(crate) fn list(turn: &mut Turn<'_>, _call: &Call) -> Result<Reply, Problem> {
+    let clock = turn.state.clock;
+    let forwards = turn.state.forwards.iter();
+    let items = forwards.map(|f| ForwardView::new(f, clock)).collect();
+    Ok(Full::json(200, &ForwardList { items, next: None }).into())
+}
+
+/// `GET /v1/forwards/{name}`
+pub(crate) fn show(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+    match turn.state.forwards.get(call.param(0)) {
+        Some(forward) => Ok(shown(turn, forward)),
+        None => Err(not_found()),
+    }
+}
+
+/// `PUT /v1/forwards/{name}`
+pub(crate) fn put(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+    let body: ForwardBody = decode_json(call)?;
+    let name = call.param(0);
+    if !Forwards::is_name(name) {
+        let detail = "The name is too long or has a control character.";
+        return Err(Problem::new(Code::InvalidParameter, detail)
+            .with_error("name", "must be 1 to 128 bytes"));
+    }
+    let listen = match &body.listen {
+        Some(text) => listen(text)?,
+        None => ANY_PORT,
+    };
+    let to = destination(turn, body)?;
+    let state = &mut turn.state;
+    if let Some(forward) = state.forwards.get(name)
+        && (forward.asked == listen || forward.listen == listen)
+    {
+        if forward.to != to {
+            state.forwards.redirect(name, to, &mut state.sockets);
+        }
+        return show(turn, call);
+    }
+    let begun = state.forwards.begin(name, to, listen, &mut state.sockets);
+    let Some(listener) = begun else {
+        let detail = format!("There are {FORWARDS} forwards already.");
+        return Err(Problem::new(Code::LimitReached, detail));
+    };
+    Ok(Reply::Wait(Wait {
+        what: WaitFor::Listening(listener),
+        until: turn.now + LISTEN_TIME,
+    }))
+}
+
+/// `DELETE /v1/forwards/{name}`
+pub(crate) fn remove(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
+    let state = &mut turn.state;
+    if state.forwards.remove(call.param(0), &mut state.sockets) {
+        return Ok(Full::empty(204).into());
+    }
+    Err(not_found())
+}
+
+fn shown(turn: &Turn<'_>, forward: &Forward) -> Reply {
+    Full::json(200, &ForwardView::new(forward, turn.state.clock)).into()
+}
+
+fn not_found() -> Problem {
+    Problem::new(Code::ForwardNotFound, "No forward has that name.")
+}
+
+/// Where connections are to lead. The peer need not be connected, but somebody who can be called.
+fn destination(turn: &Turn<'_>, body: ForwardBody) -> Result<Destination, Problem> {
+    if !is_name(&body.service) {
+        return Err(wrong(
+            "/service",
+            "must be 1 to 40 of a-z, 0-9 and single hyphens inside",
+        ));
+    }
+    let (target, introducer) = resolve::connect_target(turn, &body.peer, None)?;
+    let peer = match &target {
+        ConnectTarget::Id(id)
+        | ConnectTarget::Address { id, .. }
+        | ConnectTarget::BoundName { id, .. } => *id,
+        ConnectTarget::Name(_) => {
+            let detail = "Nobody known here has that name; connect to it first.";
+            return Err(Problem::new(Code::PeerNotFound, detail));
+        }
+    };
+    if peer == turn.node.id() {
+        return Err(Problem::new(Code::OwnId, "The id is this node's own."));
+    }
+    Ok(Destination {
+        peer,
+        target,
+        introducer,
+        service: body.service,
+    })
+}
+
+/// An address of this machine alone: what listens elsewhere is open to the network around.
+fn listen(text: &str) -> Result<SocketAddr, Problem> {
+    let address: Option<SocketAddr> = text.parse().ok();
+    let loopback = address.filter(|address| address.ip().is_loopback());
+    loopback.ok_or_else(|| {
+        wrong(
+            "/listen",
+            "must be 127.0.0.1:PORT or [::1]:PORT; port 0 is any that is free",
+        )
+    })
+}
+
+fn wrong(field: &str, must: &str) -> Problem {
+    Problem::new(Code::InvalidBody, "A field of the body is wrong.").with_error(field, must)
+}
