@@ -15,7 +15,7 @@ pub(crate) const OUTBOX_MESSAGES: usize = 4_096;
 pub(crate) enum State {
     /// On its way.
     Queued,
-    /// The peer's engine holds it whole.
+    /// It is in the peer's inbox.
     Delivered,
     /// It will not arrive, or nobody can say.
     Failed(MessageFailure),

@@ -47,6 +47,9 @@ impl Engine for Counting {
     ) -> Result<StreamRead, ApiMisuse> {
         self.0.read_stream(now, peer, stream, max_bytes)
     }
+    fn read_message(&mut self, now: Instant, p: NodeId, m: MessageId) -> Result<Bytes, ApiMisuse> {
+        self.0.read_message(now, p, m)
+    }
     fn take_message(&mut self, now: Instant, p: NodeId, m: MessageId) -> Result<Bytes, ApiMisuse> {
         self.0.take_message(now, p, m)
     }

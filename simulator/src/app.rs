@@ -63,6 +63,7 @@ pub(crate) enum Reaction {
     EchoLater(NodeId, RequestId, Bytes, Duration),
     Leave,
     Take(NodeId, MessageId, Label),
+    KeepLater(NodeId, MessageId, Label),
     Read(NodeId, StreamId),
     Write(NodeId, StreamId),
 }
@@ -96,6 +97,10 @@ pub struct Application {
     pub introducers: BTreeMap<NodeId, IntroducerState>,
     /// Whether streams are left unread and messages untaken.
     pub lazy: bool,
+    /// How long its disk takes to keep a message; only then it takes it.
+    pub keeps_after: Duration,
+    /// Whether its disk keeps nothing now.
+    pub disk_full: bool,
     /// How long its service takes for an answer.
     pub answers_after: Duration,
     /// Datagrams that a host without an engine received: when, from where, what.
@@ -210,7 +215,12 @@ impl Application {
                     self.untaken.push((*peer, *message, label.clone()));
                     return Some(Reaction::Leave);
                 }
-                return Some(Reaction::Take(*peer, *message, label.clone()));
+                let keeps_at_once = self.keeps_after.is_zero() && !self.disk_full;
+                let message = (*peer, *message, label.clone());
+                return Some(match keeps_at_once {
+                    true => Reaction::Take(message.0, message.1, message.2),
+                    false => Reaction::KeepLater(message.0, message.1, message.2),
+                });
             }
             Event::MessageDelivered { peer, message } => {
                 self.sent_messages.insert((*peer, *message), Ok(()));

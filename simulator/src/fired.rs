@@ -55,6 +55,10 @@ pub enum Fault {
     SlowReader,
     /// A service took its time with an answer.
     LateAnswer,
+    /// A disk took its time to keep a message.
+    SlowDisk,
+    /// A disk had no room for a message.
+    FullDisk,
 }
 
 /// What may break.
@@ -86,7 +90,7 @@ const LINKS: [Fault; 13] = [
 ];
 
 /// What `Faults::Mixed` must make happen besides.
-const MIXED: [Fault; 10] = [
+const MIXED: [Fault; 12] = [
     Fault::Partition,
     Fault::Crash,
     Fault::Pause,
@@ -97,6 +101,8 @@ const MIXED: [Fault; 10] = [
     Fault::LinkDown,
     Fault::Garbage,
     Fault::Replay,
+    Fault::SlowDisk,
+    Fault::FullDisk,
 ];
 
 /// How often each kind of fault happened.

@@ -77,10 +77,23 @@ pub trait Engine {
         max_bytes: usize,
     ) -> Result<StreamRead, ApiMisuse>;
 
-    /// Takes a message that [`Event::MessageReady`] announced and gives its sender new credit.
+    /// Gives the bytes of a message that [`Event::MessageReady`] announced. It stays where it is, so that an application
+    /// can keep them before it takes the message.
     ///
     /// # Errors
-    /// `UnknownPeer` or `UnknownMessage`.
+    /// `UnknownPeer` or `UnknownMessage`; the sender may have given it up meanwhile.
+    fn read_message(
+        &mut self,
+        now: Instant,
+        peer: NodeId,
+        message: MessageId,
+    ) -> Result<Bytes, ApiMisuse>;
+
+    /// Takes a message that [`Event::MessageReady`] announced and gives its sender new credit. The sender is told that
+    /// it was taken ([`Event::MessageDelivered`] there): where it must outlive a crash, take it only once it is kept.
+    ///
+    /// # Errors
+    /// `UnknownPeer` or `UnknownMessage`; the sender may have given it up meanwhile.
     fn take_message(
         &mut self,
         now: Instant,

@@ -257,7 +257,7 @@ pub enum Event {
         outcome: RequestOutcome,
     },
     /// A whole message is there; fetch it with [`super::Engine::take_message`]. Until then it counts against the
-    /// peer's credit.
+    /// peer's credit, and its sender is told nothing.
     MessageReady {
         /// The peer.
         peer: NodeId,
@@ -268,7 +268,7 @@ pub enum Event {
         /// Its size in bytes.
         len: usize,
     },
-    /// The peer's engine holds the whole message.
+    /// The application at the peer has taken the message, and keeps it where it says that it keeps messages.
     MessageDelivered {
         /// The peer.
         peer: NodeId,

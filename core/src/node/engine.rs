@@ -82,6 +82,17 @@ impl Engine for Node {
         peer.sources.levels.read_stream(stream, max_bytes)
     }
 
+    fn read_message(
+        &mut self,
+        _now: Instant,
+        peer: NodeId,
+        message: MessageId,
+    ) -> Result<Bytes, ApiMisuse> {
+        let entry = self.peers.change_by_id(&peer);
+        let peer = &entry.ok_or(ApiMisuse::UnknownPeer)?.peer;
+        peer.sources.levels.read_message(message)
+    }
+
     fn take_message(
         &mut self,
         _now: Instant,

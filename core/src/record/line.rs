@@ -10,7 +10,7 @@ use crate::id::NodeId;
 use crate::time::Instant;
 
 /// Version of the format; another one is refused.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +60,10 @@ pub(super) enum Input<'a> {
         peer: NodeId,
         stream: StreamId,
         max_bytes: u64,
+    },
+    ReadMessage {
+        peer: NodeId,
+        message: MessageId,
     },
     TakeMessage {
         peer: NodeId,

@@ -199,6 +199,18 @@ impl<E: Engine, W: Write> Engine for Recorder<E, W> {
         read
     }
 
+    fn read_message(
+        &mut self,
+        now: Instant,
+        peer: NodeId,
+        message: MessageId,
+    ) -> Result<Bytes, ApiMisuse> {
+        self.input(now, Input::ReadMessage { peer, message });
+        let read = self.engine.read_message(now, peer, message);
+        self.output(b'm', &read.as_deref());
+        read
+    }
+
     fn take_message(
         &mut self,
         now: Instant,

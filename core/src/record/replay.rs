@@ -223,6 +223,10 @@ impl<E: Engine> Player<E> {
                 let read = engine.read_stream(at, peer, stream, size(max_bytes));
                 digest.add(b'r', &read);
             }
+            Input::ReadMessage { peer, message } => {
+                let read = engine.read_message(at, peer, message);
+                digest.add(b'm', &read.as_deref());
+            }
             Input::TakeMessage { peer, message } => {
                 let taken = engine.take_message(at, peer, message);
                 digest.add(b'm', &taken.as_deref());

@@ -9,6 +9,7 @@ use crate::time::Instant;
 use crate::wire::Writer;
 use crate::wire::frame::{
     Frame, MessageAbandonFrame, MessageCreditFrame, MessageDeadlineFrame, MessageFrame,
+    MessageTakenFrame,
 };
 
 impl Source for Messages {
@@ -64,6 +65,9 @@ impl Source for Messages {
             }),
             MessageControl::Abandon { wire_id } => {
                 Frame::MessageAbandon(MessageAbandonFrame { id: wire_id })
+            }
+            MessageControl::Taken { first, more } => {
+                Frame::MessageTaken(MessageTakenFrame { first, more })
             }
         };
         self.note(

@@ -56,6 +56,15 @@ impl Contract for Sender {
         self.inner.read_stream(now, peer, stream, max_bytes)
     }
 
+    fn read_message(
+        &mut self,
+        now: Instant,
+        peer: NodeId,
+        message: MessageId,
+    ) -> Result<Bytes, ApiMisuse> {
+        self.inner.read_message(now, peer, message)
+    }
+
     fn take_message(
         &mut self,
         now: Instant,

@@ -97,7 +97,7 @@ pub(crate) struct MessageView {
     pub service: Option<String>,
     /// Size.
     pub size_bytes: usize,
-    /// `queued`, `delivered` (the peer's engine holds it whole) or `failed`.
+    /// `queued`, `delivered` (it is in the peer's inbox) or `failed`.
     pub state: &'static str,
     /// Why it failed: `timed_out`, `abandoned` or `disconnected` (it may or may not have arrived).
     pub reason: Option<&'static str>,

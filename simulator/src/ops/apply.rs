@@ -199,6 +199,14 @@ impl Play {
                 let who = self.cast.peer(n);
                 self.world.app_mut(who).answers_after = ms(millis.into());
             }
+            Op::SlowDisk(n, millis) => {
+                let who = self.cast.peer(n);
+                self.world.app_mut(who).keeps_after = ms(millis.into());
+            }
+            Op::FullDisk(n, is_full) => {
+                let who = self.cast.peer(n);
+                self.world.app_mut(who).disk_full = is_full;
+            }
             Op::LossOneWay(n, p, up) => {
                 let [upward, downward] = self.world.links_mut(self.cast.anybody(n));
                 if up { upward } else { downward }.loss = percent(p.into());

@@ -90,7 +90,7 @@ fn misfortune(rng: &mut Rng, nodes: usize, faults: Faults) -> Op {
     let who = number(rng, nodes);
     let other = number(rng, nodes);
     let kinds = match faults {
-        Faults::Mixed => 34,
+        Faults::Mixed => 36,
         _ => 21,
     };
     match rng.below(kinds) {
@@ -123,6 +123,8 @@ fn misfortune(rng: &mut Rng, nodes: usize, faults: Faults) -> Op {
         30 => Op::Roam(who, rng.below(2) == 0),
         31 => Op::Garbage(who, rng.below(100) as u8),
         32 => Op::Unplug(who, rng.below(20_000) as u16, rng.below(2) == 0),
+        33 => Op::SlowDisk(who, rng.below(3_000) as u16),
+        34 => Op::FullDisk(who, rng.below(3) > 0),
         _ => match rng.below(3) {
             0 => Op::Heal,
             _ => Op::Replay(who),

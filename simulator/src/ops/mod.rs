@@ -46,6 +46,10 @@ pub enum Op {
     Lazy(u8, bool),
     /// A node's service answers after so many milliseconds.
     AnswerAfter(u8, u16),
+    /// A node's disk keeps messages after so many milliseconds.
+    SlowDisk(u8, u16),
+    /// A node's disk is full (true), or has room again.
+    FullDisk(u8, bool),
     /// Burst loss on a node's link.
     Burst(u8),
     /// Duplication, percent.

@@ -23,30 +23,23 @@ struct Message {
     id: MessageId,
     label: Label,
     data: Bytes,
-    announced: bool,
+    /// Its receiver has it where a crash does not take it.
     received: bool,
     ended: bool,
     /// It ended badly; it may have come all the same.
     failed: bool,
 }
 
-impl Message {
-    fn has_come(&self) -> bool {
-        self.received || self.announced
-    }
-}
-
 /// Of two messages that look alike, the later may come first, and was noted as the earlier one.
 fn swap_with_twin(messages: &mut [Message], place: usize) {
     let late = &messages[place];
     let is_twin = |m: &Message| {
-        let is_alike = m.label == late.label && m.data.len() == late.data.len();
-        (m.failed || !m.ended) && is_alike && m.has_come() && (!m.received || m.data == late.data)
+        let is_alike = m.label == late.label && m.data == late.data;
+        (m.failed || !m.ended) && is_alike && m.received
     };
     if let Some(twin) = messages.iter().position(is_twin) {
-        let marks = (messages[twin].announced, messages[twin].received);
-        (messages[twin].announced, messages[twin].received) = (false, false);
-        (messages[place].announced, messages[place].received) = marks;
+        messages[twin].received = false;
+        messages[place].received = true;
     }
 }
 
@@ -255,7 +248,6 @@ impl Ledger {
             id,
             label: label.into(),
             data,
-            announced: false,
             received: false,
             ended: false,
             failed: false,
@@ -263,7 +255,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// A whole message came out.
+    /// A whole message is kept: whatever becomes of its receiver, it is there.
     ///
     /// # Errors
     /// Never sent so, or come out before.
@@ -287,21 +279,23 @@ impl Ledger {
         }
     }
 
-    /// A whole message was announced; its receiver may take it when it likes.
-    pub fn message_announced(&mut self, pair: Pair, label: &Label, len: usize) {
-        let messages = self.messages.entry(pair).or_default();
-        let announced = messages
-            .iter_mut()
-            .find(|m| !m.announced && !m.received && m.label == *label && m.data.len() == len);
-        if let Some(message) = announced {
-            message.announced = true;
+    /// A whole message that was announced cannot be taken any more.
+    ///
+    /// # Errors
+    /// None was given up by its sender.
+    pub fn message_gone(&self, pair: Pair, label: &Label) -> Result<(), Violation> {
+        let is_given_up = |m: &Message| m.failed && !m.received && m.label == *label;
+        let mut messages = self.messages.get(&pair).into_iter().flatten();
+        match messages.any(is_given_up) {
+            true => Ok(()),
+            false => Err(format!("{pair:?}: an announced message is gone")),
         }
     }
 
     /// A message ended at its sender.
     ///
     /// # Errors
-    /// Unknown, ended before, or reported delivered though it never came out.
+    /// Unknown, ended before, or reported delivered though its receiver does not keep it.
     pub fn message_ended(
         &mut self,
         pair: Pair,
@@ -312,13 +306,13 @@ impl Ledger {
         let Some(place) = messages.iter().position(|m| m.id == id && !m.ended) else {
             return Err(format!("{pair:?}: message {id:?} ended twice or never was"));
         };
-        if outcome.is_ok() && !messages[place].has_come() {
+        if outcome.is_ok() && !messages[place].received {
             swap_with_twin(messages, place);
         }
         let message = &mut messages[place];
         message.ended = true;
         message.failed = outcome.is_err();
-        if outcome.is_ok() && !message.has_come() {
+        if outcome.is_ok() && !message.received {
             return Err(format!("{pair:?}: message {id:?} delivered to nobody"));
         }
         Ok(())

@@ -13,7 +13,7 @@ use p2p_core::id::NodeId;
 use p2p_core::limits;
 
 use super::host::Waiting;
-use super::{Occurrence, World};
+use super::{Occurrence, Who, World};
 use crate::app::Reaction;
 use crate::engine::Engine;
 use crate::fired::Fault;
@@ -26,6 +26,8 @@ const SPINS_MAX: u32 = 1_000;
 const DATAGRAMS_PER_INPUT_MAX: usize = 100_000;
 /// Bytes that a paused host's socket holds.
 const SOCKET_BUFFER_BYTES: usize = 212_992;
+/// A disk that does not keep at once takes so long at least.
+const DISK_TIME_MIN: Duration = Duration::from_millis(50);
 
 impl World {
     pub(super) fn on_arrived(
@@ -257,6 +259,10 @@ impl World {
                 };
                 self.schedule(self.now + after, answer);
             }
+            Reaction::KeepLater(peer, message, label) => {
+                self.fired.note(Fault::SlowDisk);
+                self.keep_later(host, (peer, message, label));
+            }
             Reaction::Leave => self.fired.note(Fault::SlowReader),
             Reaction::Echo(peer, request, body) => {
                 let command = Command::Answer {
@@ -278,7 +284,31 @@ impl World {
         Ok(())
     }
 
-    /// Takes an announced message.
+    /// Has the disk keep an announced message, as fast as it is.
+    fn keep_later(&mut self, host: usize, message: (NodeId, MessageId, Label)) {
+        let after = self.hosts[host].app.keeps_after;
+        let kept = Occurrence::Kept {
+            host,
+            incarnation: self.hosts[host].incarnation,
+            message,
+        };
+        self.schedule(self.now + after.max(DISK_TIME_MIN), kept);
+    }
+
+    /// The disk is through with a message, or has no room for it and tries again.
+    pub(super) fn keep(&mut self, host: usize, message: (NodeId, MessageId, Label)) {
+        if self.hosts[host].paused {
+            return self.keep_later(host, message);
+        }
+        if self.hosts[host].app.disk_full {
+            self.fired.note(Fault::FullDisk);
+            return self.keep_later(host, message);
+        }
+        let taken = self.take_announced(Who(host), message);
+        self.note(taken);
+    }
+
+    /// Keeps an announced message, and takes it then.
     pub(super) fn take(
         &mut self,
         host: usize,
@@ -286,16 +316,25 @@ impl World {
         (peer, message, label): (NodeId, MessageId, Label),
     ) -> Result<(), Violation> {
         let now = self.hosts[host].clock.local(self.now);
-        let taken = engine.take_message(now, peer, message);
-        let data = taken.map_err(|e| format!("announced message: {e}"))?;
         let from = *self.by_id.get(&peer).ok_or("message from nobody")?;
+        let data = match engine.read_message(now, peer, message) {
+            Err(ApiMisuse::UnknownMessage) => {
+                return self.ledger.message_gone((from, host), &label);
+            }
+            read => read.map_err(|e| format!("announced message: {e}"))?,
+        };
         let app = &mut self.hosts[host].app;
         app.messages.push(crate::app::ReceivedMessage {
             peer,
             label: label.clone(),
             data: data.clone(),
         });
-        self.ledger.message_received((from, host), &label, &data)
+        self.ledger.message_received((from, host), &label, &data)?;
+        // Its sender may hear of it from here on.
+        match engine.take_message(now, peer, message) {
+            Ok(taken) if taken == data => Ok(()),
+            taken => Err(format!("a message that was read is not there: {taken:?}")),
+        }
     }
 
     /// Reads a stream until it has nothing more now.

@@ -79,6 +79,8 @@ impl World {
                 self.on_plugged(who.0, true);
             }
             self.hosts[who.0].app.answers_after = Duration::ZERO;
+            self.hosts[who.0].app.keeps_after = Duration::ZERO;
+            self.hosts[who.0].app.disk_full = false;
             if self.hosts[who.0].app.lazy {
                 self.read_eagerly(who);
             }

@@ -37,13 +37,7 @@ impl World {
                 let pair = (host, self.known_peer(peer)?);
                 self.ledger.request_done(pair, *request, outcome)
             }
-            Event::MessageReady {
-                peer, label, len, ..
-            } => {
-                let pair = (self.connected_peer(host, peer)?, host);
-                self.ledger.message_announced(pair, label, *len);
-                Ok(())
-            }
+            Event::MessageReady { peer, .. } => self.connected_peer(host, peer).map(|_| ()),
             Event::MessageDelivered { peer, message } => {
                 let pair = (host, self.known_peer(peer)?);
                 self.ledger.message_ended(pair, *message, Ok(()))

@@ -20,7 +20,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use p2p_core::api::{EcnCodepoint, RequestId};
+use p2p_core::api::{EcnCodepoint, Label, MessageId, RequestId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
@@ -92,6 +92,12 @@ enum Occurrence {
         peer: NodeId,
         request: RequestId,
         body: Bytes,
+    },
+    /// A disk that took its time has kept a message.
+    Kept {
+        host: usize,
+        incarnation: u64,
+        message: (NodeId, MessageId, Label),
     },
 }
 
@@ -375,6 +381,15 @@ impl World {
             } => {
                 if self.hosts[host].incarnation == incarnation {
                     self.answer(host, peer, request, body);
+                }
+            }
+            Occurrence::Kept {
+                host,
+                incarnation,
+                message,
+            } => {
+                if self.hosts[host].incarnation == incarnation {
+                    self.keep(host, message);
                 }
             }
         }

@@ -24,6 +24,9 @@ impl Engine for Fixed {
     ) -> Result<StreamRead, ApiMisuse> {
         Err(ApiMisuse::UnknownStream)
     }
+    fn read_message(&mut self, _: Instant, _: NodeId, _: MessageId) -> Result<Bytes, ApiMisuse> {
+        Err(ApiMisuse::UnknownMessage)
+    }
     fn take_message(&mut self, _: Instant, _: NodeId, _: MessageId) -> Result<Bytes, ApiMisuse> {
         Err(ApiMisuse::UnknownMessage)
     }

@@ -54,6 +54,8 @@ pub(super) struct Incoming {
     /// Given up by this side, with their totals; the peer has not acknowledged it yet.
     abandoned: BTreeMap<u64, u64>,
     abandons: BTreeSet<u64>,
+    /// Taken, and their sender is to be told.
+    taken: RangeSet,
     /// When to look at each partial message; may be earlier than it needs, so that progress costs nothing.
     checks: BTreeSet<(Instant, u64)>,
     /// What MESSAGE_DEADLINE said of the message whose fragment comes next.
@@ -78,6 +80,7 @@ impl Incoming {
             finished: RangeSet::default(),
             abandoned: BTreeMap::new(),
             abandons: BTreeSet::new(),
+            taken: RangeSet::default(),
             checks: BTreeSet::new(),
             announced: None,
             events: VecDeque::new(),
@@ -220,8 +223,13 @@ impl Incoming {
         self.whole.keys().copied().collect()
     }
 
+    pub(super) fn read(&self, id: u64) -> Option<Bytes> {
+        self.whole.get(&id).cloned()
+    }
+
     pub(super) fn take(&mut self, id: u64) -> Option<Bytes> {
         let data = self.whole.remove(&id)?;
+        self.taken.insert(id, id.saturating_add(1));
         self.held.release(data.len() as u64);
         self.release(data.len() as u64);
         Some(data)
@@ -249,6 +257,14 @@ impl Incoming {
 
     /// The sender gave one of its messages up.
     pub(super) fn on_abandon(&mut self, id: u64) -> Result<(), Violation> {
+        if let Some(data) = self.whole.remove(&id) {
+            // Nobody took it in time; whoever was told of it finds it gone.
+            let is_its =
+                |e: &MessageEvent| matches!(e, MessageEvent::Ready { id: of, .. } if of.0 == id);
+            self.events.retain(|e| !is_its(e));
+            self.held.release(data.len() as u64);
+            self.release(data.len() as u64);
+        }
         if self.finished.contains(id) {
             return Ok(());
         }
@@ -295,6 +311,16 @@ impl Incoming {
         self.abandons.pop_first()
     }
 
+    pub(super) fn poll_taken(&mut self) -> Option<(u64, u64)> {
+        let (start, end) = self.taken.first()?;
+        self.taken.remove(start, end);
+        Some((start, end - start - 1))
+    }
+
+    pub(super) fn on_taken_lost(&mut self, first: u64, more: u64) {
+        self.taken.insert(first, first + more + 1);
+    }
+
     pub(super) fn on_abandon_delivered(&mut self, id: u64) {
         self.abandons.remove(&id);
         // Only now is the credit free: a peer that never acknowledges cannot make this side remember more.
@@ -329,7 +355,7 @@ impl Incoming {
     }
 
     pub(super) fn has_control(&self) -> bool {
-        self.credit_needed || !self.abandons.is_empty()
+        self.credit_needed || !self.abandons.is_empty() || !self.taken.is_empty()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<MessageEvent> {

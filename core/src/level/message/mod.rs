@@ -5,8 +5,9 @@
 //! - *Credit counts what was begun.* A sender that gives up a message it has begun first makes sure that the
 //!   receiver has seen it (an empty fragment carries the total), and only then sends the abandon, so that both
 //!   have booked the same bytes. An abandon for an identifier never seen therefore books nothing.
-//! - *"Delivered" needs every fragment acknowledged.* A receiver that has given a message up refuses (does not
-//!   acknowledge) its late fragments until its abandon is acknowledged, so a sender cannot mistake them.
+//! - *"Delivered" needs the receiver's word.* Acknowledgements say that its node has the fragments in memory; only
+//!   when its application has taken the message (and keeps it, where it keeps any) the receiver says so. A receiver
+//!   that has given a message up refuses (does not acknowledge) its late fragments until its abandon is acknowledged.
 //! - *An abandon names its side.* The wire's id is `id << 1 | side`; side 0: the frame's sender gives up its own
 //!   message, side 1: it gives up one of the other's.
 //!
@@ -79,6 +80,13 @@ pub(crate) enum MessageControl {
         /// The wire's id.
         wire_id: u64,
     },
+    /// MESSAGE_TAKEN: some with numbers in a row.
+    Taken {
+        /// The first.
+        first: u64,
+        /// How many follow it.
+        more: u64,
+    },
 }
 
 /// What a packet carried of this level.
@@ -109,7 +117,7 @@ pub(crate) enum MessageEvent {
         /// Length in bytes.
         len_bytes: usize,
     },
-    /// The peer holds the whole message.
+    /// The peer's application has taken the message.
     Delivered(MessageId),
     /// The message was given up.
     Failed {
@@ -189,6 +197,14 @@ impl Messages {
         }
     }
 
+    /// A MESSAGE_TAKEN frame came in.
+    ///
+    /// # Errors
+    /// The rule that the peer broke.
+    pub(crate) fn on_taken(&mut self, first: u64, more: u64) -> Result<(), Violation> {
+        self.outgoing.on_taken(first, more)
+    }
+
     /// The next MESSAGE frame of at most `room_bytes` in all, its MESSAGE_DEADLINE included.
     pub(crate) fn poll_fragment(
         &mut self,
@@ -217,6 +233,9 @@ impl Messages {
             let wire_id = id << 1 | 1;
             return Some(MessageControl::Abandon { wire_id });
         }
+        if let Some((first, more)) = self.incoming.poll_taken() {
+            return Some(MessageControl::Taken { first, more });
+        }
         let (total_bytes, total_messages) = self.incoming.poll_credit(pace)?;
         Some(MessageControl::Credit {
             total_bytes,
@@ -244,7 +263,7 @@ impl Messages {
             MessageSent::Control(MessageControl::Abandon { wire_id }) => {
                 self.incoming.on_abandon_delivered(wire_id >> 1);
             }
-            MessageSent::Control(MessageControl::Credit { .. }) => {}
+            MessageSent::Control(MessageControl::Credit { .. } | MessageControl::Taken { .. }) => {}
         }
     }
 
@@ -262,6 +281,9 @@ impl Messages {
             MessageSent::Control(MessageControl::Abandon { wire_id }) => {
                 self.incoming.on_abandon_lost(wire_id >> 1);
             }
+            MessageSent::Control(MessageControl::Taken { first, more }) => {
+                self.incoming.on_taken_lost(first, more);
+            }
             MessageSent::Control(MessageControl::Credit {
                 total_bytes,
                 total_messages,
@@ -275,7 +297,12 @@ impl Messages {
         self.incoming.ready().into_iter().map(MessageId).collect()
     }
 
-    /// Takes a message that `Ready` announced and makes room for another.
+    /// A message that `Ready` announced; it stays where it is.
+    pub(crate) fn read(&self, id: MessageId) -> Option<Bytes> {
+        self.incoming.read(id.0)
+    }
+
+    /// Takes a message that `Ready` announced and makes room for another; its sender is told.
     pub(crate) fn take(&mut self, id: MessageId) -> Option<Bytes> {
         self.incoming.take(id.0)
     }

@@ -23,6 +23,8 @@ enum State {
     Queued,
     /// Fragments flow.
     Sending,
+    /// The receiver's node has all of it; its application has not taken it yet.
+    Arrived,
     /// Given up, but the receiver may not know that it began.
     Declaring,
     /// Given up; the abandon is on its way.
@@ -56,7 +58,12 @@ impl QueuedMessage {
             || (self.state == State::Sending && self.buffer.next_offset(u64::MAX).is_some())
     }
 
-    fn is_delivered(&self) -> bool {
+    /// Whether all of it has left once, as far as it is still wanted.
+    fn is_all_out(&self) -> bool {
+        self.state != State::Sending || self.buffer.fresh_offset() >= self.total
+    }
+
+    fn has_arrived(&self) -> bool {
         self.state == State::Sending && self.seen && self.buffer.is_all_acked()
     }
 }
@@ -64,10 +71,12 @@ impl QueuedMessage {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     entries: BTreeMap<u64, QueuedMessage>,
+    /// Those of them that have arrived.
+    arrived: usize,
     next_id: u64,
-    /// Bytes of messages not yet settled, of the node's budget.
+    /// Bytes of messages that have not arrived, of the node's budget.
     held: Share,
-    /// Bytes of messages begun and settled since.
+    /// Bytes of messages begun and arrived or given up since.
     settled_bytes: u64,
     waiting: VecDeque<u64>,
     turns: VecDeque<u64>,
@@ -84,6 +93,7 @@ impl Outgoing {
     pub(super) fn new(budget: &Budget) -> Self {
         Self {
             entries: BTreeMap::new(),
+            arrived: 0,
             next_id: 0,
             held: budget.share(),
             settled_bytes: 0,
@@ -116,8 +126,10 @@ impl Outgoing {
             return Err(ApiMisuse::TooLarge { limit_bytes });
         }
         let reached = |limit, value| Err(ApiMisuse::Limit(LimitReached { limit, value }));
-        if self.entries.len() >= limits::MESSAGES_IN_FLIGHT {
-            return reached("MESSAGES_IN_FLIGHT", limits::MESSAGES_IN_FLIGHT as u64);
+        // As many again may lie at the receiver, which gives no more credit than that.
+        let most = limits::MESSAGES_IN_FLIGHT;
+        if self.entries.len() - self.arrived >= most || self.entries.len() >= 2 * most {
+            return reached("MESSAGES_IN_FLIGHT", most as u64);
         }
         if self.held.held_bytes() + total > self.window_bytes() {
             return reached("MESSAGE_WINDOW_BYTES", self.window_bytes());
@@ -276,14 +288,46 @@ impl Outgoing {
             State::Sending => {
                 let end = offset + u64::from(len_bytes);
                 entry.buffer.on_acked(offset, end);
-                if entry.is_delivered() {
-                    self.remove(id);
+                if entry.has_arrived() {
+                    entry.state = State::Arrived;
+                    entry.buffer = SendBuffer::default();
+                    self.arrived += 1;
+                    self.held.release(entry.total);
+                    self.settled_bytes += entry.total;
+                }
+            }
+            State::Queued | State::Arrived | State::Abandoning => {}
+        }
+    }
+
+    /// The receiver's application has taken messages of ours.
+    pub(super) fn on_taken(&mut self, first: u64, more: u64) -> Result<(), Violation> {
+        let last = first.saturating_add(more);
+        if last >= self.next_id {
+            return Err(Violation::InconsistentData);
+        }
+        let ids: Vec<u64> = self
+            .entries
+            .range(first..=last)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            match self.entries.get(&id) {
+                // What it cannot have. An acknowledgement may be later than this, all bytes may not.
+                Some(e) if e.state == State::Queued || !e.is_all_out() => {
+                    return Err(Violation::InconsistentData);
+                }
+                Some(e) if matches!(e.state, State::Sending | State::Arrived) => {
                     self.events
                         .push_back(MessageEvent::Delivered(MessageId(id)));
                 }
+                // Given up here, and told so.
+                _ => {}
             }
-            State::Queued | State::Abandoning => {}
+            self.remove(id);
         }
+        self.begin_more();
+        Ok(())
     }
 
     pub(super) fn on_lost(&mut self, id: u64, offset: u64, len_bytes: u32) {
@@ -294,7 +338,7 @@ impl Outgoing {
             State::Declaring => entry.empty_needed = true,
             State::Sending if len_bytes == 0 => entry.empty_needed = !entry.seen,
             State::Sending => entry.buffer.on_lost(offset, offset + u64::from(len_bytes)),
-            State::Queued | State::Abandoning => return,
+            State::Queued | State::Arrived | State::Abandoning => return,
         }
         self.take_turn(id);
     }
@@ -307,7 +351,7 @@ impl Outgoing {
         match self.entries.get(&id).map(|e| e.state) {
             // It cannot know a message that has not begun.
             Some(State::Queued) => return Err(Violation::InconsistentData),
-            Some(State::Sending) => self.events.push_back(MessageEvent::Failed {
+            Some(State::Sending | State::Arrived) => self.events.push_back(MessageEvent::Failed {
                 id: MessageId(id),
                 reason: MessageFailure::Abandoned,
             }),
@@ -328,6 +372,7 @@ impl Outgoing {
             if entry.state == State::Sending {
                 self.settled_bytes += entry.total;
             }
+            self.arrived -= usize::from(entry.state == State::Arrived);
             if let Some(at) = entry.deadline {
                 self.deadlines.remove(&(at, id));
             }
@@ -343,11 +388,15 @@ impl Outgoing {
         };
         let begun = match entry.state {
             State::Queued => false,
-            State::Sending => true,
+            State::Sending | State::Arrived => true,
             State::Declaring | State::Abandoning => return,
         };
-        self.held.release(entry.total);
-        self.settled_bytes += if begun { entry.total } else { 0 };
+        if entry.state == State::Arrived {
+            self.arrived -= 1;
+        } else {
+            self.held.release(entry.total);
+            self.settled_bytes += if begun { entry.total } else { 0 };
+        }
         entry.buffer = SendBuffer::default();
         entry.deadline = None;
         entry.empty_needed = begun && !entry.seen;
@@ -405,7 +454,8 @@ impl Outgoing {
     }
 
     pub(super) fn unfinished(&self) -> Vec<MessageId> {
-        let open = |e: &QueuedMessage| matches!(e.state, State::Queued | State::Sending);
+        let is_open = |state| matches!(state, State::Queued | State::Sending | State::Arrived);
+        let open = |e: &QueuedMessage| is_open(e.state);
         let entries = self.entries.iter().filter(|(_, e)| open(e));
         entries.map(|(id, _)| MessageId(*id)).collect()
     }

@@ -1,6 +1,7 @@
 //! Messages over a bad pipe: delivered once and byte-exact, or failed; hostile fragments; credit.
 
 mod budget;
+mod taken;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,9 @@ fn apply(to: &mut Messages, frame: &Frame, now: Instant) -> bool {
             total_messages,
         }) => to.on_credit(*total_bytes, *total_messages),
         Frame::Control(MessageControl::Abandon { wire_id }) => to.on_abandon(*wire_id).unwrap(),
+        Frame::Control(MessageControl::Taken { first, more }) => {
+            to.on_taken(*first, *more).unwrap();
+        }
     }
     true
 }
@@ -142,7 +146,10 @@ impl World {
             while let Some(event) = self.sides[side].poll_event() {
                 match event {
                     MessageEvent::Ready { id, len_bytes, .. } => {
-                        let data = self.sides[side].take(id).unwrap();
+                        // Its sender may have given it up meanwhile.
+                        let Some(data) = self.sides[side].take(id) else {
+                            continue;
+                        };
                         assert_eq!(data.len(), len_bytes);
                         let twice = self.got[side].insert(id.0, data.to_vec());
                         assert!(twice.is_none(), "delivered twice");

@@ -61,6 +61,7 @@ impl OpenLevels {
             }
             Frame::MessageDeadline(f) => messages.on_deadline(f.id, f.life_ms, now),
             Frame::MessageAbandon(f) => messages.on_abandon(f.id)?,
+            Frame::MessageTaken(f) => messages.on_taken(f.first, f.more)?,
             Frame::MessageCredit(f) => messages.on_credit(f.total_bytes, f.total_messages),
             Frame::Stream(f) => {
                 if let Some(tag) = f.tag {

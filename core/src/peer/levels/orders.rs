@@ -154,6 +154,14 @@ impl Levels {
         Ok(self.epoch.outer_message(id))
     }
 
+    /// A message that arrived, also from an association that has ended since; it stays.
+    pub(crate) fn read_message(&self, message: MessageId) -> Result<Bytes, ApiMisuse> {
+        let inner = self.epoch.inner_message(message);
+        let live = inner.and_then(|id| self.open_ref()?.messages.read(id));
+        live.or_else(|| self.unclaimed.read_message(message))
+            .ok_or(ApiMisuse::UnknownMessage)
+    }
+
     /// Takes a message that arrived, also from an association that has ended since.
     pub(crate) fn take_message(&mut self, message: MessageId) -> Result<Bytes, ApiMisuse> {
         let inner = self.epoch.inner_message(message);

@@ -1,5 +1,5 @@
-//! What had arrived whole when an association ended, kept until the application takes it: its sender was told that
-//! it arrived. Identifiers carry the association's epoch, so that those of the next one cannot be mistaken for them.
+//! What had arrived whole when an association ended, kept until the application takes it: of streams it may be all that
+//! was sent, and a message's sender knows only that it may have arrived. Identifiers carry the association's epoch, so that those of the next one cannot be mistaken for them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -157,6 +157,11 @@ impl Unclaimed {
         if self.messages.is_empty() && self.streams.is_empty() {
             self.share = None;
         }
+    }
+
+    /// A kept message; it stays.
+    pub(crate) fn read_message(&self, id: MessageId) -> Option<Bytes> {
+        self.messages.get(&id).cloned()
     }
 
     /// Takes a kept message.

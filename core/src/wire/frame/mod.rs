@@ -17,6 +17,7 @@ pub(crate) mod message;
 pub(crate) mod message_abandon;
 pub(crate) mod message_credit;
 pub(crate) mod message_deadline;
+pub(crate) mod message_taken;
 pub(crate) mod padding;
 pub(crate) mod path_challenge;
 pub(crate) mod path_response;
@@ -45,6 +46,7 @@ pub(crate) use message::MessageFrame;
 pub(crate) use message_abandon::MessageAbandonFrame;
 pub(crate) use message_credit::MessageCreditFrame;
 pub(crate) use message_deadline::MessageDeadlineFrame;
+pub(crate) use message_taken::MessageTakenFrame;
 pub(crate) use padding::PaddingFrame;
 pub(crate) use path_challenge::PathChallengeFrame;
 pub(crate) use path_response::PathResponseFrame;
@@ -99,6 +101,8 @@ pub(crate) enum Frame<'a> {
     MessageCredit(MessageCreditFrame),
     /// Level 2, what is left of a message's time.
     MessageDeadline(MessageDeadlineFrame),
+    /// Level 2, the receiver has taken some.
+    MessageTaken(MessageTakenFrame),
     /// Level 3, bytes.
     Stream(StreamFrame<'a>),
     /// Level 3, the sender gives up.
@@ -155,6 +159,7 @@ impl<'a> Frame<'a> {
             Self::MessageAbandon(f) => f.encoded_len(),
             Self::MessageCredit(f) => f.encoded_len(),
             Self::MessageDeadline(f) => f.encoded_len(),
+            Self::MessageTaken(f) => f.encoded_len(),
             Self::Stream(f) => f.encoded_len(),
             Self::StreamReset(f) => f.encoded_len(),
             Self::StreamStop(f) => f.encoded_len(),
@@ -189,6 +194,7 @@ impl<'a> Frame<'a> {
             Self::MessageAbandon(f) => f.encode(w),
             Self::MessageCredit(f) => f.encode(w),
             Self::MessageDeadline(f) => f.encode(w),
+            Self::MessageTaken(f) => f.encode(w),
             Self::Stream(f) => f.encode(w),
             Self::StreamReset(f) => f.encode(w),
             Self::StreamStop(f) => f.encode(w),
@@ -224,6 +230,7 @@ impl<'a> Frame<'a> {
             message_abandon::TYPE => Self::MessageAbandon(MessageAbandonFrame::decode(r)?),
             message_credit::TYPE => Self::MessageCredit(MessageCreditFrame::decode(r)?),
             message_deadline::TYPE => Self::MessageDeadline(MessageDeadlineFrame::decode(r)?),
+            message_taken::TYPE => Self::MessageTaken(MessageTakenFrame::decode(r)?),
             stream::TYPE => Self::Stream(StreamFrame::decode(r)?),
             stream_reset::TYPE => Self::StreamReset(StreamResetFrame::decode(r)?),
             stream_stop::TYPE => Self::StreamStop(StreamStopFrame::decode(r)?),

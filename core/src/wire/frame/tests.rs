@@ -90,6 +90,10 @@ fn any_small(g: &mut Gen) -> AnyFrame {
         Frame::PathResponse(PathResponseFrame { data }),
         Frame::MessageAbandon(MessageAbandonFrame { id }),
         Frame::MessageDeadline(MessageDeadlineFrame { id, life_ms: code }),
+        Frame::MessageTaken(MessageTakenFrame {
+            first: id,
+            more: code,
+        }),
         Frame::MessageCredit(MessageCreditFrame {
             total_bytes,
             total_messages,

@@ -1,10 +1,12 @@
 //! Connections, streams and sessions end, and the other side hears of it.
 
-use p2p_core::api::{Command, Event};
+use p2p_core::api::{Command, Event, Label, MessageId};
+use p2p_core::id::NodeId;
 
 use super::Sitting;
 use crate::oracle::Violation;
 use crate::units::{ms, secs};
+use crate::world::Who;
 
 /// A stream is reset, then the connection ends: both are heard one way later, and a whole message that was not taken
 /// by then still can be.
@@ -21,17 +23,15 @@ pub(super) fn goodbye(s: &mut Sitting<'_>) -> Result<(), Violation> {
     let is_reset = |e: &Event| matches!(e, Event::StreamReset { code: CODE, .. });
     s.told(b, "a reset", is_reset, s.round_trip() + ms(50))?;
     s.world.app_mut(b).lazy = true;
-    let message = s.tell(a, b, 3_000)?;
-    s.delivered((a, b), &[message], secs(3))?;
-    let left = s
-        .world
-        .app(b)
-        .untaken
-        .iter()
-        .rev()
-        .find(|(peer, ..)| *peer == ida)
-        .cloned();
-    let left = left.ok_or("a delivered message was not announced")?;
+    let before = untaken(s, b, ida).len();
+    s.tell(a, b, 3_000)?;
+    let came = s.world.run_until(|w| {
+        let all = w.app(b).untaken.iter();
+        all.filter(|(peer, ..)| *peer == ida).count() > before
+    });
+    came.or_after(secs(3)).ok_or("a message does not come")?;
+    let left = untaken(s, b, ida).pop();
+    let left = left.ok_or("a message does not come")?;
     let ended = s.world.command(a, Command::Disconnect(idb));
     ended.map_err(|e| format!("no goodbye: {e}"))?;
     let is_end = |e: &Event| matches!(e, Event::Disconnected { peer, .. } if *peer == ida);
@@ -39,6 +39,12 @@ pub(super) fn goodbye(s: &mut Sitting<'_>) -> Result<(), Violation> {
     s.world.take_announced(b, left)?;
     s.world.read_eagerly(b);
     Ok(())
+}
+
+/// Messages of a peer that wait to be taken.
+fn untaken(s: &Sitting<'_>, at: Who, from: NodeId) -> Vec<(NodeId, MessageId, Label)> {
+    let all = s.world.app(at).untaken.iter();
+    all.filter(|(peer, ..)| *peer == from).cloned().collect()
 }
 
 /// A peer dies and comes back: who writes to it is told by a reset that only it can make, not by silence (protocol

@@ -137,6 +137,15 @@ impl Engine for Parrot {
         Err(ApiMisuse::UnknownStream)
     }
 
+    fn read_message(
+        &mut self,
+        _now: Instant,
+        _peer: NodeId,
+        _message: MessageId,
+    ) -> Result<Bytes, ApiMisuse> {
+        Err(ApiMisuse::UnknownMessage)
+    }
+
     fn take_message(
         &mut self,
         _now: Instant,

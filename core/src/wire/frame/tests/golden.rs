@@ -88,6 +88,10 @@ fn every_frame() -> Vec<Frame<'static>> {
             id: 70,
             life_ms: 2_000,
         }),
+        Frame::MessageTaken(MessageTakenFrame {
+            first: 300,
+            more: 2,
+        }),
         Frame::Relay(RelayFrame {
             channel: 0x0102_0304,
             datagram: data,
