@@ -210,18 +210,7 @@ impl Application {
                 message,
                 label,
                 ..
-            } => {
-                if self.lazy {
-                    self.untaken.push((*peer, *message, label.clone()));
-                    return Some(Reaction::Leave);
-                }
-                let keeps_at_once = self.keeps_after.is_zero() && !self.disk_full;
-                let message = (*peer, *message, label.clone());
-                return Some(match keeps_at_once {
-                    true => Reaction::Take(message.0, message.1, message.2),
-                    false => Reaction::KeepLater(message.0, message.1, message.2),
-                });
-            }
+            } => return Some(self.on_message(*peer, *message, label.clone())),
             Event::MessageDelivered { peer, message } => {
                 self.sent_messages.insert((*peer, *message), Ok(()));
             }
@@ -258,6 +247,17 @@ impl Application {
             _ => {}
         }
         None
+    }
+
+    fn on_message(&mut self, peer: NodeId, message: MessageId, label: Label) -> Reaction {
+        if self.lazy {
+            self.untaken.push((peer, message, label));
+            return Reaction::Leave;
+        }
+        match self.keeps_after.is_zero() && !self.disk_full {
+            true => Reaction::Take(peer, message, label),
+            false => Reaction::KeepLater(peer, message, label),
+        }
     }
 
     fn on_disconnected(&mut self, peer: NodeId, reason: DisconnectReason) {

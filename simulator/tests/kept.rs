@@ -10,8 +10,8 @@ use p2p_simulator::World;
 const STEP: Duration = Duration::from_millis(10);
 const DISK: Duration = Duration::from_millis(200);
 
-/// Messages that were delivered and that were left open, of three sent to a receiver with a slow disk that dies after so
-/// long. The ledger holds each "delivered" against what was on the disk by then.
+/// Messages that were delivered and that were left open, of three sent to a receiver with a slow disk that dies after
+/// so long. The ledger holds each "delivered" against what was on the disk by then.
 fn killed_after(steps: u32, is_full: bool) -> (usize, usize) {
     let mut world = World::seeded(u64::from(steps)).latency(Duration::from_millis(20));
     let introducer = world.public_node("introducer");

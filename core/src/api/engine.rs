@@ -77,8 +77,8 @@ pub trait Engine {
         max_bytes: usize,
     ) -> Result<StreamRead, ApiMisuse>;
 
-    /// Gives the bytes of a message that [`Event::MessageReady`] announced. It stays where it is, so that an application
-    /// can keep them before it takes the message.
+    /// Gives the bytes of a message that [`Event::MessageReady`] announced. It stays where it is, so that an
+    /// application can keep them before it takes the message.
     ///
     /// # Errors
     /// `UnknownPeer` or `UnknownMessage`; the sender may have given it up meanwhile.

@@ -185,6 +185,22 @@ impl Play {
                 let (a, b) = (self.cast.anybody(a), self.cast.anybody(b));
                 self.world.rejoin(a, b);
             }
+            Op::Lazy(..) | Op::AnswerAfter(..) | Op::SlowDisk(..) | Op::FullDisk(..) => {
+                self.slow_application(op);
+            }
+            Op::LossOneWay(n, p, up) => {
+                let [upward, downward] = self.world.links_mut(self.cast.anybody(n));
+                if up { upward } else { downward }.loss = percent(p.into());
+            }
+            Op::Garbage(n, count) => self.garbage(self.cast.anybody(n), count),
+            Op::Replay(n) => self.replay(n),
+            Op::Heal => self.world.heal(),
+            _ => self.spoil_link(op),
+        }
+    }
+
+    fn slow_application(&mut self, op: Op) {
+        match op {
             Op::Lazy(n, true) => {
                 let who = self.cast.peer(n);
                 self.world.app_mut(who).lazy = true;
@@ -207,14 +223,7 @@ impl Play {
                 let who = self.cast.peer(n);
                 self.world.app_mut(who).disk_full = is_full;
             }
-            Op::LossOneWay(n, p, up) => {
-                let [upward, downward] = self.world.links_mut(self.cast.anybody(n));
-                if up { upward } else { downward }.loss = percent(p.into());
-            }
-            Op::Garbage(n, count) => self.garbage(self.cast.anybody(n), count),
-            Op::Replay(n) => self.replay(n),
-            Op::Heal => self.world.heal(),
-            _ => self.spoil_link(op),
+            _ => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! What had arrived whole when an association ended, kept until the application takes it: of streams it may be all that
-//! was sent, and a message's sender knows only that it may have arrived. Identifiers carry the association's epoch, so that those of the next one cannot be mistaken for them.
+//! was sent, and a message's sender knows only that it may have arrived. Identifiers carry the association's epoch, so
+//! that those of the next one cannot be mistaken for them.
 
 use std::collections::{BTreeMap, VecDeque};
 
