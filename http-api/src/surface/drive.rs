@@ -266,9 +266,13 @@ impl Surface {
             let Some(waiting) = next else {
                 return self.tell_fullness(now, node);
             };
-            // An error tells that the connection ended and took the message with it.
-            if let Ok(data) = node.take_message(now, waiting.peer, waiting.message) {
-                self.on_message(now, node, &waiting, data);
+            // An error tells that the sender gave it up.
+            let Ok(data) = node.read_message(now, waiting.peer, waiting.message) else {
+                continue;
+            };
+            if self.on_message(now, node, &waiting, data).is_some() {
+                // It is in the inbox, as its sender hears now.
+                let _ = node.take_message(now, waiting.peer, waiting.message);
             }
         }
     }

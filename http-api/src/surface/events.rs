@@ -340,17 +340,17 @@ impl Surface {
         }
     }
 
-    /// A message was taken out of the engine.
+    /// Puts a message into the inbox.
     pub(super) fn on_message(
         &mut self,
         now: Instant,
         node: &dyn Engine,
         waiting: &Waiting,
         data: Bytes,
-    ) {
+    ) -> Option<u64> {
         let label = waiting.label.clone();
         let item = self.item((now, node), ItemKind::Message, waiting.peer, label, data);
-        self.admit_item(now, item);
+        self.admit_item(now, item)
     }
 
     fn on_message_end(&mut self, now: Instant, peer: NodeId, message: MessageId, end: Delivery) {
