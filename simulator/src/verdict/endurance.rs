@@ -12,6 +12,9 @@ use crate::oracle::{Violation, on_wire};
 use crate::units::{ms, secs};
 use crate::world::{StreamHandle, Who, World};
 
+/// What every link takes, whatever a plot made of it: what the bounds below are reckoned for. By way of a relay a round
+/// trip takes eight of it.
+const LATENCY: Duration = Duration::from_millis(20);
 /// Requests, one after the other.
 const REQUESTS: u64 = 12;
 /// The longest that all of them may take: each a round trip of 160 ms, some of them twice.
@@ -41,6 +44,9 @@ pub fn endurance(
     payload: &mut dyn FnMut(usize) -> Vec<u8>,
 ) -> Result<(), Violation> {
     let names = format!("{} and {} on a bad line", world.name(a), world.name(b));
+    for who in world.everybody() {
+        world.change_link(who, |link| link.latency = LATENCY);
+    }
     for who in [a, b] {
         world.change_link(who, |link| {
             link.loss = percent(2);
