@@ -37,6 +37,7 @@ pub(crate) fn request(bytes: &[u8]) {
         target: target.to_owned(),
         headers,
         peer_is_loopback: is_owner,
+        can_upgrade: false,
     };
     let id = HttpId(1);
     surface.handle_request(now, &mut node, id, request);

@@ -18,6 +18,7 @@ pub fn ticket_request(http: &[SocketAddr], token: &SecretText) -> Request {
             ("authorization".to_owned(), authorization.into_bytes()),
         ],
         peer_is_loopback: true,
+        can_upgrade: false,
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Whether the connection comes from a loopback address.
     pub peer_is_loopback: bool,
+    /// Whether the driver can go on with the connection after a change of protocol ([`BodyKind::Upgraded`]).
+    pub can_upgrade: bool,
 }
 
 impl Request {
@@ -42,6 +44,19 @@ impl Request {
             .map(|(_, v)| v.as_slice())
     }
 
+    /// Whether the client wants to go on with the WebSocket protocol on this connection (RFC 6455 §4.1). Other
+    /// protocols that it offers are passed over, as RFC 9110 §7.8 allows.
+    #[must_use]
+    pub fn wants_websocket(&self) -> bool {
+        let lists = |name, word: &str| {
+            let mut words = self
+                .header_values(name)
+                .flat_map(|v| v.split(|b| *b == b','));
+            words.any(|w| w.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+        };
+        self.method == "GET" && lists("connection", "upgrade") && lists("upgrade", "websocket")
+    }
+
     /// Whether a header field is there at all.
     #[must_use]
     pub fn has_header(&self, name: &str) -> bool {
@@ -58,6 +73,9 @@ pub enum BodyKind {
     Streaming,
     /// The same, and so many bytes in all, which the driver tells where it can.
     Sized(u64),
+    /// The connection speaks another protocol from now on, where `can_upgrade` said so: what the client sends comes as
+    /// its body, what it is sent as `Chunk`s until `End`, which ends that half, or `Abort`.
+    Upgraded,
     /// There is none, and nothing follows; the length is told where it is known (answers to HEAD).
     Absent(Option<u64>),
 }
@@ -80,4 +98,37 @@ pub enum ResponsePart {
     End,
     /// The body cannot be completed: close the connection, so that the client notices.
     Abort,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wants(method: &str, headers: &[(&str, &str)]) -> bool {
+        let headers = headers.iter();
+        Request {
+            method: method.to_owned(),
+            target: "/".to_owned(),
+            headers: headers
+                .map(|(n, v)| ((*n).to_owned(), (*v).into()))
+                .collect(),
+            peer_is_loopback: true,
+            can_upgrade: true,
+        }
+        .wants_websocket()
+    }
+
+    #[test]
+    fn a_websocket_is_wanted_in_two_fields() {
+        let (connection, upgrade) = (
+            ("Connection", "keep-alive, Upgrade"),
+            ("Upgrade", "WebSocket"),
+        );
+        assert!(wants("GET", &[connection, upgrade]));
+        assert!(wants("GET", &[connection, ("upgrade", "h2c, websocket")]));
+        assert!(!wants("POST", &[connection, upgrade]));
+        assert!(!wants("GET", &[upgrade]), "it is of one connection");
+        assert!(!wants("GET", &[connection, ("upgrade", "h2c")]));
+        assert!(!wants("GET", &[connection, ("upgrade", "websockets")]));
+    }
 }

@@ -35,6 +35,7 @@
 //!         ("authorization".to_owned(), format!("Bearer {}", "07".repeat(32)).into_bytes()),
 //!     ],
 //!     peer_is_loopback: true,
+//!     can_upgrade: false,
 //! };
 //! surface.handle_request(now, &mut node, HttpId(1), request);
 //! surface.handle_body_end(now, &mut node, HttpId(1));
@@ -89,7 +90,7 @@ pub use callback::{Callback, CallbackEnd, CallbackId};
 pub use config::{InvalidToken, SettingValue, SurfaceConfig, Token};
 pub use exchange::{BodyKind, HttpId, Request, ResponsePart};
 pub use exchanges::{Client, Exchanges, GivenBody, HttpInput, Keep, Sockets};
-pub use routes::takes_whole_body;
+pub use routes::{takes_upgrade, takes_whole_body};
 pub use sockets::{SocketId, SocketNews, SocketOrder};
 pub use surface::Surface;
 pub use words::fingerprint;

@@ -341,6 +341,12 @@ fn through_to_an_application(seen: &mut Seen) {
     let in_use = world.get(ADA, forward("y", 2_222));
     seen.expect("listen_in_use", &in_use);
     world.party(BEN).listens = false;
+    let mut websocket = web()
+        .header("Connection", "upgrade")
+        .header("Upgrade", "websocket");
+    websocket.request.can_upgrade = false;
+    let refused = world.get(ADA, websocket);
+    seen.expect("upgrade_not_supported", &refused);
     let refused = world.get(ADA, web());
     seen.expect("service_unavailable", &refused);
     world.party(BEN).listens = true;

@@ -4,8 +4,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_channel::Receiver;
@@ -15,7 +15,7 @@ use futures_lite::future;
 use hyper::body::{Body, Incoming};
 use hyper::{Response, http};
 use p2p_http_api::{
-    BodyKind, GivenBody, HttpId, HttpInput, Request, ResponsePart, takes_whole_body,
+    BodyKind, GivenBody, HttpId, HttpInput, Request, ResponsePart, takes_upgrade, takes_whole_body,
 };
 use smol::Executor;
 use smol::net::TcpStream;
@@ -24,6 +24,7 @@ use super::application::HttpClient;
 use super::body::{ReplyBody, Watch, Written};
 use super::hang_up::hang_up;
 use super::newcomers::Place;
+use super::upgraded::Upgraded;
 use crate::engine::Handle;
 
 pub(crate) type HttpHandle = Handle<HttpInput<HttpClient>>;
@@ -43,14 +44,17 @@ pub(crate) struct Shared {
     /// Its place among newcomers.
     pub(crate) place: Place,
     pub(crate) socket: TcpStream,
+    /// What goes on with the connection once hyper has let go of it.
+    pub(crate) upgraded: Arc<Mutex<Option<Upgraded>>>,
 }
 
 /// Serves one request.
 pub(crate) async fn serve(
     shared: Shared,
     id: HttpId,
-    request: http::Request<Incoming>,
+    mut request: http::Request<Incoming>,
 ) -> io::Result<Response<ReplyBody>> {
+    let change = hyper::upgrade::on(&mut request);
     let handle = &shared.handle;
     // Whoever asks again has read what was answered before.
     for id in shared.written.take() {
@@ -63,14 +67,17 @@ pub(crate) async fn serve(
     let shows = ["authorization", "cookie", "p2p-token"]
         .iter()
         .any(|name| request.has_header(name));
-    let given = if body.is_end_stream() {
+    let may_change = takes_upgrade(&request);
+    let given = if may_change {
+        GivenBody::Follows
+    } else if body.is_end_stream() {
         GivenBody::None
     } else if takes_whole_body(&request) {
         GivenBody::Whole(collect(&mut body, &shared.broken).await?)
     } else {
         GivenBody::Follows
     };
-    let follows = matches!(given, GivenBody::Follows);
+    let follows = matches!(given, GivenBody::Follows) && !may_change;
     let place = shared.place.clone();
     handle.send(HttpInput::Request {
         id,
@@ -78,15 +85,17 @@ pub(crate) async fn serve(
         client,
         body: given,
     });
-    let watch = Watch {
+    let mut watch = Watch {
         id,
         handle: handle.clone(),
         complete: false,
         written: shared.written.clone(),
     };
-    if follows {
+    let mut room = Some(room);
+    if follows && let Some(room) = room.take() {
         let executor = shared.executor.clone();
-        executor.spawn(pump(shared, id, body, room)).detach();
+        let pump = pump(shared.clone(), id, body, room);
+        executor.spawn(pump).detach();
     }
     match parts.recv().await {
         Ok(ResponsePart::Head {
@@ -94,14 +103,52 @@ pub(crate) async fn serve(
             headers,
             body,
         }) => {
+            let has_changed = body == BodyKind::Upgraded;
+            if may_change && !has_changed {
+                handle.send(HttpInput::BodyEnd(id));
+            }
             // What is refused for want of a good one shows nothing.
             if shows && !matches!(status, 401 | 403 | 429) && needs_owner(&target) {
                 place.is_known();
+            }
+            if has_changed && let Some(room) = room {
+                watch.complete = true;
+                let upgraded = Upgraded {
+                    id,
+                    change,
+                    parts,
+                    room,
+                };
+                *shared
+                    .upgraded
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = Some(upgraded);
+                return bare(status, &headers);
             }
             reply(status, &headers, body, parts, watch)
         }
         _ => Err(io::Error::other("the surface gave the exchange up")),
     }
+}
+
+/// A head with nothing after it.
+fn bare(status: u16, headers: &[(String, String)]) -> io::Result<Response<ReplyBody>> {
+    let response = Response::builder().status(status);
+    with_fields(response, headers, ReplyBody::Full(None))
+}
+
+fn with_fields(
+    response: http::response::Builder,
+    headers: &[(String, String)],
+    body: ReplyBody,
+) -> io::Result<Response<ReplyBody>> {
+    headers
+        .iter()
+        .fold(response, |response, (name, value)| {
+            response.header(name, value)
+        })
+        .body(body)
+        .map_err(io::Error::other)
 }
 
 fn head_of(head: &http::request::Parts, peer_is_loopback: bool) -> Request {
@@ -114,6 +161,7 @@ fn head_of(head: &http::request::Parts, peer_is_loopback: bool) -> Request {
         target: target.map_or_else(|| head.uri.to_string(), |t| t.as_str().to_owned()),
         headers: head.headers.iter().map(header).collect(),
         peer_is_loopback,
+        can_upgrade: head.version == http::Version::HTTP_11,
     }
 }
 
@@ -141,20 +189,14 @@ fn reply(
             }
             ReplyBody::Full(None)
         }
-        BodyKind::Streaming | BodyKind::Sized(_) => ReplyBody::Streaming {
+        BodyKind::Upgraded | BodyKind::Streaming | BodyKind::Sized(_) => ReplyBody::Streaming {
             parts: Box::pin(parts),
             watch,
             unreported_bytes: 0,
             left_bytes,
         },
     };
-    headers
-        .iter()
-        .fold(response, |response, (name, value)| {
-            response.header(name, value)
-        })
-        .body(body)
-        .map_err(io::Error::other)
+    with_fields(response, headers, body)
 }
 
 /// Whether a path is for the owner only, so that an answer shows that the owner asks.

@@ -6,6 +6,7 @@ mod exchange;
 mod hang_up;
 mod newcomers;
 mod server;
+mod upgraded;
 
 pub use application::{HttpApplication, HttpClient};
 pub(crate) use server::{Connections, HttpServer};

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_io::{Async, Timer};
@@ -143,6 +143,7 @@ async fn connection(
         handle: server.handle.clone(),
         peer_is_loopback: from.ip().is_loopback(),
         broken: Arc::new(AtomicBool::new(false)),
+        upgraded: Arc::default(),
     };
     let service = service_fn(|request| serve(shared.clone(), server.next_id(), request));
     let served = http1::Builder::new()
@@ -151,10 +152,19 @@ async fn connection(
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(FuturesIo::new(socket.clone()), service)
+        .with_upgrades()
         .await;
     if let Err(error) = &served {
         shared.broken.store(true, Ordering::Release);
         log::debug!("an HTTP connection from {from} ended: {error}");
+    }
+    let upgraded = shared
+        .upgraded
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(upgraded) = upgraded {
+        return upgraded.carry(socket, &server.handle).await;
     }
     let written = shared.written.take();
     if written.is_empty() {

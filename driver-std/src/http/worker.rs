@@ -111,6 +111,8 @@ fn head_of(request: &tiny_http::Request) -> Request {
         target: request.url().to_owned(),
         headers: request.headers().iter().map(header).collect(),
         peer_is_loopback: request.remote_addr().is_some_and(|a| a.ip().is_loopback()),
+        // tiny_http gives an upgraded connection as one whole: nobody could write while something reads.
+        can_upgrade: false,
     }
 }
 
@@ -291,6 +293,8 @@ impl Worker<'_> {
                 writer.head(status, &headers, Some(body.len()))?;
                 writer.full(if no_body { &[] } else { &body })
             }
+            // Never given where it was said that it cannot be.
+            BodyKind::Upgraded => writer.abort(),
             BodyKind::Absent(length) => writer.bare(status, &headers, length),
             // In chunks even where the length is known: tiny_http closes no connection, so an answer that breaks off
             // could not be told from one that is slow.

@@ -40,6 +40,7 @@ mod tests {
             target: "/".to_owned(),
             headers: fields.iter().map(field).collect(),
             peer_is_loopback: true,
+            can_upgrade: false,
         }
     }
 

@@ -140,6 +140,8 @@ codes! {
         "It may or may not have been carried out; ask the service's owner.";
     ServiceWrongKind, "service_wrong_kind", 409, false, "The service is of another kind",
         "Ask it with POST /v1/peers/{peer}/requests/{service}, or ask its owner what it speaks.";
+    UpgradeNotSupported, "upgrade_not_supported", 501, false, "No WebSocket here",
+        "Ask a node that runs as p2p, or reach the service through a forward.";
     ProxyLoop, "proxy_loop", 508, false, "The request goes round in circles",
         "Look where the applications of the services on the way send their requests.";
     HeadTooLarge, "head_too_large", 431, false, "Request head too large for a peer",

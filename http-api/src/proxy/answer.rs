@@ -3,7 +3,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-use super::head::{Body, FIELDS, Fields};
+use super::head::{Body, FIELDS, Fields, SWITCHING};
 
 /// Longest head of an application.
 const HEAD_BYTES: usize = 16 << 10;
@@ -14,8 +14,23 @@ const CHUNK_LINE_BYTES: usize = 272;
 /// Longest trailers; they are dropped.
 const TRAILERS_BYTES: usize = 4 << 10;
 
+/// What matters of a request for how its answer is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// An answer to HEAD has no body.
+    pub is_head: bool,
+    /// The answer may change to the WebSocket protocol.
+    pub upgrade: bool,
+}
+
 /// Writes a request head. `fields` are all but framing, `Host` included.
-pub(super) fn request(method: &str, target: &str, fields: &Fields, body: Body) -> Bytes {
+pub(super) fn request(
+    method: &str,
+    target: &str,
+    fields: &Fields,
+    body: Body,
+    asked: Asked,
+) -> Bytes {
     let mut out = BytesMut::with_capacity(1_024);
     out.put_slice(format!("{method} {target} HTTP/1.1\r\n").as_bytes());
     for (name, value) in fields {
@@ -23,6 +38,10 @@ pub(super) fn request(method: &str, target: &str, fields: &Fields, body: Body) -
         out.put_slice(b": ");
         out.put_slice(value);
         out.put_slice(b"\r\n");
+    }
+    if asked.upgrade {
+        out.put_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+        return out.freeze();
     }
     out.put_slice(b"connection: close\r\n");
     match (body.follows, body.length) {
@@ -76,7 +95,7 @@ enum State {
 
 /// Reads one answer.
 pub(super) struct Answer {
-    is_to_head: bool,
+    asked: Asked,
     interims: usize,
     state: State,
     /// What came of a head or line that is not complete.
@@ -85,10 +104,10 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An answer to a request; one to HEAD has no body.
-    pub(super) fn new(is_to_head: bool) -> Self {
+    /// An answer to a request.
+    pub(super) fn new(asked: Asked) -> Self {
         Self {
-            is_to_head,
+            asked,
             interims: 0,
             state: State::Head,
             line: Vec::new(),
@@ -221,20 +240,33 @@ impl Answer {
         let (Some(status), Some(version), true) = (parsed.code, parsed.version, is_whole) else {
             return Err(Unreadable);
         };
+        let field = |h: &httparse::Header<'_>| (h.name.to_ascii_lowercase(), h.value.to_vec());
+        let fields: Fields = parsed.headers.iter().map(field).collect();
+        if status == SWITCHING && self.asked.upgrade && version == 1 {
+            let mut named = fields.iter().filter(|(name, _)| name == "upgrade");
+            let is_wanted = |(_, v): &(String, Vec<u8>)| v.eq_ignore_ascii_case(b"websocket");
+            if !named.next().is_some_and(is_wanted) || named.next().is_some() {
+                return Err(Unreadable);
+            }
+            self.state = State::UntilClose;
+            let body = Body {
+                follows: true,
+                length: None,
+            };
+            return Ok(Some(Piece::Head(status, fields, body)));
+        }
         if (100..200).contains(&status) {
             self.interims += 1;
             // Nobody asked for another protocol.
-            let is_too_much = status == 101 || self.interims > INTERIMS;
+            let is_too_much = status == SWITCHING || self.interims > INTERIMS;
             return if is_too_much {
                 Err(Unreadable)
             } else {
                 Ok(None)
             };
         }
-        let field = |h: &httparse::Header<'_>| (h.name.to_ascii_lowercase(), h.value.to_vec());
-        let fields: Fields = parsed.headers.iter().map(field).collect();
         let length = framing(version, &fields)?;
-        let has_body = !self.is_to_head && !matches!(status, 204 | 304);
+        let has_body = !self.asked.is_head && !matches!(status, 204 | 304);
         self.state = match length {
             _ if !has_body => State::Length(0),
             Framing::Chunked => State::ChunkLine,
@@ -304,7 +336,10 @@ mod tests {
     type Read = (u16, Vec<u8>, bool);
 
     fn read(text: &[u8], step: usize, is_to_head: bool) -> Result<Read, Unreadable> {
-        let mut answer = Answer::new(is_to_head);
+        let mut answer = Answer::new(Asked {
+            is_head: is_to_head,
+            upgrade: false,
+        });
         let mut read = (0, Vec::new(), false);
         let mut take = |piece| match piece {
             Piece::Head(status, ..) => read.0 = status,
@@ -480,7 +515,8 @@ mod tests {
         let text = |method, follows, length| {
             let fields = vec![("host".to_owned(), b"x".to_vec())];
             let body = Body { follows, length };
-            String::from_utf8(request(method, "/a", &fields, body).to_vec()).expect("ASCII")
+            String::from_utf8(request(method, "/a", &fields, body, Asked::default()).to_vec())
+                .expect("ASCII")
         };
         assert_eq!(
             text("GET", false, None),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::fields::response_fields;
 use super::frame::{Frame, Reader};
-use super::head::{Body, RequestHead, ResponseHead};
+use super::head::{Body, RequestHead, ResponseHead, SWITCHING};
 use super::path::strip_authority;
 use super::{Fault, code};
 
@@ -33,6 +33,8 @@ enum State {
 pub(crate) struct Calling {
     reader: Reader,
     is_head: bool,
+    /// Whether the program asked for another protocol.
+    upgrade: bool,
     /// Path of the service at this node, without a slash at its end.
     root: String,
     /// What the program asked for as host.
@@ -49,6 +51,7 @@ impl Calling {
         let calling = Self {
             reader: Reader::new(),
             is_head: head.method == "HEAD",
+            upgrade: head.upgrade,
             root,
             authority: head.authority.clone(),
             upload: head.body,
@@ -128,7 +131,8 @@ impl Calling {
         // Only these two may tell the length of what does not come: the program would take it from the next answer.
         let may_tell = self.is_head || head.status == 304;
         let tells = !head.body.follows && head.body.length.is_some_and(|length| length > 0);
-        if self.is_head && head.body.follows || tells && !may_tell {
+        let is_unasked = head.status == SWITCHING && !self.upgrade;
+        if is_unasked || self.is_head && head.body.follows || tells && !may_tell {
             return Err(Fault::Malformed);
         }
         let mut body = head.body;

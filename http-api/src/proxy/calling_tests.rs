@@ -5,6 +5,7 @@ use crate::proxy::head::Fields;
 
 fn calling(method: &str) -> Calling {
     let head = RequestHead {
+        upgrade: false,
         method: method.to_owned(),
         path: "/x".to_owned(),
         authority: "localhost:8080".to_owned(),

@@ -21,6 +21,9 @@ const VALUE_BYTES: usize = 8 << 10;
 
 const BODY_FOLLOWS: u8 = 1;
 const LENGTH_TOLD: u8 = 2;
+const UPGRADE: u8 = 8;
+/// Status of an answer after which the connection speaks another protocol.
+pub(crate) const SWITCHING: u16 = 101;
 
 /// Names in lower case, and values.
 pub(crate) type Fields = Vec<(String, Vec<u8>)>;
@@ -42,6 +45,8 @@ pub(crate) struct RequestHead {
     pub path: String,
     /// What the program asked for as host; to be shown only.
     pub authority: String,
+    /// Whether it wants to go on with the WebSocket protocol; what follows as body is that then.
+    pub upgrade: bool,
     pub body: Body,
     pub fields: Fields,
 }
@@ -49,6 +54,7 @@ pub(crate) struct RequestHead {
 /// What the application answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResponseHead {
+    /// 200 to 599, or [`SWITCHING`]: what follows as body is of the other protocol then.
     pub status: u16,
     pub body: Body,
     pub fields: Fields,
@@ -59,7 +65,7 @@ impl RequestHead {
     pub(crate) fn encode(&self) -> Result<Bytes, Fault> {
         check(self.method.len() <= METHOD_BYTES && self.path.len() <= PATH_BYTES)?;
         let mut out = BytesMut::new();
-        out.put_u8(flags(self.body));
+        out.put_u8(flags(self.body, self.upgrade));
         put_short(&mut out, self.method.as_bytes())?;
         put_varint(&mut out, self.path.len() as u64);
         out.put_slice(self.path.as_bytes());
@@ -81,15 +87,16 @@ impl RequestHead {
         let authority = text(take_short(&mut bytes)?, AUTHORITY_BYTES, |b| {
             b.is_ascii_graphic()
         })?;
-        let (body, fields) = take_rest(bytes, flags)?;
+        let (upgrade, body, fields) = take_rest(bytes, flags)?;
         let is_refused = matches!(method.as_str(), "" | "CONNECT" | "TRACE");
-        if is_refused || !path.starts_with('/') {
+        if is_refused || !path.starts_with('/') || upgrade && method != "GET" {
             return Err(Fault::Malformed);
         }
         Ok(Self {
             method,
             path,
             authority,
+            upgrade,
             body,
             fields,
         })
@@ -101,7 +108,7 @@ impl ResponseHead {
     pub(crate) fn encode(&self) -> Result<Bytes, Fault> {
         let mut out = BytesMut::new();
         out.put_u16(self.status);
-        out.put_u8(flags(self.body));
+        out.put_u8(flags(self.body, self.status == SWITCHING));
         put_rest(&mut out, self.body, &self.fields)?;
         let head = out.freeze();
         Self::decode(head.clone()).map(|_| head)
@@ -114,9 +121,10 @@ impl ResponseHead {
         }
         let status = bytes.get_u16();
         let flags = take_u8(&mut bytes)?;
-        let (body, fields) = take_rest(bytes, flags)?;
+        let (upgrade, body, fields) = take_rest(bytes, flags)?;
         let has_none = matches!(status, 204 | 304) && body.follows;
-        if !(200..=599).contains(&status) || has_none {
+        let is_known = (200..=599).contains(&status) || status == SWITCHING;
+        if !is_known || has_none || upgrade != (status == SWITCHING) {
             return Err(Fault::Malformed);
         }
         Ok(Self {
@@ -142,8 +150,9 @@ const fn check(fits: bool) -> Result<(), Fault> {
     if fits { Ok(()) } else { Err(Fault::TooLarge) }
 }
 
-const fn flags(body: Body) -> u8 {
+const fn flags(body: Body, upgrade: bool) -> u8 {
     (if body.follows { BODY_FOLLOWS } else { 0 })
+        | (if upgrade { UPGRADE } else { 0 })
         | (if body.length.is_some() {
             LENGTH_TOLD
         } else {
@@ -174,9 +183,12 @@ fn put_rest(out: &mut BytesMut, body: Body, fields: &Fields) -> Result<(), Fault
     check(out.len() <= HEAD_BYTES)
 }
 
-fn take_rest(mut bytes: Bytes, flags: u8) -> Result<(Body, Fields), Fault> {
+fn take_rest(mut bytes: Bytes, flags: u8) -> Result<(bool, Body, Fields), Fault> {
     let number = |bytes: &mut Bytes| take_varint(bytes).ok_or(Fault::Malformed);
-    if flags & !(BODY_FOLLOWS | LENGTH_TOLD) != 0 {
+    let upgrade = flags & UPGRADE != 0;
+    // Another protocol has bytes, and no length.
+    let is_odd = upgrade && flags & (BODY_FOLLOWS | LENGTH_TOLD) != BODY_FOLLOWS;
+    if flags & !(BODY_FOLLOWS | LENGTH_TOLD | UPGRADE) != 0 || is_odd {
         return Err(Fault::Malformed);
     }
     let length = match flags & LENGTH_TOLD {
@@ -206,7 +218,7 @@ fn take_rest(mut bytes: Bytes, flags: u8) -> Result<(Body, Fields), Fault> {
         follows: flags & BODY_FOLLOWS != 0,
         length,
     };
-    Ok((body, fields))
+    Ok((upgrade, body, fields))
 }
 
 fn take_u8(bytes: &mut Bytes) -> Result<u8, Fault> {
@@ -238,6 +250,7 @@ mod tests {
 
     fn request() -> RequestHead {
         RequestHead {
+            upgrade: false,
             method: "PUT".to_owned(),
             path: "/a%20b?c=d".to_owned(),
             authority: "localhost:8080".to_owned(),
@@ -320,6 +333,47 @@ mod tests {
         assert!(head.encode().is_ok());
         head.path = format!("/{}", "x".repeat(PATH_BYTES));
         assert_eq!(head.encode(), Err(Fault::TooLarge));
+    }
+
+    /// Protocol §8.8: another protocol has bytes and no length, and only its own status.
+    #[test]
+    fn upgrades_are_of_one_shape() {
+        let mut head = request();
+        (head.method, head.upgrade) = ("GET".to_owned(), true);
+        let any = Body {
+            follows: true,
+            length: None,
+        };
+        for (body, is_fine) in [
+            (any, true),
+            (Body::default(), false),
+            (
+                Body {
+                    length: Some(4),
+                    ..any
+                },
+                false,
+            ),
+        ] {
+            head.body = body;
+            assert_eq!(head.encode().is_ok(), is_fine, "{body:?}");
+            let answer = ResponseHead {
+                status: SWITCHING,
+                body,
+                fields: Vec::new(),
+            };
+            assert_eq!(answer.encode().is_ok(), is_fine, "{body:?}");
+        }
+        head.body = any;
+        let encoded = head.encode().expect("written");
+        assert_eq!(RequestHead::decode(encoded), Ok(head.clone()));
+        head.method = "POST".to_owned();
+        assert!(head.encode().is_err());
+        for (status, flags) in [(200, 9), (101, 1), (102, 9)] {
+            let bytes = [0, status, flags, 0];
+            let read = ResponseHead::decode(Bytes::copy_from_slice(&bytes));
+            assert_eq!(read, Err(Fault::Malformed), "{status} {flags}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod serving;
 
 pub(crate) use calling::{Calling, CallingStep, Refusal};
 pub(crate) use fields::request_fields;
-pub(crate) use head::{Body, RequestHead, ResponseHead};
+pub(crate) use head::{Body, RequestHead, ResponseHead, SWITCHING};
 pub(crate) use path::is_clean;
 pub(crate) use serving::{Caller, Serving, ServingStep};
 

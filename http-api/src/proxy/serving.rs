@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::answer::{self, Answer, Piece};
 use super::fields::{has_passed, request_fields, response_fields, within_service};
 use super::frame::{Frame, Reader};
-use super::head::{Body, Fields, RequestHead, ResponseHead};
+use super::head::{Body, Fields, RequestHead, ResponseHead, SWITCHING};
 use super::path::is_clean;
 use super::{Fault, code, status};
 
@@ -28,6 +28,8 @@ pub(crate) enum ServingStep {
     Connect(Bytes),
     /// Send more to it.
     ToTarget(Bytes),
+    /// Nothing more comes for it.
+    EndTarget,
     /// Leave it.
     CloseTarget,
     /// Send to the caller.
@@ -46,6 +48,14 @@ enum Upload {
     Ended,
 }
 
+/// Whether the connection may speak, or speaks, another protocol: then its halves end one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upgrade {
+    None,
+    Wanted,
+    Done { has_target_ended: bool },
+}
+
 /// The exchange.
 pub(crate) struct Serving {
     caller: Caller,
@@ -53,6 +63,7 @@ pub(crate) struct Serving {
     base: String,
     reader: Reader,
     upload: Upload,
+    upgrade: Upgrade,
     answer: Option<Answer>,
     has_head: bool,
     is_over: bool,
@@ -68,6 +79,7 @@ impl Serving {
             base: base.trim_end_matches('/').to_owned(),
             reader: Reader::new(),
             upload: Upload::AwaitingHead,
+            upgrade: Upgrade::None,
             answer: None,
             has_head: false,
             is_over: false,
@@ -78,6 +90,11 @@ impl Serving {
     /// The next thing to do.
     pub(crate) fn poll(&mut self) -> Option<ServingStep> {
         self.steps.pop_front()
+    }
+
+    /// Whether nothing more happens, once all steps are done.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// Whether the answer's head is still awaited.
@@ -109,10 +126,15 @@ impl Serving {
             return self.cut(code::LENGTH);
         };
         let is_whole = body.length.is_none_or(|length| length == seen_bytes);
-        if !self.reader.is_between_frames() || !is_whole {
+        if !self.reader.is_between_frames() || !is_whole || self.upgrade == Upgrade::Wanted {
             return self.cut(code::LENGTH);
         }
         self.upload = Upload::Ended;
+        if let Upgrade::Done { has_target_ended } = self.upgrade {
+            self.steps.push_back(ServingStep::EndTarget);
+            self.is_over = has_target_ended;
+            return;
+        }
         if body.follows && body.length.is_none() {
             let last = Bytes::from_static(answer::LAST_CHUNK);
             self.steps.push_back(ServingStep::ToTarget(last));
@@ -145,7 +167,14 @@ impl Serving {
 
     /// The connection to the application broke, or what came over it cannot be read.
     pub(crate) fn on_target_broken(&mut self) {
-        if self.has_head {
+        let whole = Upgrade::Done {
+            has_target_ended: true,
+        };
+        if self.upgrade == whole && !self.is_over {
+            // What it sent is whole; only what still comes for it has nowhere to go.
+            self.is_over = true;
+            self.steps.push_back(ServingStep::StopPeer(code::CANCELLED));
+        } else if self.has_head {
             self.cut(code::CUT);
         } else {
             self.say(status::BROKEN);
@@ -176,9 +205,12 @@ impl Serving {
                 if !body.follows || *seen_bytes > most {
                     return Err(Fault::Length);
                 }
+                if self.upgrade == Upgrade::Wanted {
+                    return Err(Fault::Malformed);
+                }
                 let steps = &mut self.steps;
                 let mut put = |bytes| steps.push_back(ServingStep::ToTarget(bytes));
-                if body.length.is_none() {
+                if body.length.is_none() && self.upgrade == Upgrade::None {
                     answer::chunk(piece, &mut put);
                 } else {
                     put(piece);
@@ -200,6 +232,9 @@ impl Serving {
             body: head.body,
             seen_bytes: 0,
         };
+        if head.upgrade {
+            self.upgrade = Upgrade::Wanted;
+        }
         let given = head.fields.iter().map(|(n, v)| (n.as_str(), v.as_slice()));
         let mut fields: Fields = vec![("host".to_owned(), self.authority.clone().into_bytes())];
         fields.extend(request_fields(given));
@@ -214,8 +249,12 @@ impl Serving {
         add("x-forwarded-proto", "http".to_owned());
         add("via", format!("1.1 {}", self.caller.mark));
         let target = format!("{}{}", self.base, head.path);
-        let request = answer::request(&head.method, &target, &fields, head.body);
-        self.answer = Some(Answer::new(head.method == "HEAD"));
+        let asked = answer::Asked {
+            is_head: head.method == "HEAD",
+            upgrade: head.upgrade,
+        };
+        let request = answer::request(&head.method, &target, &fields, head.body, asked);
+        self.answer = Some(Answer::new(asked));
         self.steps.push_back(ServingStep::Connect(request));
         Ok(())
     }
@@ -233,6 +272,13 @@ impl Serving {
     fn on_piece(&mut self, piece: Piece) {
         match piece {
             Piece::Head(status, fields, body) => {
+                if status == SWITCHING {
+                    self.upgrade = Upgrade::Done {
+                        has_target_ended: false,
+                    };
+                } else {
+                    self.upgrade = Upgrade::None;
+                }
                 let given = fields.iter().map(|(n, v)| (n.as_str(), v.as_slice()));
                 let place = |l: &str| within_service(l, &self.authority, &self.base);
                 let head = ResponseHead {
@@ -251,6 +297,13 @@ impl Serving {
             Piece::Body(bytes) => {
                 let steps = &mut self.steps;
                 Frame::data(bytes, |b| steps.push_back(ServingStep::ToPeer(b)));
+            }
+            Piece::End if self.upgrade != Upgrade::None => {
+                self.upgrade = Upgrade::Done {
+                    has_target_ended: true,
+                };
+                self.steps.push_back(ServingStep::EndPeer);
+                self.is_over = matches!(self.upload, Upload::Ended);
             }
             Piece::End => self.end(),
         }

@@ -13,6 +13,7 @@ fn serving() -> Serving {
 fn head(method: &str, follows: bool, length: Option<u64>, fields: &[(&str, &str)]) -> Bytes {
     let field = |(n, v): &(&str, &str)| ((*n).to_owned(), v.as_bytes().to_vec());
     let head = RequestHead {
+        upgrade: false,
         method: method.to_owned(),
         path: "/x?y".to_owned(),
         authority: "localhost:8080".to_owned(),
@@ -179,6 +180,7 @@ fn a_request_that_has_been_here_goes_round_no_second_time() {
 #[test]
 fn sec_40_a_caller_stays_below_the_base() {
     let head = RequestHead {
+        upgrade: false,
         method: "GET".to_owned(),
         path: "/%2e%2e/secret".to_owned(),
         authority: "x".to_owned(),

@@ -12,10 +12,24 @@ use crate::proxy::{Body, Calling, HTTP_KIND, RequestHead, is_clean, is_name, req
 use crate::reply::{Full, Reply};
 use crate::state::Turn;
 
+/// The bytes of another protocol.
+const OTHER_PROTOCOL: Body = Body {
+    follows: true,
+    length: None,
+};
+
 /// ANY `/v1/peers/{peer}/services/{name}/{path}`
 pub(crate) fn call(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let request = &call.request;
-    let body = framing(request)?;
+    let (upgrade, body) = match framing(request)? {
+        // What the program sends after the answer is the body then.
+        body if !body.follows && request.wants_websocket() => (true, OTHER_PROTOCOL),
+        body => (false, body),
+    };
+    if upgrade && !request.can_upgrade {
+        let detail = "This node's HTTP server cannot hand a connection over to another protocol.";
+        return Err(Problem::new(Code::UpgradeNotSupported, detail));
+    }
     if matches!(request.method.as_str(), "CONNECT" | "TRACE") {
         let detail = "These methods are for proxies themselves and lead nowhere.";
         return Err(Problem::new(Code::MethodNotAllowed, detail));
@@ -45,6 +59,7 @@ pub(crate) fn call(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         method: request.method.clone(),
         path,
         authority: request.header("host").unwrap_or_default().to_owned(),
+        upgrade,
         body,
         fields: fields(turn, request),
     };

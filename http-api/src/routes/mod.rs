@@ -34,6 +34,16 @@ pub fn takes_whole_body(request: &Request) -> bool {
     }
 }
 
+/// Whether a request may be answered with a change of protocol: then the driver hands no body over before the answer,
+/// and either goes on as [`crate::BodyKind::Upgraded`] says or tells that the body has ended.
+#[must_use]
+pub fn takes_upgrade(request: &Request) -> bool {
+    let path = request.target.split('?').next().unwrap_or_default();
+    let is_offered = request.can_upgrade && request.wants_websocket();
+    is_offered
+        && matches!(find(&request.method, path), Some(Found::Route(route, _)) if route.is_tail)
+}
+
 /// Turns a call into an answer.
 pub(crate) type Handler = fn(&mut Turn<'_>, &Call) -> Result<Reply, Problem>;
 

@@ -14,7 +14,7 @@ use super::{Phase, Surface};
 use crate::encode::text_of;
 use crate::exchange::{BodyKind, HttpId, ResponsePart};
 use crate::problem::{Code, Problem};
-use crate::proxy::{Calling, CallingStep, Refusal, ResponseHead, code, status};
+use crate::proxy::{Calling, CallingStep, Refusal, ResponseHead, SWITCHING, code, status};
 
 /// Body bytes held for the peer, and answer bytes handed to the driver and not yet written.
 const HELD_BYTES: usize = 256 << 10;
@@ -40,6 +40,8 @@ pub(super) struct OpenCall {
     calling: Calling,
     to_peer: Outflow,
     upload_ended: bool,
+    /// The connection speaks another protocol: its halves end one by one.
+    is_upgraded: bool,
     unwanted_bytes: usize,
     outstanding_bytes: usize,
     reads_peer: bool,
@@ -59,6 +61,7 @@ impl OpenCall {
             calling,
             to_peer,
             upload_ended: false,
+            is_upgraded: false,
             unwanted_bytes: UNWANTED_BYTES,
             outstanding_bytes: 0,
             reads_peer: true,
@@ -216,12 +219,20 @@ impl Surface {
         for (name, value) in PROTECTION.iter().chain(core::iter::once(&version)) {
             headers.push(((*name).to_owned(), (*value).to_owned()));
         }
+        let is_upgraded = head.status == SWITCHING;
+        if is_upgraded {
+            for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket")] {
+                headers.push((name.to_owned(), value.to_owned()));
+            }
+        }
         let body = match (head.body.follows, head.body.length) {
+            _ if is_upgraded => BodyKind::Upgraded,
             (false, length) => BodyKind::Absent(length),
             (true, Some(length)) => BodyKind::Sized(length),
             (true, None) => BodyKind::Streaming,
         };
         if let Some(call) = self.call_mut(id) {
+            call.is_upgraded = is_upgraded;
             call.answer = if head.body.follows {
                 Answer::Coming
             } else {
@@ -242,7 +253,9 @@ impl Surface {
         let Some(call) = self.call_mut(id) else {
             return;
         };
-        call.until = Some(now + UNWANTED_TIME);
+        if !call.is_upgraded {
+            call.until = Some(now + UNWANTED_TIME);
+        }
         let was = core::mem::replace(&mut call.answer, Answer::Told);
         if was == Answer::Coming {
             self.push(id, ResponsePart::End);
@@ -254,6 +267,11 @@ impl Surface {
         let Some(call) = self.call_mut(id) else {
             return;
         };
+        let is_cut_short = call.answer == Answer::Told && !call.to_peer.is_open();
+        if call.until.is_none() && is_cut_short {
+            // Nobody wants the rest of what the program sends over its other protocol.
+            call.until = Some(now + UNWANTED_TIME);
+        }
         let Some(until) = call.until else {
             return;
         };
@@ -262,7 +280,7 @@ impl Surface {
         if is_through {
             self.forget(id);
         } else if until <= now || call.unwanted_bytes == 0 {
-            self.forget(id);
+            self.leave(id);
             abandon(now, node, place, code::CANCELLED);
         }
     }
@@ -285,11 +303,18 @@ impl Surface {
                 self.push(id, ResponsePart::Abort);
                 self.forget(id);
             }
-            Answer::Told => {
-                self.forget(id);
-            }
+            Answer::Told => self.leave(id),
         }
         abandon(now, node, place, code::CANCELLED);
+    }
+
+    /// Forgets a call that has its answer and whose program still sends. With another protocol the program cannot know
+    /// that by itself.
+    fn leave(&mut self, id: HttpId) {
+        if self.call_mut(id).is_some_and(|call| call.is_upgraded) {
+            self.push(id, ResponsePart::Abort);
+        }
+        self.forget(id);
     }
 
     /// The connection to a peer has ended, and its streams with it.

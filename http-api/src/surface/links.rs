@@ -46,7 +46,6 @@ struct Link {
     /// Bytes that the socket may still read.
     credit_bytes: usize,
     is_connected: bool,
-    is_over: bool,
 }
 
 /// All of them.
@@ -136,7 +135,6 @@ impl Surface {
             unwritten_bytes: 0,
             credit_bytes: 0,
             is_connected: false,
-            is_over: false,
         };
         self.links.sockets.insert(socket, key);
         self.links.open.insert(key, link);
@@ -189,6 +187,7 @@ impl Surface {
                         link.write(bytes)
                     }
                     ServingStep::ToTarget(bytes) => link.write(bytes),
+                    ServingStep::EndTarget => SocketOrder::Finish(link.socket),
                     ServingStep::CloseTarget => SocketOrder::Close(link.socket),
                     ServingStep::ToPeer(bytes) => {
                         link.to_peer.push(bytes);
@@ -196,7 +195,6 @@ impl Surface {
                     }
                     ServingStep::EndPeer => {
                         link.to_peer.end();
-                        link.is_over = true;
                         continue;
                     }
                     ServingStep::StopPeer(code) => {
@@ -214,7 +212,7 @@ impl Surface {
                 // The peer has gone, or wants nothing more.
                 return self.cut_link(now, node, key, code::CANCELLED);
             }
-            if link.is_over && !link.to_peer.is_open() {
+            if link.serving.is_over() && !link.to_peer.is_open() {
                 self.links.remove(&key);
                 self.places.leave(&key);
                 return;
@@ -311,7 +309,7 @@ impl Link {
     fn allow_reading(&mut self) -> Option<SocketOrder> {
         let taken = self.to_peer.held_bytes() + self.credit_bytes;
         let room = HELD_BYTES.saturating_sub(taken);
-        if !self.is_connected || self.is_over || room < HELD_BYTES / 4 {
+        if !self.is_connected || self.serving.is_over() || room < HELD_BYTES / 4 {
             return None;
         }
         self.credit_bytes += room;

@@ -38,6 +38,7 @@ pub(crate) fn bare(method: &str, target: &str) -> Ask {
         target: target.to_owned(),
         headers: vec![("Host".to_owned(), HOST.into())],
         peer_is_loopback: true,
+        can_upgrade: true,
     };
     Ask {
         request,
@@ -559,7 +560,7 @@ impl Party {
                         response.is_complete = true;
                     }
                     BodyKind::Sized(length) => response.length = Some(length),
-                    BodyKind::Streaming => {}
+                    BodyKind::Streaming | BodyKind::Upgraded => {}
                 }
             }
             ResponsePart::Chunk(bytes) => {
