@@ -55,6 +55,16 @@ pub(crate) enum Command {
     Introducer(Introducer),
     /// Show the node, its introducers and its peers
     Status,
+    /// Make a link by which somebody becomes your contact, wherever they are
+    Invite(Invite),
+    /// Show open invitations; take one back
+    Invites {
+        /// What to do; nothing: show them
+        #[command(subcommand)]
+        action: Option<Invites>,
+    },
+    /// Follow somebody's link: you become contacts of each other
+    Join(Join),
     /// Search for registered names that start with a text (3 characters at least)
     Search {
         /// First characters of the name
@@ -151,6 +161,45 @@ pub(crate) enum Command {
     /// Explain the exit codes
     #[command(long_about = exit::TABLE)]
     ExitCodes,
+}
+
+/// `p2p invite`
+#[derive(Args)]
+pub(crate) struct Invite {
+    /// What you call who will follow it; if absent, what they say they are called
+    pub name: Option<String>,
+    /// How many may follow it; more than one are not taken for verified
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub uses: u16,
+    /// How long it holds, hours
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=720))]
+    pub hours: u64,
+    /// Show it as a QR code, too
+    #[arg(long)]
+    pub qr: bool,
+}
+
+/// `p2p invites`
+#[derive(Subcommand)]
+pub(crate) enum Invites {
+    /// Take an invitation back: its link works no more
+    Revoke {
+        /// Its id, or the first characters of it
+        id: String,
+    },
+}
+
+/// `p2p join`
+#[derive(Args)]
+pub(crate) struct Join {
+    /// The link, p2p:j/...; - for standard input
+    pub link: String,
+    /// What you call the inviter [default: the name in the link]
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: Option<String>,
+    /// Seconds to wait for the inviter; the node goes on calling afterwards
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=120))]
+    pub timeout: u64,
 }
 
 /// `p2p knocks`

@@ -50,6 +50,7 @@ pub(crate) fn of_problem(code: &str, status: u16) -> u8 {
         }
         "connect_refused" | "service_refused" | "throttled" => REFUSED,
         "key_mismatch" => INTEGRITY,
+        "invite_used" | "invite_expired" => NOT_FOUND,
         "shut_down" => NOT_RUNNING,
         _ => match status {
             400 | 405 | 413 | 415 | 422 => USAGE,

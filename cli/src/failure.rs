@@ -139,6 +139,8 @@ fn advice(code: &str) -> Option<&'static str> {
         }
         "not_connected" => "Connect first: p2p connect PEER",
         "introducer_not_found" => "p2p status lists the introducers configured.",
+        "petname_taken" => "Choose another name: p2p contacts lists those that are taken.",
+        "peer_blocked" => "Take the block back first, if you want that: p2p contacts unblock PEER",
         "no_introducer" => "Start the node with: p2p up --introducer p2p://ID@HOST:PORT",
         "connect_timed_out" => "See what was tried with: p2p why PEER; then try again.",
         "forward_not_found" => "p2p forward lists them.",

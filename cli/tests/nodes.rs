@@ -96,6 +96,56 @@ fn two_peers_find_each_other_and_talk_at_every_level() {
 }
 
 #[test]
+fn two_who_share_nothing_meet_by_a_link_and_know_each_other_after_a_restart() {
+    let folder = Folder::new("invite");
+    let introducer = Node::start(&folder, "introducer", &["--role", "introducer,relay,stun"]);
+    let line = introducer.ready["introducer_address"]
+        .as_str()
+        .expect("a line");
+    // Ada shows no address, so that the link leads through the introducer, of which ben knows nothing.
+    let hidden = ["--name", "ada", "--introducer", line, "--no-direct"];
+    let ada = Node::start(&folder, "ada", &hidden);
+    let ben = Node::start(&folder, "ben", &["--name", "ben"]);
+    let made = json_lines(&ada.run(&["--json", "invite", "my brother"]));
+    let link = made[0]["link"].as_str().expect("a link");
+    let text = ok(&ada.run(&["invite", "--qr"]));
+    assert!(text.contains('█') && text.contains("\np2p:j/"), "{text}");
+    let joined = ok(&ben.run(&["join", link]));
+    assert!(joined.starts_with("ada is your contact now"), "{joined}");
+    assert!(ok(&ada.run(&["msg", "my brother", "hello"])).contains("delivered to"));
+    assert!(ok(&ben.run(&["msg", "ada", "hello"])).contains("delivered to ada"));
+
+    let invites = ok(&ada.run(&["invites"]));
+    assert!(
+        invites.contains("0 of 1") && invites.contains("1 of 1"),
+        "{invites}"
+    );
+    let open = &json_lines(&ada.run(&["--json", "invites"]))[0]["items"];
+    let open = open
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|i| i["uses_left"] == 1);
+    let id = open.and_then(|i| i["id"].as_str()).expect("the second");
+    ok(&ada.run(&["invites", "revoke", &id[..6]]));
+    let mangled = ben.run(&["join", &link[..link.len() - 3]]);
+    assert_eq!(code(&mangled), 2, "{}", stderr(&mangled));
+    assert!(
+        stderr(&mangled).contains("[invite_invalid]"),
+        "{}",
+        stderr(&mangled)
+    );
+    let own = ada.run(&["join", link]);
+    assert!(stderr(&own).contains("[own_id]"), "{}", stderr(&own));
+
+    // Ben learnt of the introducer by the link alone; it is there again after a restart, and so is ada.
+    drop(ben);
+    let ben = Node::start(&folder, "ben", &["--name", "ben"]);
+    assert!(ok(&ben.run(&["contacts"])).contains("ada"));
+    eventually(|| code(&ben.run(&["msg", "ada", "back again"])) == 0);
+}
+
+#[test]
 fn a_pipe_carries_both_directions_to_their_ends() {
     let three = Three::start("pipe");
     let forth: Vec<u8> = (0..3_000_000_u32)

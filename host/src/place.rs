@@ -82,6 +82,7 @@ impl Place {
         let (records, book) = state.records()?;
         let mut config = configuration(options, &state)?;
         on_contacts(&mut config, &book);
+        on_introducers(&mut config, &book);
         let running_ms = clock.now().as_nanos() / 1_000_000;
         config.epoch_unix_ms = Clock::wall_clock_unix_ms().saturating_sub(running_ms);
         config.local_addresses = local_addresses.host_addresses();
@@ -146,6 +147,20 @@ fn configuration(options: &NodeOptions, state: &StateDirectory) -> Result<NodeCo
     };
     config.known_peers = state.peers().iter().map(known).collect();
     Ok(config)
+}
+
+/// Introducers that were added while the node ran, behind those of its settings.
+fn on_introducers(config: &mut NodeConfig, book: &Book) {
+    for kept in book.introducers() {
+        let address = &kept.address;
+        if config
+            .introducers
+            .iter()
+            .all(|known| known.id != address.id)
+        {
+            config.introducers.push(address.clone());
+        }
+    }
 }
 
 /// Contacts are no strangers, and whom the owner blocked stays out.

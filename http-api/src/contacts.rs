@@ -5,14 +5,26 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use p2p_core::id::NodeId;
-use p2p_core::name::{fold_name, skeleton};
-use p2p_storage::{Binding, Book, Change, Contact, Trust};
+use p2p_core::id::{NodeId, ids_with_prefix};
+use p2p_core::name::{ID_PREFIX_CHARACTERS_MIN, fold_name, skeleton};
+use p2p_storage::{Binding, Book, Change, Contact, Invite, Join, KeptIntroducer, Trust};
 
 /// Most contacts.
 pub(crate) const CONTACTS: usize = 10_000;
 /// Most names that look-ups have found.
 pub(crate) const BINDINGS: usize = 20_000;
+
+/// Longest petname, bytes.
+const PETNAME_BYTES: usize = 64;
+
+/// Why a petname may not be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidPetname {
+    /// What it must be.
+    Must(&'static str),
+    /// Who is called so, or looks so.
+    Taken(NodeId),
+}
 
 /// What a name is to the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +111,24 @@ impl Contacts {
                     .collect()
             }
             Change::Binding(_) => Vec::new(),
+            Change::Invite(Invite { id, .. }) | Change::Revoke(id) => {
+                let old = self.book.invite(id).cloned();
+                vec![old.map_or(Change::Revoke(*id), Change::Invite)]
+            }
+            Change::Join(Join { peer, .. }) | Change::Joined(peer) => {
+                let old = self.book.join(peer).cloned();
+                vec![old.map_or(Change::Joined(*peer), Change::Join)]
+            }
+            Change::Introducer(KeptIntroducer { address, .. }) => {
+                self.before_introducer(address.id)
+            }
+            Change::Leave(id) => self.before_introducer(*id),
         }
+    }
+
+    fn before_introducer(&self, id: NodeId) -> Vec<Change> {
+        let old = self.book.introducer(&id).cloned();
+        vec![old.map_or(Change::Leave(id), Change::Introducer)]
     }
 
     /// The next changes to keep.
@@ -160,6 +189,52 @@ impl Contacts {
             let refused = Some((offered, now_unix_ms));
             let _ = self.change(vec![Change::Binding(Binding { refused, ..binding })]);
         }
+    }
+
+    /// Why the owner may not call the peer so.
+    pub(crate) fn check_petname(&self, id: &NodeId, petname: &str) -> Result<(), InvalidPetname> {
+        let is_plain = |c: char| !c.is_control() && !matches!(c, '@' | '/');
+        if petname.is_empty() || petname.len() > PETNAME_BYTES || !petname.chars().all(is_plain) {
+            let must = "must have 1 to 64 bytes, without controls, @ and /";
+            return Err(InvalidPetname::Must(must));
+        }
+        let reads_as_id =
+            petname.len() >= ID_PREFIX_CHARACTERS_MIN && ids_with_prefix(petname).is_some();
+        if reads_as_id && petname.contains(|c: char| c.is_ascii_digit()) {
+            let must = "must not read as the beginning of an id";
+            return Err(InvalidPetname::Must(must));
+        }
+        let shape = skeleton(petname);
+        let looks_so = |c: &&Contact| c.petname.as_deref().is_some_and(|p| skeleton(p) == shape);
+        let mut others = self.book.contacts().filter(|c| c.id != *id);
+        others
+            .find(looks_so)
+            .map_or(Ok(()), |other| Err(InvalidPetname::Taken(other.id)))
+    }
+
+    /// The contact that an invitation makes of a peer; `None` where there is no room. It keeps the name that it has;
+    /// otherwise it gets the first of `names` that it may have.
+    pub(crate) fn invited<'a>(
+        &self,
+        now_unix_ms: u64,
+        id: NodeId,
+        (trust, how): (Trust, &str),
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Option<Contact> {
+        let known = self.book.contact(&id);
+        if known.is_none() && !self.has_room() {
+            return None;
+        }
+        let mut contact = self.or_new(now_unix_ms, id);
+        if contact.trust < trust {
+            (contact.trust, contact.how) = (trust, how.to_owned());
+        }
+        if contact.petname.is_none() {
+            let mut names = names.into_iter();
+            let petname = names.find(|name| self.check_petname(&id, name).is_ok());
+            contact.petname = petname.map(ToOwned::to_owned);
+        }
+        Some(contact)
     }
 
     /// The contact with this much trust at least; `None` where it has it already or there is no room.

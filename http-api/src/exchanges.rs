@@ -171,7 +171,7 @@ impl<C: Client> Exchanges<C> {
                 self.surface.handle_complete(now, node, id);
                 self.settle(id);
             }
-            HttpInput::Kept(order, is_kept) => self.surface.handle_kept(order, is_kept),
+            HttpInput::Kept(order, is_kept) => self.surface.handle_kept(now, node, order, is_kept),
             HttpInput::CalledBack(id, end) => self.surface.handle_callback_end(now, node, id, end),
             HttpInput::Socket(news) => self.surface.handle_socket(now, node, news),
             HttpInput::Closed(id) => {

@@ -66,6 +66,7 @@ mod exchange;
 mod exchanges;
 mod forwards;
 mod inbox;
+mod invite;
 mod journal;
 mod knocks;
 mod locks;

@@ -26,6 +26,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "contact.js", "text/javascript; charset=utf-8";
     "knocks.js", "text/javascript; charset=utf-8";
     "live.js", "text/javascript; charset=utf-8";
+    "meet.js", "text/javascript; charset=utf-8";
     "peers.js", "text/javascript; charset=utf-8";
     "self.js", "text/javascript; charset=utf-8";
     "store.js", "text/javascript; charset=utf-8";

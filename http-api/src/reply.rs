@@ -110,6 +110,8 @@ pub(crate) enum WaitFor {
     Kept(u64),
     /// A port that the system is to give.
     Listening(SocketId),
+    /// The answer of a peer whose invitation is followed.
+    Join(NodeId),
     /// Something in the inbox.
     Inbox {
         /// After this number.

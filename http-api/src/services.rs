@@ -16,7 +16,7 @@ pub(crate) const SERVICES: usize = 256;
 /// Most requests waiting for the application at once.
 pub(crate) const OPEN_REQUESTS: usize = 1_024;
 /// Services that the surface answers itself.
-pub(crate) const BUILT_IN: &[&str] = &["echo", "node.hello"];
+pub(crate) const BUILT_IN: &[&str] = &["echo", "node.hello", crate::invite::SERVICE];
 /// How long a request may wait for the application: no sender waits longer.
 const OPEN_LIFE: Duration = REQUEST_DEADLINE_MAX;
 
@@ -27,6 +27,8 @@ pub(crate) enum Delivery {
     Echo,
     /// Say who we are.
     Hello,
+    /// Take an invitation up.
+    Invite,
     /// Put it into the inbox.
     Inbox,
     /// Ask the application over HTTP.
@@ -105,6 +107,7 @@ impl Services {
         match service {
             "echo" => Delivery::Echo,
             "node.hello" => Delivery::Hello,
+            crate::invite::SERVICE => Delivery::Invite,
             other => match self.registered.get(other) {
                 Some(Offer::Inbox) => Delivery::Inbox,
                 Some(Offer::Webhook(hook)) if hook.allow.admits(peer) => Delivery::Webhook,

@@ -18,6 +18,7 @@ use crate::encode::RunMark;
 use crate::exchange::HttpId;
 use crate::forwards::Forwards;
 use crate::inbox::{Fullness, Inbox};
+use crate::invite::Meetings;
 use crate::journal::Journal;
 use crate::knocks::Knocks;
 use crate::locks::Locks;
@@ -62,6 +63,7 @@ pub(crate) struct State {
     pub outbox: Outbox,
     pub knocks: Knocks,
     pub contacts: Contacts,
+    pub meetings: Meetings,
     /// What clients hear once a change to contacts is kept, by its number.
     pub answers: BTreeMap<u64, Full>,
     pub services: Services,
@@ -93,6 +95,13 @@ impl State {
         let rng = Rng::from_seed(config.rng_seed);
         let clock = WallClock::new(now, wall_clock_unix_ms);
         let run = RunMark(rng.fork("run mark").next_u32());
+        let mut meetings = Meetings::new(rng.fork("invitations"));
+        for join in config.book.joins() {
+            // Whoever is connected by then says so.
+            meetings
+                .joins
+                .begin(now, wall_clock_unix_ms, join.clone(), false);
+        }
         Self {
             version: config.version,
             driver: config.driver,
@@ -113,6 +122,7 @@ impl State {
             outbox: Outbox::default(),
             knocks: Knocks::default(),
             contacts: Contacts::new(config.book),
+            meetings,
             answers: BTreeMap::new(),
             services: Services::default(),
             callbacks: Callbacks::new(rng.fork("webhook secrets")),

@@ -6,7 +6,7 @@ use core::time::Duration;
 use p2p_core::api::Engine;
 use std::collections::BTreeSet;
 
-use world::{ADA, Ask, BEN, Response, World, ask, bare};
+use world::{ADA, Ask, BEN, INTRODUCER, Response, World, ask, bare, config};
 
 const DOCUMENTATION: &str = include_str!("../../docs/errors.md");
 
@@ -381,10 +381,45 @@ fn about_people(seen: &mut Seen) {
     let put = world.send(ADA, ask("PUT", &contact(9, "")).json("{}"));
     let order = world.party(ADA).surface.poll_order();
     let (order, _) = order.expect("something to keep");
-    world.party(ADA).surface.handle_kept(order, false);
+    let now = world.now;
+    let party = world.party(ADA);
+    party
+        .surface
+        .handle_kept(now, &mut party.node, order, false);
     world.run(Duration::from_secs(1));
     let full = world.response(ADA, put);
     seen.expect("not_kept", &full);
+}
+
+fn about_invitations(seen: &mut Seen) {
+    let mut world = World::connected();
+    let invite = || ask("POST", "/v1/invites");
+    let accept = |link: &str| {
+        let body = format!("{{\"link\":\"{link}\"}}");
+        ask("POST", "/v1/invites/accept").json(&body)
+    };
+    let link = |world: &mut World| {
+        let made = world.get(ADA, invite()).json();
+        made["link"].as_str().expect("a link").to_owned()
+    };
+    let (first, second) = (link(&mut world), link(&mut world));
+    let invalid = world.get(BEN, accept(first.get(..40).expect("longer")));
+    seen.expect("invite_invalid", &invalid);
+    let unknown = world.get(ADA, ask("DELETE", "/v1/invites/yyyy"));
+    seen.expect("invite_unknown", &unknown);
+    assert_eq!(world.get(BEN, accept(&first)).status, 200);
+    let used = world.get(INTRODUCER, accept(&first));
+    seen.expect("invite_used", &used);
+    world.run(Duration::from_secs(86_400));
+    let expired = world.get(BEN, accept(&second));
+    seen.expect("invite_expired", &expired);
+
+    let mut world = World::empty();
+    let mut hidden = config(ADA);
+    hidden.local_addresses = Vec::new().into();
+    world.add(ADA, hidden);
+    let unreachable = world.get(ADA, invite());
+    seen.expect("invite_unreachable", &unreachable);
 }
 
 fn among_many(seen: &mut Seen) {
@@ -425,6 +460,7 @@ fn every_documented_code_can_be_produced() {
     between_two(&mut seen);
     through_to_an_application(&mut seen);
     about_people(&mut seen);
+    about_invitations(&mut seen);
     among_many(&mut seen);
     let beside = |code: &str| TESTED_BESIDE_THE_CODE.contains(&code);
     let missing: Vec<_> = documented

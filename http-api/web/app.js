@@ -6,6 +6,7 @@ import { loadWhy, renderDetail, startDetail } from "./detail.js";
 import { $, icon, peerName, setText, toast } from "./dom.js";
 import { refreshKnocks } from "./knocks.js";
 import { follow } from "./live.js";
+import { onInviteAnswered, onInviteTaken, startMeet } from "./meet.js";
 import { renderPeers, startPeers } from "./peers.js";
 import { renderSelf } from "./self.js";
 import { changed, store, subscribe } from "./store.js";
@@ -118,6 +119,8 @@ const HANDLERS = {
   disconnected: peersSoon,
   introducer: () => refreshNode().catch(() => {}),
   inbox: () => refreshNode().catch(() => {}),
+  invite_taken: (taken) => { peersSoon(); onInviteTaken(taken); },
+  invite_answered: (answered) => { peersSoon(); onInviteAnswered(answered); },
   knocked: () => refreshKnocks(peersSoon).catch(() => {}),
 };
 
@@ -203,6 +206,7 @@ setInterval(() => {
 
 whenLoggedOut(() => showLogin("Your log-in has ended."));
 startDetail(() => refreshPeers().catch(() => {}));
+startMeet((id) => refreshPeers().then(() => select(id)));
 startPeers(select, (id) => refreshPeers().then(() => select(id)));
 subscribe(renderSelf);
 subscribe(renderPeers);

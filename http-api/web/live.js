@@ -3,7 +3,7 @@
 import { store, changed } from "./store.js";
 
 const KINDS = [
-  "message", "message_state", "connected", "connect_failed", "path_changed", "disconnected", "introducer", "inbox", "knocked", "pong", "gap",
+  "message", "message_state", "connected", "connect_failed", "path_changed", "disconnected", "introducer", "inbox", "knocked", "invite_taken", "invite_answered", "pong", "gap",
 ];
 
 /** Follows events; `handlers` maps kinds to listeners, `onReturn` is called after a break or a gap. */

@@ -16,7 +16,10 @@ pub use directory::{StateDirectory, default_path, http_address};
 pub use error::{StateError, StateErrorKind};
 pub use keys::NodeKeys;
 pub use peers::{PeerBook, PeerRecord, Snapshot};
-pub use records::{Binding, Book, Change, Contact, Database, MemoryRecords, Records, Trust};
+pub use records::{
+    Binding, Book, Change, Contact, Database, INVITE_ID_BYTES, Invite, InviteId, Join,
+    KeptIntroducer, MemoryRecords, Records, Trust,
+};
 pub use settings::SettingsFile;
 pub use token::{SecretText, TOKEN_FILE, read_token};
 

@@ -52,8 +52,8 @@ const LOOKS: &[(&str, Look)] = &[
 struct Folder(PathBuf);
 
 impl Folder {
-    fn create() -> Self {
-        let path = std::env::temp_dir().join(format!("p2pweb-{}", std::process::id()));
+    fn create(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("p2pweb-{test}-{}", std::process::id()));
         fs::create_dir_all(&path).expect("a folder");
         Self(path)
     }
@@ -111,7 +111,7 @@ fn two_people_talk_through_the_page() {
         step_aside("two people talk through the page", what);
         return;
     }
-    let folder = Folder::create();
+    let folder = Folder::create("talk");
     let (_introducer, ada, ben) = nodes(&folder.0);
     let browser = Browser::start(&folder.0).expect("a browser");
     let mut problems = Vec::new();
@@ -156,5 +156,59 @@ fn two_people_talk_through_the_page() {
         problems.extend(lines.iter().map(|line| format!("{name}'s console: {line}")));
     }
     announce(&format!("  pictures: {}", pictures().display()));
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Eve knows nobody: a link in ada's page is all that the two need.
+#[test]
+fn two_people_meet_by_a_link_in_the_page() {
+    if let Some(what) = missing() {
+        step_aside("two people meet by a link in the page", what);
+        return;
+    }
+    let folder = Folder::create("meet");
+    let (_introducer, ada, _ben) = nodes(&folder.0);
+    let eve = Node::start_on_loopback(&folder.0, "eve", free(), &["--name", "eve"]);
+    let eve = eve.expect("a node");
+    let browser = Browser::start(&folder.0).expect("a browser");
+    let mut problems = Vec::new();
+    let page_a = Page::open(&browser, &ada.page_address());
+    let page_e = Page::open(&browser, &eve.page_address());
+    page_a.wait_for("#self", "ada");
+    page_e.wait_for("#self", "eve");
+
+    page_a.click("#meet-invite");
+    page_a.wait_for("#meet-dialog .id-row", "p2p:j/");
+    pose(&page_a, "7-invite", &mut problems);
+    let link = page_a.text("#meet-dialog .id-row code").expect("a link");
+
+    page_e.click("#meet-join");
+    page_e.type_into("#join-link", "p2p:j/ybndr");
+    page_e.click("#meet-dialog form.dialog-form button");
+    page_e.wait_for("#meet-dialog .error", "whole");
+    pose(&page_e, "8-mangled", &mut problems);
+    let _ = page_e.script(
+        "document.getElementById('join-link').value = ''",
+        &serde_json::json!([]),
+    );
+    page_e.type_into("#join-link", &link);
+    page_e.click("#meet-dialog form.dialog-form button");
+    page_e.wait_for("#peer h1", "ada");
+    page_a.wait_for("#peer h1", "eve");
+
+    page_e.type_into("#peer textarea", &format!("Thank you{ENTER}"));
+    page_a.wait_for("#peer .message.theirs .bubble", "Thank you");
+    pose(&page_a, "9-met", &mut problems);
+    for (name, page) in [("ada", &page_a), ("eve", &page_e)] {
+        let lines = page.console();
+        // The browser itself notes the answer to the mangled link.
+        let noted = |line: &&String| !line.contains("invites/accept");
+        problems.extend(
+            lines
+                .iter()
+                .filter(noted)
+                .map(|line| format!("{name}'s console: {line}")),
+        );
+    }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

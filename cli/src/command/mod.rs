@@ -6,6 +6,8 @@ mod connect;
 mod contacts;
 mod datagram;
 mod forward;
+mod invite;
+mod join;
 mod knocks;
 mod latest;
 mod message;
@@ -54,6 +56,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Latest { peer, key, value } => latest::run(context, &peer, &key, value).await,
         Command::Request(request) => request::run(context, request).await,
         Command::Pipe(pipe) => pipe::run(context, pipe).await,
+        Command::Invite(invite) => invite::create(context, invite).await,
+        Command::Invites { action } => invite::list(context, action).await,
+        Command::Join(join) => join::run(context, join).await,
         Command::Knocks { action } => knocks::run(context, action).await,
         Command::Contacts { action } => contacts::run(context, action).await,
         Command::Services { action } => services::run(context, action).await,

@@ -213,6 +213,7 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
             )
         }
         "knocked" => knocked(data),
+        "invite_taken" | "invite_answered" => met(kind, data),
         "name_differs" => differs(data),
         "pong" => format!(
             "-- pong from {who}: {}, {}",
@@ -225,6 +226,20 @@ fn line(output: &Output, kind: &str, data: &Value) -> String {
         }
         "gap" => "-- some events were missed".to_owned(),
         other => format!("-- {}: {}", escape(other), escape(&data.to_string())),
+    }
+}
+
+/// Somebody met this node by a link, or was to.
+fn met(kind: &str, data: &Value) -> String {
+    let id = || short(data["peer"].as_str().unwrap_or("?"));
+    let who = data["petname"].as_str().map_or_else(id, escape);
+    match data["state"].as_str() {
+        _ if kind == "invite_taken" => format!("-- {who} followed your link and is a contact now"),
+        Some("joined") => format!("-- {who} answered your joining: you are contacts now"),
+        state => {
+            let state = escape(&state.unwrap_or("?").replace('_', " "));
+            format!("-- the link of {who} comes to nothing: {state}")
+        }
     }
 }
 

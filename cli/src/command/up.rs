@@ -136,6 +136,10 @@ fn announce(output: &Output, facts: &Ready, roles: Roles, name: Option<&str>) {
     output.line(format!(
         "page         {page} (once, within 60 s; then: p2p ui)"
     ));
+    if !roles.introducer {
+        let meet = "p2p invite makes a link for somebody, p2p join LINK follows theirs";
+        output.line(format!("meet         {meet}"));
+    }
     if roles.introducer {
         output.line("");
         output.remark(INTRODUCER_HINT);

@@ -114,6 +114,17 @@ codes! {
         "Choose another petname.";
     ContactNotFound, "contact_not_found", 404, false, "No such contact",
         "GET /v1/contacts lists them.";
+    InviteInvalid, "invite_invalid", 422, false, "No whole invitation",
+        "Copy the whole link, from p2p:j/ to its end.";
+    InviteUnknown, "invite_unknown", 404, false, "No such invitation",
+        "It was taken back: ask for a new link.";
+    InviteExpired, "invite_expired", 410, false, "The invitation holds no more",
+        "Ask for a new link.";
+    InviteUsed, "invite_used", 410, false, "The invitation is used up",
+        "Ask for a new link; if nobody else should have had this one, tell its maker.";
+    InviteUnreachable, "invite_unreachable", 409, false, "Nobody could follow an invitation",
+        "Add an introducer (p2p introducer runs one on any machine with a public address), allow direct paths, \
+         or let strangers ask (strangers = ask).";
     NotKept, "not_kept", 507, true, "It cannot be written to disk",
         "Free some space in the state directory's file system, then repeat.";
     Throttled, "throttled", 429, true, "Too many requests to the introducer",

@@ -3,21 +3,18 @@
 use core::time::Duration;
 
 use p2p_core::api::Command;
-use p2p_core::id::{NodeId, ids_with_prefix};
-use p2p_core::name::{ID_PREFIX_CHARACTERS_MIN, skeleton};
+use p2p_core::id::NodeId;
 use p2p_storage::{Binding, Change, Contact, Trust};
 
 use super::peers::page_size;
 use super::resolve;
 use crate::call::{Call, decode_json};
-use crate::contacts::CONTACTS;
+use crate::contacts::{CONTACTS, InvalidPetname};
 use crate::problem::{Code, Problem};
 use crate::reply::{Full, Reply, Wait, WaitFor};
 use crate::state::Turn;
 use crate::view::{ContactBody, ContactList, ContactView, RebindBody};
 
-/// Most bytes of a petname.
-const PETNAME_BYTES: usize = 64;
 /// Most bytes of a note.
 const NOTE_BYTES: usize = 1_024;
 /// Longest wait for the disk.
@@ -55,7 +52,7 @@ pub(crate) fn put(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let id = meant(turn, call.param(0))?;
     let (is_new, mut contact) = take(turn, id)?;
     if let Some(petname) = body.petname {
-        contact.petname = petname_of(turn, id, petname)?;
+        contact.petname = petname_of(turn, id, &petname)?;
     }
     if let Some(trust) = body.trust.as_deref() {
         contact.trust = match Trust::from_word(trust) {
@@ -85,7 +82,9 @@ pub(crate) fn forget(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
     if turn.state.contacts.is_blocked(&id) {
         turn.command(Command::Unblock(id))?;
     }
-    Ok(keep(turn, vec![Change::Forget(id)], Full::empty(204)))
+    turn.state.meetings.joins.end(&id);
+    let changes = vec![Change::Forget(id), Change::Joined(id)];
+    Ok(keep(turn, changes, Full::empty(204)))
 }
 
 /// `POST /v1/contacts/{peer}/block`
@@ -94,9 +93,11 @@ pub(crate) fn block(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> 
     let (_, mut contact) = take(turn, id)?;
     turn.command(Command::Block(id))?;
     turn.state.knocks.remove(&id);
+    turn.state.meetings.joins.end(&id);
     contact.is_blocked = true;
     let full = Full::json(200, &view(turn, &contact));
-    Ok(keep(turn, vec![Change::Contact(contact)], full))
+    let changes = vec![Change::Contact(contact), Change::Joined(id)];
+    Ok(keep(turn, changes, full))
 }
 
 /// `POST /v1/contacts/{peer}/unblock`
@@ -136,7 +137,7 @@ pub(crate) fn rebind(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
 }
 
 /// Answers once it is on disk, or at once where nothing is kept.
-fn keep(turn: &mut Turn<'_>, changes: Vec<Change>, full: Full) -> Reply {
+pub(super) fn keep(turn: &mut Turn<'_>, changes: Vec<Change>, full: Full) -> Reply {
     let Some(order) = turn.state.contacts.change(changes) else {
         return full.into();
     };
@@ -168,33 +169,24 @@ fn take(turn: &Turn<'_>, id: NodeId) -> Result<(bool, Contact), Problem> {
     Ok((is_new, contacts.or_new(now_unix_ms, id)))
 }
 
-fn petname_of(turn: &Turn<'_>, id: NodeId, petname: String) -> Result<Option<String>, Problem> {
+/// A petname that the owner gives; none where it is empty.
+pub(super) fn petname_of(
+    turn: &Turn<'_>,
+    id: NodeId,
+    petname: &str,
+) -> Result<Option<String>, Problem> {
     let petname = petname.trim();
     if petname.is_empty() {
         return Ok(None);
     }
-    let is_plain = |c: char| !c.is_control() && !matches!(c, '@' | '/');
-    if petname.len() > PETNAME_BYTES || !petname.chars().all(is_plain) {
-        return Err(wrong(
-            "/petname",
-            "must have 64 bytes at most, without controls, @ and /",
-        ));
-    }
-    let reads_as_id =
-        petname.len() >= ID_PREFIX_CHARACTERS_MIN && ids_with_prefix(petname).is_some();
-    if reads_as_id && petname.contains(|c: char| c.is_ascii_digit()) {
-        return Err(wrong("/petname", "must not read as the beginning of an id"));
-    }
-    let shape = skeleton(petname);
-    let looks_so = |c: &&Contact| c.petname.as_deref().is_some_and(|p| skeleton(p) == shape);
-    let mut others = turn.state.contacts.book().contacts().filter(|c| c.id != id);
-    match others.find(looks_so) {
-        Some(other) => {
+    match turn.state.contacts.check_petname(&id, petname) {
+        Ok(()) => Ok(Some(petname.to_owned())),
+        Err(InvalidPetname::Must(must)) => Err(wrong("/petname", must)),
+        Err(InvalidPetname::Taken(other)) => {
             let detail = "Another contact is called so, or looks so.";
-            let other = other.id.to_string();
+            let other = other.to_string();
             Err(Problem::new(Code::PetnameTaken, detail).with_member("contact", other))
         }
-        None => Ok(Some(petname.to_owned())),
     }
 }
 
@@ -220,7 +212,7 @@ fn missing() -> Problem {
     )
 }
 
-fn wrong(pointer: &str, must: &str) -> Problem {
+pub(super) fn wrong(pointer: &str, must: &str) -> Problem {
     let detail = "A field of the body is wrong.";
     Problem::new(Code::InvalidBody, detail).with_error(pointer, must)
 }

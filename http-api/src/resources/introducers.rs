@@ -2,6 +2,9 @@
 
 use p2p_core::api::{Command, IntroducerAddress};
 
+use p2p_storage::{Change, KeptIntroducer};
+
+use super::contacts::keep;
 use super::resolve;
 use crate::call::{Call, decode_json};
 use crate::problem::{Code, Problem};
@@ -35,6 +38,10 @@ pub(crate) fn add(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         }
     };
     let id = address.id;
+    let kept = KeptIntroducer {
+        address: address.clone(),
+        since_unix_ms: turn.state.clock.unix_ms(turn.now),
+    };
     turn.command(Command::AddIntroducer(address))?;
     let status = turn.node.status(turn.now);
     let added = status.introducers.iter().find(|i| i.id == id);
@@ -42,14 +49,13 @@ pub(crate) fn add(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
         Some(status) => Full::json(201, &Introducer::from(status)),
         None => Full::empty(201),
     };
-    Ok(full
-        .with_header("location", format!("/v1/introducers/{id}"))
-        .into())
+    let full = full.with_header("location", format!("/v1/introducers/{id}"));
+    Ok(keep(turn, vec![Change::Introducer(kept)], full))
 }
 
 /// `DELETE /v1/introducers/{id}`
 pub(crate) fn remove(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let status = resolve::introducer(turn.node, turn, call.param(0))?;
     turn.command(Command::RemoveIntroducer(status.id))?;
-    Ok(Full::empty(204).into())
+    Ok(keep(turn, vec![Change::Leave(status.id)], Full::empty(204)))
 }

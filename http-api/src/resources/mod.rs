@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod forwards;
 pub(crate) mod inbox;
 pub(crate) mod introducers;
+pub(crate) mod invites;
 pub(crate) mod knocks;
 pub(crate) mod messages;
 pub(crate) mod node;

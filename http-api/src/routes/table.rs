@@ -9,8 +9,8 @@ use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
 use crate::resources::{
-    auth, contacts, events, forwards, inbox, introducers, knocks, messages, node, page, peers,
-    proxied, requests, search, services, streams,
+    auth, contacts, events, forwards, inbox, introducers, invites, knocks, messages, node, page,
+    peers, proxied, requests, search, services, streams,
 };
 use crate::schema::schema_of;
 use crate::view;
@@ -264,6 +264,16 @@ pub(crate) static ROUTES: &[Route] = &[
         "Lists strangers that wait for the owner's word (strangers = ask)."),
     Route::new("POST", "/v1/knocks/{peer}/accept", knocks::accept, Empty(204), "Lets a stranger in, now and later."),
     Route::new("DELETE", "/v1/knocks/{peer}", knocks::dismiss, Empty(204), "Takes a stranger off the list."),
+
+    Route::new("GET", "/v1/invites", invites::list, json!(200, view::InviteList),
+        "Lists invitations of this node, and those of others that it follows."),
+    Route::new("POST", "/v1/invites", invites::create, json!(201, view::InviteView),
+        "Makes a link by which somebody becomes a contact; it is told once.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::InviteBody>)),
+    Route::new("DELETE", "/v1/invites/{id}", invites::revoke, Empty(204), "Takes an invitation back."),
+    Route::new("POST", "/v1/invites/accept", invites::accept, json!(200, view::JoinView),
+        "Follows somebody's link: both become contacts. 202 where the inviter does not answer yet.")
+        .body(Body::Json(JSON_BYTES, schema_of::<view::JoinBody>)),
 
     Route::new("GET", "/v1/contacts", contacts::list, json!(200, view::ContactList), "Lists whom the owner knows.")
         .query(CONTACTS),

@@ -12,7 +12,7 @@ use crate::exchange::{HttpId, ResponsePart};
 use crate::inbox::{Fullness, ItemKind};
 use crate::problem::{Code, Problem};
 use crate::reply::{Full, Sides, Wait, WaitFor};
-use crate::resources::{inbox, messages};
+use crate::resources::{inbox, invites, messages};
 use crate::state::CLIENT_GONE;
 use crate::view;
 
@@ -364,6 +364,7 @@ impl Surface {
                 let detail = "The system did not say in time whether the port can be had.";
                 Problem::new(Code::Busy, detail).into()
             }
+            WaitFor::Join(peer) => invites::still_waiting(&self.state, peer),
             WaitFor::Search(_) => {
                 let detail = "No introducer answered the search in time.";
                 Problem::new(Code::IntroducerUnreachable, detail).into()

@@ -90,6 +90,7 @@ impl Surface {
                 if let Some(name) = &name {
                     self.state.on_name(peer, name);
                 }
+                self.state.meetings.joins.on_connected(now, &peer);
                 // Who is connected was let in, or was asked for.
                 self.state.knocks.remove(&peer);
                 self.on_peer_there(now, node, peer);
@@ -105,6 +106,7 @@ impl Surface {
             } => {
                 let problem = connect_failed(reason);
                 self.on_dial_failed(now, operation, problem.code);
+                self.on_join_call_failed(operation, problem.code);
                 self.resolve(&WaitFor::Connect(operation), &problem.into());
             }
             Event::SearchDone { operation, outcome } => {
@@ -124,6 +126,9 @@ impl Surface {
                 request,
                 outcome,
             } => {
+                if self.on_join_answer(now, (peer, request), &outcome) {
+                    return;
+                }
                 let full = match request_outcome(outcome) {
                     Ok(body) => Full::bytes(200, "application/octet-stream", body)
                         .with_header("x-p2p-answer-status", "0"),
@@ -264,6 +269,7 @@ impl Surface {
     }
 
     fn on_disconnected(&mut self, now: Instant, node: &mut dyn Engine, peer: NodeId) {
+        self.state.meetings.joins.on_disconnected(&peer);
         for id in self.streams_of(peer) {
             let detail = "The connection ended before the peer had taken everything.";
             self.fail_upload(now, node, id, Problem::new(Code::Disconnected, detail));
@@ -295,6 +301,7 @@ impl Surface {
                 status: answer_status::NO_SUCH_SERVICE,
                 body: Bytes::new(),
             },
+            Service::Invite => return self.on_redemption(now, node, (peer, request), &body),
             Service::Webhook => match self.begin_callback(now, (peer, request), &service, body) {
                 Ok(()) => return,
                 Err(answer) => answer,

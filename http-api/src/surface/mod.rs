@@ -14,6 +14,7 @@ mod drive;
 mod events;
 mod follower;
 mod forwarding;
+mod inviting;
 mod links;
 mod outflow;
 mod places;
@@ -233,6 +234,7 @@ impl Surface {
 
     /// Does everything that is due.
     pub fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
+        self.drive_joins(now, node);
         self.end_waits(now);
         self.end_silent_bodies(now);
         self.end_unconfirmed(now, node);
@@ -257,6 +259,7 @@ impl Surface {
         exchanges
             .chain(unconfirmed)
             .chain(self.links.next_timeout())
+            .chain(self.state.meetings.joins.next_timeout())
             .min()
     }
 
@@ -273,11 +276,12 @@ impl Surface {
     }
 
     /// Changes are on disk, or cannot be.
-    pub fn handle_kept(&mut self, order: u64, is_kept: bool) {
+    pub fn handle_kept(&mut self, now: Instant, node: &mut dyn Engine, order: u64, is_kept: bool) {
         if !is_kept {
             log::warn!("a change to contacts or names cannot be kept");
         }
         self.state.contacts.on_kept(order, is_kept);
+        self.on_kept_meeting(now, node, order, is_kept);
         if let Some(answer) = self.state.answers.remove(&order) {
             let answer = if is_kept { answer } else { not_kept().into() };
             self.resolve(&WaitFor::Kept(order), &answer);

@@ -4,6 +4,7 @@
 mod contact;
 mod event;
 mod forward;
+mod invite;
 mod item;
 mod knock;
 mod node;
@@ -15,6 +16,7 @@ use core::time::Duration;
 pub(crate) use contact::{ContactBody, ContactList, ContactView, RebindBody};
 pub(crate) use event::{event, event_kind};
 pub(crate) use forward::{ForwardBody, ForwardList, ForwardView};
+pub(crate) use invite::{InviteBody, InviteList, InviteView, JoinBody, JoinView};
 pub(crate) use item::{InboxItem, InboxList, MessageView, ServiceView, Services};
 pub(crate) use knock::{KnockList, KnockView};
 pub(crate) use node::{InboxState, Introducer, Introducers, NodeView, Settings, introducer_state};

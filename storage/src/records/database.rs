@@ -7,6 +7,7 @@ use p2p_core::id::NodeId;
 use p2p_core::name::{fold_name, skeleton};
 use rusqlite::{Connection, Row, Transaction, params};
 
+use super::meeting_tables;
 use super::{Binding, Book, Change, Contact, Records, Trust};
 use crate::error::{StateError, StateErrorKind};
 use crate::files;
@@ -15,7 +16,7 @@ use crate::files;
 const FILE: &str = "node.db";
 /// What makes each format of the one before, from nothing on; the last is what this version writes. One that has been
 /// released is never changed: what is new is appended. Times are ms since 1970, ids 32 bytes.
-const STEPS: &[&str] = &[PEOPLE];
+const STEPS: &[&str] = &[PEOPLE, meeting_tables::SCHEMA];
 /// Contacts, and whose names were found to be.
 const PEOPLE: &str = "
 CREATE TABLE contact (
@@ -101,6 +102,7 @@ impl Database {
         for binding in statement.query_map([], binding)? {
             book.apply(Change::Binding(binding?));
         }
+        meeting_tables::read(&self.connection, &mut book)?;
         Ok(book)
     }
 
@@ -173,6 +175,18 @@ fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             binding.refused.map(|(_, at)| stored(at)),
         ])
         .map(drop),
+        Change::Invite(invite) => meeting_tables::write_invite(to, invite),
+        Change::Revoke(id) => meeting_tables::remove_invite(to, id),
+        Change::Join(join) => meeting_tables::write_join(to, join),
+        Change::Joined(peer) => to
+            .prepare_cached("DELETE FROM joining WHERE peer = ?1")?
+            .execute([peer.as_bytes()])
+            .map(drop),
+        Change::Introducer(kept) => meeting_tables::write_introducer(to, kept),
+        Change::Leave(id) => to
+            .prepare_cached("DELETE FROM introducer WHERE id = ?1")?
+            .execute([id.as_bytes()])
+            .map(drop),
     }
 }
 
@@ -204,7 +218,7 @@ fn binding(row: &Row<'_>) -> rusqlite::Result<Binding> {
     })
 }
 
-fn stored(unix_ms: u64) -> i64 {
+pub(super) fn stored(unix_ms: u64) -> i64 {
     i64::try_from(unix_ms).unwrap_or(i64::MAX)
 }
 
@@ -221,4 +235,43 @@ fn refuse(path: &Path, error: &rusqlite::Error) -> StateError {
         );
     }
     StateError::system("open", path, &io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_database_of_each_earlier_format_goes_on_with_what_it_holds() {
+        for version in 1..STEPS.len() {
+            let name = format!("p2p-format-{version}-{}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir(&folder).expect("a folder");
+            let mut old = Connection::open(folder.join(FILE)).expect("a database");
+            let steps = STEPS.get(..version).expect("fewer");
+            let transaction = old.transaction().expect("a transaction");
+            for step in steps {
+                transaction.execute_batch(step).expect("a step");
+            }
+            let sql = "INSERT INTO contact VALUES (?1, 'ada', 'ada', 2, 'words', 5, 0, NULL)";
+            transaction.execute(sql, [[7u8; 32]]).expect("a contact");
+            let number = i64::try_from(version).expect("small");
+            transaction
+                .pragma_update(None, "user_version", number)
+                .expect("a version");
+            transaction.commit().expect("written");
+            drop(old);
+            let opened = Database::open(&folder).expect("taken over");
+            let book = opened.read(&folder).expect("whole");
+            let contact = book.contact(&NodeId::from_bytes([7; 32]));
+            assert_eq!(contact.and_then(|c| c.petname.as_deref()), Some("ada"));
+            drop(opened);
+            // Nothing is done twice.
+            drop(Database::open(&folder).expect("opened again"));
+            fs::remove_dir_all(&folder).expect("our own folder");
+        }
+    }
 }

@@ -1,9 +1,12 @@
-//! What a node keeps of people: contacts with their owner's names for them, and whose a name was at which introducer.
+//! What a node keeps of people: contacts with their owner's names for them, whose a name was at which introducer, and
+//! invitations.
 //!
 //! [`Book`] is the content as plain values; a [`Change`] is what is written. [`Records`] keeps them: on disk
 //! ([`Database`]), or in memory ([`MemoryRecords`]) with faults that a test injects.
 
 mod database;
+mod meeting;
+mod meeting_tables;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,7 @@ use p2p_core::id::NodeId;
 use p2p_core::name::fold_name;
 
 pub use database::Database;
+pub use meeting::{INVITE_ID_BYTES, Invite, InviteId, Join, KeptIntroducer};
 pub use memory::MemoryRecords;
 
 /// How much the owner has reason to believe that an id is the person meant.
@@ -104,6 +108,18 @@ pub enum Change {
     Forget(NodeId),
     /// A name, new or changed.
     Binding(Binding),
+    /// An invitation of this node, new or taken up once more.
+    Invite(Invite),
+    /// An invitation of this node holds no more.
+    Revoke(InviteId),
+    /// Somebody else's invitation is taken up.
+    Join(Join),
+    /// It is answered, or holds no more.
+    Joined(NodeId),
+    /// An introducer that the node is to use from now on.
+    Introducer(KeptIntroducer),
+    /// One that it is to use no more.
+    Leave(NodeId),
 }
 
 /// All that is kept.
@@ -112,6 +128,9 @@ pub struct Book {
     contacts: BTreeMap<NodeId, Contact>,
     /// By introducer and folded name.
     bindings: BTreeMap<(NodeId, String), Binding>,
+    invites: BTreeMap<InviteId, Invite>,
+    joins: BTreeMap<NodeId, Join>,
+    introducers: BTreeMap<NodeId, KeptIntroducer>,
 }
 
 impl Book {
@@ -128,6 +147,24 @@ impl Book {
             Change::Binding(binding) => {
                 let key = (binding.introducer, fold_name(&binding.name));
                 self.bindings.insert(key, binding);
+            }
+            Change::Invite(invite) => {
+                self.invites.insert(invite.id, invite);
+            }
+            Change::Revoke(id) => {
+                self.invites.remove(&id);
+            }
+            Change::Join(join) => {
+                self.joins.insert(join.peer, join);
+            }
+            Change::Joined(peer) => {
+                self.joins.remove(&peer);
+            }
+            Change::Introducer(kept) => {
+                self.introducers.insert(kept.address.id, kept);
+            }
+            Change::Leave(id) => {
+                self.introducers.remove(&id);
             }
         }
     }
@@ -152,6 +189,39 @@ impl Book {
     /// All names that were found.
     pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
         self.bindings.values()
+    }
+
+    /// An invitation of this node.
+    #[must_use]
+    pub fn invite(&self, id: &InviteId) -> Option<&Invite> {
+        self.invites.get(id)
+    }
+
+    /// All of them, by id.
+    pub fn invites(&self) -> impl Iterator<Item = &Invite> {
+        self.invites.values()
+    }
+
+    /// The invitation of a peer that was taken up.
+    #[must_use]
+    pub fn join(&self, peer: &NodeId) -> Option<&Join> {
+        self.joins.get(peer)
+    }
+
+    /// All invitations of others that were taken up and not answered.
+    pub fn joins(&self) -> impl Iterator<Item = &Join> {
+        self.joins.values()
+    }
+
+    /// An introducer that was added while the node ran.
+    #[must_use]
+    pub fn introducer(&self, id: &NodeId) -> Option<&KeptIntroducer> {
+        self.introducers.get(id)
+    }
+
+    /// All introducers that were added while the node ran.
+    pub fn introducers(&self) -> impl Iterator<Item = &KeptIntroducer> {
+        self.introducers.values()
     }
 }
 

@@ -40,6 +40,39 @@ fn folder(test: &str) -> PathBuf {
     path
 }
 
+fn invite(n: u8, taken_by: &[u8]) -> Invite {
+    Invite {
+        id: [n; INVITE_ID_BYTES],
+        key: [n; 32],
+        uses: 3,
+        petname: Some("cy".to_owned()),
+        made_unix_ms: 7,
+        expires_unix_ms: 8,
+        taken_by: taken_by.iter().copied().map(id).collect(),
+    }
+}
+
+fn join(n: u8) -> Join {
+    Join {
+        peer: id(n),
+        id: [n; INVITE_ID_BYTES],
+        key: [n; 32],
+        addresses: vec![
+            "10.0.0.1:6660".parse().expect("an address"),
+            "[::1]:1".parse().expect("an address"),
+        ],
+        expires_unix_ms: 9,
+    }
+}
+
+fn introducer(n: u8) -> KeptIntroducer {
+    let address = format!("p2p://{}@introducer.example.org:6660", id(n));
+    KeptIntroducer {
+        address: address.parse().expect("an address"),
+        since_unix_ms: 10,
+    }
+}
+
 /// What is written in two steps.
 fn changes() -> [Vec<Change>; 2] {
     let first = vec![
@@ -47,10 +80,23 @@ fn changes() -> [Vec<Change>; 2] {
         Change::Contact(contact(2, "ben")),
         Change::Binding(binding("Ada", 1)),
         Change::Binding(binding("ben", 2)),
+        Change::Invite(invite(1, &[4])),
+        Change::Invite(invite(2, &[])),
+        Change::Join(join(5)),
+        Change::Join(join(6)),
+        Change::Introducer(introducer(7)),
+        Change::Introducer(introducer(8)),
     ];
     let mut renamed = contact(1, "Ada L.");
     renamed.note = Some("met in May".to_owned());
-    let second = vec![Change::Contact(renamed), Change::Forget(id(2))];
+    let second = vec![
+        Change::Contact(renamed),
+        Change::Forget(id(2)),
+        Change::Invite(invite(1, &[4, 3])),
+        Change::Revoke([2; INVITE_ID_BYTES]),
+        Change::Joined(id(6)),
+        Change::Leave(id(8)),
+    ];
     [first, second]
 }
 
@@ -80,6 +126,14 @@ fn what_was_written_is_read_again_and_what_was_forgotten_is_gone() {
     assert_eq!(book.contacts().count(), 1);
     assert_eq!(book.binding(&id(9), "aDA").map(|b| b.id), Some(id(1)));
     assert_eq!(book.bindings().count(), 1, "names go with their contact");
+    let invites: Vec<_> = book.invites().collect();
+    assert_eq!(
+        invites,
+        [&invite(1, &[4, 3])],
+        "in the order in which they came"
+    );
+    assert_eq!(book.joins().collect::<Vec<_>>(), [&join(5)]);
+    assert_eq!(book.introducers().collect::<Vec<_>>(), [&introducer(7)]);
     fs::remove_dir_all(&path).expect("our own folder");
 }
 
