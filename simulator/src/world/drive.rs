@@ -96,6 +96,9 @@ impl World {
             self.fired.note(Fault::Pause);
             return;
         }
+        let (instant, count) = &mut receiver.spins;
+        *count = if *instant == self.now { *count + 1 } else { 1 };
+        *instant = self.now;
         let now = receiver.clock.local(self.now);
         if let Some(engine) = &mut receiver.engine {
             engine.handle_timeout(now);
@@ -186,16 +189,12 @@ impl World {
         let deadline = engine.poll_timeout();
         let receiver = &mut self.hosts[host];
         let mut at = deadline.map(|d| receiver.clock.world(d.at).max(self.now));
-        if at == Some(self.now) {
-            let (instant, count) = &mut receiver.spins;
-            *count = if *instant == self.now { *count + 1 } else { 1 };
-            *instant = self.now;
-            if *count > SPINS_MAX {
-                at = Some(self.now + Duration::from_millis(1));
-                let (name, kind) = (&receiver.name, deadline.map(|d| d.kind));
-                self.violations
-                    .push(format!("{name} never comes to rest: {kind:?}"));
-            }
+        let (woken_at, count) = receiver.spins;
+        if at == Some(self.now) && woken_at == self.now && count > SPINS_MAX {
+            at = Some(self.now + Duration::from_millis(1));
+            let (name, kind) = (&receiver.name, deadline.map(|d| d.kind));
+            self.violations
+                .push(format!("{name} never comes to rest: {kind:?}"));
         }
         if receiver.timer.map(|(t, _)| t) == at {
             return;

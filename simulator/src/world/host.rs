@@ -64,7 +64,8 @@ pub(crate) struct Host {
     pub config: NodeConfig,
     pub incarnation: u64,
     pub timer: Option<(Instant, u64)>,
-    /// Wake-ups at one instant, to notice an engine that never comes to rest.
+    /// Wake-ups by its timer at one instant, to notice an engine that never comes to rest. Whatever else it is told
+    /// then, a full socket after a pause, is not the engine's doing.
     pub spins: (Instant, u32),
     pub paused: bool,
     /// Its interface is gone: the socket refuses to send, and nothing arrives.

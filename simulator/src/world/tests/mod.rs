@@ -132,6 +132,29 @@ fn the_judge_notices_a_stranger_that_gets_more_than_it_paid_for() {
 }
 
 #[test]
+fn the_judge_notices_an_engine_whose_timer_is_always_due() {
+    let mut world = World::with_engines(1, parrot::make);
+    let restless = |c: &mut p2p_core::api::NodeConfig| c.network = "restless".to_owned();
+    let _ = world.node("node").configure(restless).start();
+    world.lenient = true;
+    world.run_for(secs(2));
+    assert!(world.violations[0].contains("never comes to rest: Some(KeepAlive)"));
+}
+
+/// Whoever wakes with a full socket hears of every datagram before its timer fires.
+#[test]
+fn a_full_socket_after_a_pause_is_no_engine_that_spins() {
+    let (mut world, a, b) = two(1, None);
+    world.pause(b, secs(3));
+    for n in 0..2_000_u16 {
+        let data = n.to_be_bytes().to_vec();
+        world.send_datagram(a, b, data).expect("connected");
+    }
+    world.run_for(secs(4));
+    assert_eq!(heard(&world, b), 2_000);
+}
+
+#[test]
 fn equal_seeds_give_equal_traces_and_others_differ() {
     let run = |seed| {
         let (mut world, a, b) = two(seed, Some(Nat::symmetric()));

@@ -24,6 +24,8 @@ pub(super) struct Parrot {
     tick: Instant,
     /// Answers three times as many bytes as came, and one more, when set.
     pub generous: bool,
+    /// Its timer is due for ever, when set.
+    pub restless: bool,
 }
 
 pub(super) fn make(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, ApiMisuse> {
@@ -43,6 +45,7 @@ pub(super) fn make(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, 
         effects: config.introducers.into_iter().map(resolve).collect(),
         tick: now + Duration::from_secs(1),
         generous: config.network == "generous",
+        restless: config.network == "restless",
     }))
 }
 
@@ -99,7 +102,7 @@ impl Engine for Parrot {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if now >= self.tick {
+        if now >= self.tick && !self.restless {
             self.tick = now + Duration::from_secs(1);
             let peers: Vec<_> = self.peers.values().copied().collect();
             for to in peers {
