@@ -104,3 +104,30 @@ fn keys_are_renewed_while_everything_breaks() {
         check(seed, 4, &ops).unwrap_or_else(|f| panic!("{f}"));
     }
 }
+
+/// Probes over the fast relay overtook what went over the slow one, whose round-trip time then was never measured:
+/// its probe timeout fired before every answer, and two peers with nothing to say asked each other for ever.
+#[test]
+fn seed_408_a_slow_relay_beside_a_fast_one_comes_to_rest() {
+    use p2p_simulator::ops::Op::*;
+    let ops = [
+        Connect(1, 5),
+        Advance(532),
+        Request(1, 5, 2),
+        Advance(268),
+        Stream(1, 5, 2461),
+        Message(5, 1, 1),
+        Stream(5, 1, 229),
+        Advance(1131),
+        Delay(0, 196),
+        Stream(1, 5, 1990),
+    ];
+    check(408, 10, &ops).unwrap_or_else(|f| panic!("{f}"));
+}
+
+/// An introducer that stands still for 20 s while eight nodes ask it wakes with a thousand datagrams in its socket.
+#[test]
+fn seed_563_an_introducer_that_wakes_with_a_full_socket_comes_to_rest() {
+    let ops = generate(563, 10, 30, Faults::Mixed);
+    check(563, 10, &ops).unwrap_or_else(|f| panic!("{f}"));
+}

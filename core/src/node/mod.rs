@@ -4,6 +4,7 @@
 //! others is acted on in [`outcomes`]: registrations and searches go to [`serving`], answers of introducers to the
 //! rendezvous, whose moves are carried out in [`moves`].
 
+mod absence;
 mod acquaintance;
 mod agenda;
 mod commands;

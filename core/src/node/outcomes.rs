@@ -1,11 +1,12 @@
 //! What datagrams and peers lead to, acted on. After each input everything runs until nothing is left to do.
 
 use super::Node;
+use super::absence;
 use super::acquaintance::remember;
 use super::endpoint::Handled;
 use crate::api::{Counters, DisconnectReason, Event, PathChangeReason, Strangers};
 use crate::door::Dropped;
-use crate::id::PeerKey;
+use crate::id::{NodeId, PeerKey};
 use crate::introducer::Refused;
 use crate::limits;
 use crate::path::Route;
@@ -86,6 +87,9 @@ impl Node {
             PeerOutcome::Established { is_new } => self.on_established(now, key, is_new),
             PeerOutcome::HandshakeFailed => self.on_handshake_failed(now, key),
             PeerOutcome::PathChanged { reason } => self.on_path_changed(now, key, reason),
+            PeerOutcome::Silent => {
+                absence::on_silent(now, &self.peers, &mut self.rendezvous, key);
+            }
             PeerOutcome::Pong { rtt } => {
                 let peer = self.peers.id_of(key);
                 if let (Some(peer), Some(path)) = (peer, self.peers.pictures().active_path(key)) {
@@ -235,6 +239,11 @@ impl Node {
         self.peers.table.set_idle(key, false);
         self.peers.send_addresses(key, &self.addresses);
         self.rendezvous.on_peer_connected(id);
+        if self.peers.table.get(key).is_some_and(|entry| entry.asked) {
+            let peers = &self.peers;
+            let has_route = |relay: &NodeId| peers.has_route_through(key, relay);
+            self.rendezvous.stand_by(now, id, has_route);
+        }
         // The application hears of the connection before it hears what came over it.
         self.carry_out_moves(now);
     }
@@ -293,6 +302,8 @@ impl Node {
         if is_known {
             self.news.push(Event::Disconnected { peer, reason });
         }
+        let (peers, rendezvous) = (&mut self.peers, &mut self.rendezvous);
+        absence::on_ended(now, peers, rendezvous, key, reason);
         match (is_known, is_replaced) {
             (_, true) => {}
             (true, false) => {

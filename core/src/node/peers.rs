@@ -207,6 +207,12 @@ impl Peers {
             .collect()
     }
 
+    /// Whether a channel of this relay leads to the peer.
+    pub(super) fn has_route_through(&self, key: PeerKey, relay: &NodeId) -> bool {
+        let relay = self.table.key_of(relay);
+        self.relays.routes_to(key).any(|(r, _)| Some(r) == relay)
+    }
+
     /// Tells a peer our addresses, inside the session.
     pub(super) fn send_addresses(&mut self, key: PeerKey, own: &OwnAddresses) {
         let direct_paths = self.table.common().direct_paths;

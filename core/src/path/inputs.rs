@@ -4,7 +4,7 @@
 
 use core::net::SocketAddr;
 
-use super::suspicion::Suspicion;
+use super::suspicion::{SLOW_PACE, Suspicion};
 use super::types::{PacketOutcome, PathEvent, PathKey, Received, ResponseOutcome, Route};
 use super::validation::Purpose;
 use super::{LEARNT, PathState, Paths, RESPONSES, canonical, may_probe};
@@ -27,6 +27,12 @@ impl Paths {
         self.on_established(now, route);
         if was_established {
             (self.last_received, self.lost_announced) = before;
+        }
+        // It may be the way out; nobody waits for it, so it is asked slowly.
+        if self.suspicion.is_some()
+            && let Some(path) = self.by_route_mut(route)
+        {
+            path.schedule.start(Purpose::Suspicion(SLOW_PACE), now);
         }
     }
 
@@ -59,6 +65,7 @@ impl Paths {
         self.rounds.stop();
         self.roaming.clear();
         self.suspicion = None;
+        self.heard_by = None;
         self.lost_announced = false;
         self.responses.clear();
         self.events.clear();
@@ -159,11 +166,21 @@ impl Paths {
         }
         if packet.is_newest && !packet.is_probing {
             self.check_roaming(now, key);
+            self.follow(now, key);
         }
         if is_new {
             PacketOutcome::Learnt(key)
         } else {
             PacketOutcome::Known(key)
+        }
+    }
+
+    /// The peer's data comes by this path now. Where that is news and ours is another, the peer may have left ours for
+    /// dead, and we, who send little, would notice late: it is asked whether it answers.
+    fn follow(&mut self, now: Instant, key: PathKey) {
+        let is_news = self.heard_by.replace(key) != Some(key);
+        if let Some(active) = self.active.filter(|active| is_news && *active != key) {
+            self.suspect(now, active);
         }
     }
 
@@ -309,6 +326,11 @@ impl Paths {
                 && p.answered_at.is_some_and(|at| suspicion.counts(at))
         };
         if !self.paths.iter().any(answers) {
+            if let Some(suspicion) = &mut self.suspicion
+                && suspicion.take_news(now)
+            {
+                self.events.push_back(PathEvent::Silent);
+            }
             return;
         }
         self.suspicion = None;

@@ -91,6 +91,8 @@ pub(crate) struct Paths {
     names: TokenBucket,
     roaming: RoamingCheck,
     suspicion: Option<Suspicion>,
+    /// The path by which the peer's newest data came.
+    heard_by: Option<PathKey>,
     last_received: Instant,
     lost_announced: bool,
     responses: VecDeque<(Route, [u8; 8])>,
@@ -120,6 +122,7 @@ impl Paths {
             names: TokenBucket::with_interval(NAME_INTERVAL, NAMES, now),
             roaming: RoamingCheck::default(),
             suspicion: None,
+            heard_by: None,
             last_received: now,
             lost_announced: false,
             responses: VecDeque::new(),

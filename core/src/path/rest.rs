@@ -115,6 +115,8 @@ impl Paths {
             names,
             roaming,
             suspicion,
+            // There is one path to hear by.
+            heard_by: _,
             last_received,
             lost_announced,
             responses,
@@ -169,6 +171,7 @@ impl Paths {
             names: self.names,
             roaming: self.roaming,
             suspicion: self.suspicion,
+            heard_by: self.heard_by,
             last_received: self.last_received,
             lost_announced: self.lost_announced,
             responses: self.responses.clone(),

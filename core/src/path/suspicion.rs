@@ -17,6 +17,10 @@ const PACE: Duration = Duration::from_millis(25);
 const PACES_PER_RTT: u32 = 8;
 /// Time for the answer to the last question beside a round trip: the other side's timers.
 const ANSWER_SLACK: Duration = Duration::from_millis(20);
+/// Pause after the first piece of news that nothing answers; doubles with each.
+const TOLD_AFTER: Duration = Duration::from_secs(2);
+/// Longest such pause.
+const TOLD_AFTER_MAX: Duration = Duration::from_secs(32);
 /// Pause between questions once so many stayed without an answer.
 pub(super) const SLOW_PACE: Duration = Duration::from_millis(500);
 
@@ -31,6 +35,8 @@ pub(super) struct Suspicion {
     proven_at: Option<Instant>,
     /// That moment has passed, and nothing else answered: only an answer changes anything now.
     is_waiting: bool,
+    /// When the silence is told, and the pause after that.
+    tells: (Instant, Duration),
 }
 
 impl Suspicion {
@@ -42,6 +48,7 @@ impl Suspicion {
             asked: 0,
             proven_at: None,
             is_waiting: false,
+            tells: (Instant::EPOCH, TOLD_AFTER),
         }
     }
 
@@ -79,6 +86,16 @@ impl Suspicion {
     pub(super) fn is_silent(&mut self, now: Instant) -> bool {
         self.is_waiting = self.proven_at.is_some_and(|at| at <= now);
         self.is_waiting
+    }
+
+    /// Whether the silence, with nothing else that answers, is to be told now; again and again while it lasts.
+    pub(super) fn take_news(&mut self, now: Instant) -> bool {
+        let (at, pause) = self.tells;
+        let is_due = at <= now;
+        if is_due {
+            self.tells = (now + pause, (pause * 2).min(TOLD_AFTER_MAX));
+        }
+        is_due
     }
 
     /// When it will count as silent, if that is not so yet.

@@ -176,6 +176,8 @@ pub(crate) enum PathEvent {
     },
     /// A path is gone; whatever recovery keeps for it may be forgotten.
     PathDropped(PathKey),
+    /// The path in use answers nothing that it is asked, and no other one does.
+    Silent,
     /// Nothing was heard on any path for `limits::PEER_TIMEOUT`: the connection is over. Told
     /// once.
     AllPathsLost,

@@ -37,6 +37,8 @@ pub(crate) enum PeerOutcome {
     HandshakeFailed,
     /// The data path changed.
     PathChanged { reason: PathChangeReason },
+    /// It answers nothing on any path.
+    Silent,
     /// A measurement of the round trip came back, or was lost.
     Pong { rtt: Option<Duration> },
     /// The association is over.

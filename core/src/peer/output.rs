@@ -192,6 +192,7 @@ impl Peer {
                 Change::Moved(reason) => {
                     self.outcomes.push_back(PeerOutcome::PathChanged { reason });
                 }
+                Change::Silent => self.outcomes.push_back(PeerOutcome::Silent),
                 Change::Lost => self.end_association(DisconnectReason::TimedOut),
             }
         }

@@ -90,6 +90,10 @@ impl<F> Recovery<F> {
     ) -> Result<(), AckOfUnsent> {
         outcome.clear();
         let mut largest = None;
+        // The packet with the largest number shows the round-trip time (RFC 9002 §5.1). What is not recorded, such as
+        // challenges, may have overtaken it on a faster path, again and again: where a probe timeout passed the newest
+        // recorded one does, though an acknowledgement that was lost before this one makes it look slower.
+        let mut newest = self.largest_delivered();
         let mut sample = None;
         for (start, end) in ranges {
             self.numbers.check(start, end)?;
@@ -97,10 +101,15 @@ impl<F> Recovery<F> {
             largest = largest.max(Some(end));
             let (paths, delivered) = (&mut self.paths, &mut outcome.delivered);
             self.ledger.settle_range(start, end, |meta, frames| {
-                if is_first && meta.sent.pn == end {
-                    sample = Some((meta.path, now.saturating_since(meta.sent.sent_at)));
+                let path = find(paths, meta.path);
+                if Some(meta.sent.pn) > newest {
+                    newest = Some(meta.sent.pn);
+                    let is_largest = is_first && meta.sent.pn == end;
+                    let is_overdue = path.as_ref().is_some_and(|p| p.pto_count() > 0);
+                    let took = now.saturating_since(meta.sent.sent_at);
+                    sample = (is_largest || is_overdue).then_some((meta.path, took));
                 }
-                if let Some(path) = find(paths, meta.path) {
+                if let Some(path) = path {
                     path.on_delivered(meta);
                 }
                 delivered.push(Delivered {
@@ -329,6 +338,12 @@ impl<F> Recovery<F> {
         self.paths.reserve_exact(1);
         self.paths
             .push(PathRecovery::new(key, self.kind, mtu, rtt, now));
+    }
+
+    /// The largest number among recorded packets known to have arrived.
+    fn largest_delivered(&self) -> Option<u64> {
+        let of_paths = self.paths.iter().map(PathRecovery::largest_acked_pn);
+        of_paths.max().flatten()
     }
 
     fn path(&self, key: PathKey) -> Option<&PathRecovery> {

@@ -122,6 +122,7 @@ impl Rendezvous {
                 let life = Duration::from_secs(u64::from(life_s));
                 introducer.link.on_registered(now, observed, life);
                 self.attempts.on_introducer_registered(now, id);
+                self.wanted.hasten();
                 self.moves.push_back(Move::Registered {
                     introducer: id,
                     observed,

@@ -10,6 +10,7 @@ mod moves;
 mod searches;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 pub(crate) use introducer::Introducer;
 pub(crate) use moves::Move;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::answers::Held;
 use self::searches::Searches;
+use self::wanted::Wanted;
 use crate::api::{
     ApiMisuse, ConnectFailure, ConnectTarget, Event, IntroducerAddress, IntroducerState,
     OperationId,
@@ -57,6 +59,9 @@ impl Credentials {
     }
 }
 
+/// How much earlier the side with the larger id calls where both lost each other.
+const HEAD_START: Duration = Duration::from_millis(250);
+
 /// Introducers, searches and attempts of a node.
 pub(crate) struct Rendezvous {
     credentials: Credentials,
@@ -67,6 +72,7 @@ pub(crate) struct Rendezvous {
     internal: BTreeSet<OperationId>,
     /// Peers to meet, once all introducers have said whose the name is.
     held: BTreeMap<AttemptId, Vec<Held>>,
+    wanted: Wanted,
     operations: u64,
     moves: VecDeque<Move>,
     /// Something happened that links or attempts may wait for.
@@ -84,6 +90,7 @@ impl Rendezvous {
             searches: Searches::default(),
             internal: BTreeSet::new(),
             held: BTreeMap::new(),
+            wanted: Wanted::default(),
             operations: 0,
             moves: VecDeque::new(),
             is_dirty: true,
@@ -274,11 +281,67 @@ impl Rendezvous {
         }
     }
 
-    /// The application gave up reaching this peer. Says whether any operation of its was under way.
+    /// The application gave up reaching this peer. Says whether it was being reached for.
     pub(crate) fn cancel(&mut self, now: Instant, peer: NodeId) -> bool {
         let is_cancelled = self.attempts.cancel(now, peer);
         self.is_dirty |= is_cancelled;
-        is_cancelled
+        self.wanted.forget(&peer) || is_cancelled
+    }
+
+    /// A peer that the application asked for is gone without a word: it is called until it is there again.
+    pub(crate) fn on_peer_lost(&mut self, now: Instant, peer: NodeId) {
+        // Both may have lost the other, and want it; two calls that cross end one of the sessions.
+        let is_second = self.credentials.id < peer;
+        let head_start = if is_second {
+            HEAD_START
+        } else {
+            Duration::ZERO
+        };
+        self.wanted.on_lost(now, peer, head_start);
+        self.call_wanted(now);
+    }
+
+    /// A connected peer answers nothing on any path. Whoever introduces us anew knows where it is now, and if it has
+    /// lost the session, says so over the new channel.
+    pub(crate) fn on_peer_silent(&mut self, now: Instant, peer: NodeId) {
+        for introducer in self.registered() {
+            self.reach_through(now, introducer, peer);
+        }
+    }
+
+    /// A peer that the application asked for is connected: a second relay is to stand ready where there is one.
+    pub(crate) fn stand_by(
+        &mut self,
+        now: Instant,
+        peer: NodeId,
+        has_route_through: impl Fn(&NodeId) -> bool,
+    ) {
+        let spare = self
+            .registered()
+            .into_iter()
+            .find(|i| !has_route_through(i));
+        if let Some(introducer) = spare {
+            self.reach_through(now, introducer, peer);
+        }
+    }
+
+    fn registered(&self) -> Vec<NodeId> {
+        let is_there = |i: &&Introducer| i.link.state() == IntroducerState::Registered;
+        let there = self.introducers.iter().filter(is_there);
+        there.map(|i| i.address.id).collect()
+    }
+
+    fn call_wanted(&mut self, now: Instant) {
+        while let Some(peer) = self.wanted.take_due(now) {
+            let candidates = self.candidates(None).unwrap_or_default();
+            let operation = self.new_operation();
+            self.internal.insert(operation);
+            let target = ConnectTarget::Id(peer);
+            let life = limits::CONTROL_LIFE;
+            self.attempts
+                .start(now, operation, target, &candidates, life);
+            self.is_dirty = true;
+        }
     }
 
     /// Asks an introducer that is back for a relayed path to a connected peer; the application does not hear of it.
@@ -359,12 +422,14 @@ impl Rendezvous {
         for introducer in &mut self.introducers {
             introducer.link.on_network_changed();
         }
+        self.wanted.hasten();
         self.is_dirty = true;
     }
 
     /// A peer of the application is connected, whoever began it: its operations end, and the application hears of it
     /// in any case.
     pub(crate) fn on_peer_connected(&mut self, peer: NodeId) {
+        self.wanted.on_back(&peer);
         self.attempts.on_peer_connected(peer);
         if !self.end_operations().contains(&peer) {
             self.announce_connected(peer, None);
@@ -380,13 +445,16 @@ impl Rendezvous {
     /// Asks introducers whose turn has come and ends operations whose time is over.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
         self.attempts.on_timeout(now);
+        self.call_wanted(now);
         self.is_dirty = true;
     }
 
     /// When to call `on_timeout`.
     pub(crate) fn next_timeout(&self) -> Option<Deadline> {
         let links = self.introducers.iter().map(|i| i.link.next_timeout());
-        links.fold(self.attempts.next_timeout(), Deadline::earlier)
+        let operations =
+            Deadline::earlier(self.attempts.next_timeout(), self.wanted.next_timeout());
+        links.fold(operations, Deadline::earlier)
     }
 
     /// The next thing to do; call until `None` after every input.

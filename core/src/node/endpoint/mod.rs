@@ -95,9 +95,7 @@ impl Endpoint {
             Some(Owner::HalfOpen) => self.confirm(now, peers, via, index, datagram),
             Some(Owner::Handshaking(_)) => Handled::Dropped(Dropped::Unauthentic),
             None => {
-                if via.route.is_direct()
-                    && let Some(reset) = self.door.reset(now, via.route, index, datagram.len())
-                {
+                if let Some(reset) = self.door.reset(now, via.route, index, datagram.len()) {
                     self.outbox.push(via.route, reset);
                 }
                 Handled::Dropped(Dropped::Unauthentic)

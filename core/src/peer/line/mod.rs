@@ -2,8 +2,10 @@
 //! acknowledgements, losses and changes of paths are told to both sides, and what the packets carried to whoever wrote
 //! it ([`Hears`]).
 
+mod change;
 mod rest;
 
+pub(super) use self::change::Change;
 pub(super) use self::rest::LineAtRest;
 use super::sessions::Sessions;
 use super::transmit::PeerTransmit;
@@ -68,15 +70,6 @@ pub(super) struct Allowance {
     pub(super) room_bytes: usize,
     /// Bytes in all that elicit acknowledgements; probes may exceed it.
     pub(super) bytes: u64,
-}
-
-/// What became of the paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    /// Data goes another way.
-    Moved(PathChangeReason),
-    /// There is no way any more.
-    Lost,
 }
 
 /// Paths, and packets under way on them.
@@ -379,6 +372,7 @@ impl Line {
                     self.recovery.forget_path(key(path), &mut lost);
                     self.apply_losses(now, &mut lost, writers);
                 }
+                PathEvent::Silent => return Some(Change::Silent),
                 PathEvent::AllPathsLost => return Some(Change::Lost),
             }
         }

@@ -353,3 +353,27 @@ fn a_sender_that_does_not_use_its_window_keeps_it_as_it_is() {
     assert_eq!(bench.recovery.window(A), window);
     assert!(bench.recovery.is_idle());
 }
+
+/// A challenge on another path is not recorded, and overtakes: where the path's own packet is overdue, it measures.
+#[test]
+fn what_is_not_recorded_hides_no_sample() {
+    let mut bench = Bench::new();
+    let first = bench.send(A, at(0));
+    bench.ack(&[first], at(40));
+    let second = bench.send(A, at(100));
+    let challenge = bench.recovery.next_packet_number(&mut bench.rng);
+    assert_eq!(bench.ack(&[first, challenge], at(150)).rtt_sample, None);
+    // An acknowledgement before this one may have been lost, which makes the path look slow.
+    assert_eq!(bench.ack(&[second, challenge], at(160)).rtt_sample, None);
+    let third = bench.send(A, at(200));
+    let challenge = bench.recovery.next_packet_number(&mut bench.rng);
+    let due = bench.recovery.next_timeout().expect("under way");
+    assert_eq!(bench.timeout(due).1, [A]);
+    let sample = bench.ack(&[third, challenge], at(700)).rtt_sample;
+    assert_eq!(sample, Some((A, ms(500))));
+    assert!(bench.recovery.rtt(A).unwrap().smoothed() > ms(90));
+    // One that an older packet than the newest brings says nothing.
+    let [late, newer] = [at(800), at(801)].map(|at| bench.send(A, at));
+    assert!(bench.ack(&[newer], at(900)).rtt_sample.is_some());
+    assert_eq!(bench.ack(&[late, newer], at(1_000)).rtt_sample, None);
+}
