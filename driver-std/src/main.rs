@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use lexopt::{Arg, Parser, ValueExt};
 use p2p_driver_std::{NodeOptions, Ready, start};
 use p2p_host::settings::{self, Given, Kind};
+use p2p_http_api::InboxPlace;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     let options = match settings::read_options(&arguments.given) {
         Ok(options) => NodeOptions {
             state_dir: arguments.state_dir,
+            inbox: options.inbox.or(Some(InboxPlace::Memory)),
             ..options
         },
         Err(error) => {

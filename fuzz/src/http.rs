@@ -69,6 +69,7 @@ fn surface(now: Instant) -> Surface {
         driver: "fuzz",
         settings: Default::default(),
         book: Default::default(),
+        inbox: Default::default(),
         rng_seed: [8; 32],
     };
     Surface::new(config, now, 1_767_225_600_000)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use p2p_core::api::{ControllerKind, IntroducerAddress, OperatorLimits, Roles, Strangers};
 use p2p_core::limits;
+use p2p_http_api::InboxPlace;
 
 /// How to run a node; everything has a default.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct NodeOptions {
     pub direct_paths: bool,
     /// Write down everything that the engine is told, secrets included, into this new file (docs/drivers.md §6).
     pub record: Option<PathBuf>,
+    /// Where messages are kept until an application acknowledges them; by default the driver's choice.
+    pub inbox: Option<InboxPlace>,
     /// Congestion control of every path.
     pub congestion: ControllerKind,
     /// Bytes received and not taken, over all peers.
@@ -57,6 +60,7 @@ impl Default for NodeOptions {
             network: None,
             direct_paths: true,
             record: None,
+            inbox: None,
             congestion: ControllerKind::default(),
             receive_budget_bytes: limits::RECEIVE_BUDGET_BYTES,
             send_budget_bytes: limits::SEND_BUDGET_BYTES,

@@ -52,7 +52,7 @@ pub struct Place {
     pub surface: Surface,
     /// Known peers.
     pub peers: PeerKeeper,
-    /// Contacts and names; the surface has them as they were kept.
+    /// Contacts, names and messages; the surface has them as they were kept.
     pub records: Database,
     /// Where the sockets can be reached.
     pub local_addresses: LocalAddresses,
@@ -191,6 +191,7 @@ fn surface(
         driver,
         settings: settings::shown(options),
         book,
+        inbox: options.inbox.unwrap_or_default(),
         rng_seed: random_seed()?,
     };
     let now = clock.now();

@@ -1,5 +1,5 @@
-//! Contacts and names on disk: a thread of its own writes what has been ordered meanwhile in one step, so that no loop
-//! waits for a file system.
+//! Contacts, names, messages and all else that is kept on disk: a thread of its own writes what has been ordered
+//! meanwhile in one step, so that no loop waits for a file system and many messages share one sync.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -28,7 +28,8 @@ impl RecordKeeper {
         records: impl Records + 'static,
         tell: impl Fn(u64, bool) + Send + 'static,
     ) -> io::Result<Self> {
-        // Unbounded: the surface bounds contacts and names, and each order has a client or a look-up behind it.
+        // Unbounded: the surface bounds contacts, names and messages, and each other order has a client or a look-up
+        // behind it.
         let (sender, orders) = mpsc::channel();
         let writer = thread::Builder::new()
             .name("p2p-records".to_owned())
@@ -41,6 +42,7 @@ impl RecordKeeper {
 }
 
 fn write(mut records: impl Records, orders: &Receiver<Order>, tell: impl Fn(u64, bool)) {
+    let mut is_told = false;
     while let Ok(first) = orders.recv() {
         let mut step = vec![first];
         step.extend(orders.try_iter().take(ORDERS_A_STEP));
@@ -51,8 +53,14 @@ fn write(mut records: impl Records, orders: &Receiver<Order>, tell: impl Fn(u64,
             let kept = whole.is_ok() || records.write(&changes).is_ok();
             tell(order, kept);
         }
-        if let Err(error) = whole {
-            log::warn!("cannot keep contacts and names: {error}");
+        match whole {
+            // A full disk is tried again and again; once is enough.
+            Err(error) if !is_told => {
+                is_told = true;
+                log::warn!("cannot write contacts, names and messages: {error}");
+            }
+            Err(_) => {}
+            Ok(()) => is_told = false,
         }
     }
 }
@@ -70,13 +78,14 @@ impl Drop for RecordKeeper {
     fn drop(&mut self) {
         self.orders = None;
         if self.writer.take().is_some_and(|w| w.join().is_err()) {
-            log::warn!("writing contacts and names failed");
+            log::warn!("writing contacts, names and messages failed");
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::SyncSender;
     use std::time::Duration;
 
     use p2p_core::id::NodeId;
@@ -94,5 +103,31 @@ mod tests {
             let heard = hears.recv_timeout(Duration::from_secs(60));
             assert_eq!(heard, Ok((order, order == 1)));
         }
+    }
+
+    /// Tells how many changes each write has, and is through with it when that is taken note of.
+    struct Slow(SyncSender<usize>);
+
+    impl Records for Slow {
+        fn write(&mut self, changes: &[Change]) -> io::Result<()> {
+            self.0.send(changes.len()).map_err(io::Error::other)
+        }
+    }
+
+    #[test]
+    fn what_is_ordered_while_the_disk_is_busy_is_written_in_one_step() {
+        let (sizes, written) = mpsc::sync_channel(0);
+        let mut keeper = RecordKeeper::start(Slow(sizes), |_, _| ()).expect("a thread");
+        let change = || vec![Change::MessageDone(1)];
+        keeper.keep(1, change());
+        let mut counts = Vec::new();
+        for order in 2..=100 {
+            keeper.keep(order, change());
+        }
+        while counts.iter().sum::<usize>() < 100 {
+            let count = written.recv_timeout(Duration::from_secs(60));
+            counts.push(count.expect("a write"));
+        }
+        assert!(counts.len() <= 2, "{counts:?}");
     }
 }

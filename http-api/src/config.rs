@@ -100,10 +100,43 @@ pub struct SurfaceConfig {
     pub driver: &'static str,
     /// How the node is set up, by the key of each setting; shown, so without secrets.
     pub settings: BTreeMap<&'static str, SettingValue>,
-    /// Contacts and names as they were kept.
+    /// Contacts, names and messages as they were kept.
     pub book: Book,
+    /// Where messages are kept from now on.
+    pub inbox: InboxPlace,
     /// Seed of session ids, tickets and cursors; from the operating system in production.
     pub rng_seed: [u8; 32],
+}
+
+/// Where messages are kept until an application acknowledges them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InboxPlace {
+    /// On disk, where there is one: what a sender was told is delivered outlives the program and the machine's power.
+    #[default]
+    Disk,
+    /// In memory: it ends with the program.
+    Memory,
+}
+
+impl InboxPlace {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl core::str::FromStr for InboxPlace {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Disk, Self::Memory];
+        let found = all.into_iter().find(|place| place.word() == text);
+        found.ok_or("must be disk or memory")
+    }
 }
 
 /// What a setting stands at, as JSON has it.

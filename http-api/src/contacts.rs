@@ -3,11 +3,13 @@
 //! Nothing here comes from what a peer says of itself. A change counts at once; whoever ordered it is answered when it
 //! is kept, and it is taken back where it cannot be.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use p2p_core::id::{NodeId, ids_with_prefix};
 use p2p_core::name::{ID_PREFIX_CHARACTERS_MIN, fold_name, skeleton};
 use p2p_storage::{Binding, Book, Change, Contact, Invite, Join, KeptIntroducer, Trust};
+
+use crate::orders::Orders;
 
 /// Most contacts.
 pub(crate) const CONTACTS: usize = 10_000;
@@ -52,10 +54,6 @@ impl NameKind {
 #[derive(Default)]
 pub(crate) struct Contacts {
     book: Book,
-    /// Something outside keeps changes; otherwise they last as long as this.
-    is_kept: bool,
-    tickets: u64,
-    orders: VecDeque<(u64, Vec<Change>)>,
     /// Writes under way, and how it was before.
     writing: BTreeMap<u64, Vec<Change>>,
 }
@@ -69,29 +67,20 @@ impl Contacts {
         }
     }
 
-    /// From now on changes are kept outside.
-    pub(crate) const fn set_kept(&mut self) {
-        self.is_kept = true;
-    }
-
     /// The book.
     pub(crate) const fn book(&self) -> &Book {
         &self.book
     }
 
     /// Changes the book. Gives the number under which it is written; none where nothing is kept.
-    pub(crate) fn change(&mut self, changes: Vec<Change>) -> Option<u64> {
+    pub(crate) fn change(&mut self, orders: &mut Orders, changes: Vec<Change>) -> Option<u64> {
         let undo = changes.iter().flat_map(|c| self.before(c)).collect();
         for change in changes.iter().cloned() {
             self.book.apply(change);
         }
-        if !self.is_kept {
-            return None;
-        }
-        self.tickets += 1;
-        self.orders.push_back((self.tickets, changes));
-        self.writing.insert(self.tickets, undo);
-        Some(self.tickets)
+        let order = orders.place(changes)?;
+        self.writing.insert(order, undo);
+        Some(order)
     }
 
     /// What restores what a change replaces. A contact that was not there is forgotten again; a name stays, since it
@@ -110,7 +99,7 @@ impl Contacts {
                     .chain(names.map(Change::Binding))
                     .collect()
             }
-            Change::Binding(_) => Vec::new(),
+            Change::Binding(_) | Change::Message(_) | Change::MessageDone(_) => Vec::new(),
             Change::Invite(Invite { id, .. }) | Change::Revoke(id) => {
                 let old = self.book.invite(id).cloned();
                 vec![old.map_or(Change::Revoke(*id), Change::Invite)]
@@ -131,14 +120,9 @@ impl Contacts {
         vec![old.map_or(Change::Leave(id), Change::Introducer)]
     }
 
-    /// The next changes to keep.
-    pub(crate) fn poll_order(&mut self) -> Option<(u64, Vec<Change>)> {
-        self.orders.pop_front()
-    }
-
     /// Changes are kept, or cannot be: then it is as it was before.
-    pub(crate) fn on_kept(&mut self, ticket: u64, is_kept: bool) {
-        let undo = self.writing.remove(&ticket).unwrap_or_default();
+    pub(crate) fn on_kept(&mut self, order: u64, is_kept: bool) {
+        let undo = self.writing.remove(&order).unwrap_or_default();
         if !is_kept {
             undo.into_iter().for_each(|c| self.book.apply(c));
         }
@@ -147,6 +131,7 @@ impl Contacts {
     /// A look-up of the owner's found whose a name is.
     pub(crate) fn on_found(
         &mut self,
+        orders: &mut Orders,
         now_unix_ms: u64,
         name: &str,
         introducer: NodeId,
@@ -154,7 +139,7 @@ impl Contacts {
     ) {
         let known = self.book.binding(&introducer, name);
         if known.is_some_and(|b| b.id != id) {
-            return self.on_differs(now_unix_ms, name, introducer, id);
+            return self.on_differs(orders, now_unix_ms, name, introducer, id);
         }
         let is_known = known.is_some_and(|b| b.id == id && b.refused.is_none());
         if is_known || known.is_none() && self.book.bindings().count() >= BINDINGS {
@@ -171,12 +156,13 @@ impl Contacts {
         if let Some(contact) = self.learnt(now_unix_ms, id, Trust::Found, "lookup") {
             changes.push(Change::Contact(contact));
         }
-        let _ = self.change(changes);
+        let _ = self.change(orders, changes);
     }
 
     /// An introducer gave a name to somebody else.
     pub(crate) fn on_differs(
         &mut self,
+        orders: &mut Orders,
         now_unix_ms: u64,
         name: &str,
         introducer: NodeId,
@@ -187,7 +173,8 @@ impl Contacts {
         };
         if binding.refused.map(|(id, _)| id) != Some(offered) {
             let refused = Some((offered, now_unix_ms));
-            let _ = self.change(vec![Change::Binding(Binding { refused, ..binding })]);
+            let binding = Binding { refused, ..binding };
+            let _ = self.change(orders, vec![Change::Binding(binding)]);
         }
     }
 
@@ -324,27 +311,27 @@ mod tests {
 
     #[test]
     fn what_cannot_be_kept_is_taken_back() {
-        let mut contacts = Contacts::default();
-        contacts.set_kept();
+        let (mut contacts, mut orders) = (Contacts::default(), Orders::default());
+        orders.set_kept();
         let named = Contact {
             petname: Some("ada".to_owned()),
             ..contacts.or_new(1, id(1))
         };
-        let ticket = contacts.change(vec![Change::Contact(named)]);
+        let ticket = contacts.change(&mut orders, vec![Change::Contact(named)]);
         let ticket = ticket.expect("it is to be kept");
         assert!(contacts.by_petname("ADA").is_some());
-        assert_eq!(contacts.poll_order().map(|(t, _)| t), Some(ticket));
+        assert_eq!(orders.poll().map(|(t, _)| t), Some(ticket));
         contacts.on_kept(ticket, false);
         assert!(contacts.by_petname("ada").is_none());
     }
 
     #[test]
     fn a_claim_is_shown_last_and_finds_nobody() {
-        let mut contacts = Contacts::default();
+        let (mut contacts, mut orders) = (Contacts::default(), Orders::default());
         let claimed = contacts.name_of(&id(1), Some("ada"));
         assert_eq!(claimed, Some(("ada", NameKind::Claimed)));
         assert_eq!(contacts.by_name("ada").count(), 0);
-        contacts.on_found(5, "Ada", id(9), id(1));
+        contacts.on_found(&mut orders, 5, "Ada", id(9), id(1));
         assert_eq!(
             contacts.name_of(&id(1), Some("eve")),
             Some(("Ada", NameKind::Found))
@@ -359,7 +346,7 @@ mod tests {
             petname: Some("my sister".to_owned()),
             ..contacts.or_new(6, id(1))
         };
-        let _ = contacts.change(vec![Change::Contact(named)]);
+        let _ = contacts.change(&mut orders, vec![Change::Contact(named)]);
         assert_eq!(
             contacts.name_of(&id(1), None),
             Some(("my sister", NameKind::Petname))
@@ -368,13 +355,13 @@ mod tests {
 
     #[test]
     fn a_difference_is_noted_and_changes_nothing() {
-        let mut contacts = Contacts::default();
-        contacts.on_found(5, "ada", id(9), id(1));
-        contacts.on_differs(7, "ada", id(9), id(2));
+        let (mut contacts, mut orders) = (Contacts::default(), Orders::default());
+        contacts.on_found(&mut orders, 5, "ada", id(9), id(1));
+        contacts.on_differs(&mut orders, 7, "ada", id(9), id(2));
         let binding = contacts.by_name("ada").next().expect("a name");
         assert_eq!((binding.id, binding.refused), (id(1), Some((id(2), 7))));
         // What is found again as it was clears it.
-        contacts.on_found(8, "ada", id(9), id(1));
+        contacts.on_found(&mut orders, 8, "ada", id(9), id(1));
         let binding = contacts.by_name("ada").next().expect("a name");
         assert_eq!((binding.since_unix_ms, binding.refused), (5, None));
     }

@@ -116,7 +116,7 @@ impl<C: Client> Exchanges<C> {
         }
     }
 
-    /// Has contacts and names kept; without, they last as long as this.
+    /// Has contacts, names and the inbox kept; without, they last as long as this.
     pub fn set_keeper(&mut self, keeper: Box<dyn Keep>) {
         self.surface.set_kept();
         self.keeper = Some(keeper);

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use p2p_core::api::{Channel, Label, StreamId};
 use p2p_core::id::NodeId;
-use p2p_core::time::Instant;
 
 pub(crate) use self::quota::{INBOX_BYTES, INBOX_ITEMS};
 use self::quota::{Load, Shelf};
@@ -67,8 +66,10 @@ pub(crate) struct Item {
     pub forwards: Option<u8>,
     /// Stream; opened streams only.
     pub stream: Option<StreamId>,
-    /// When it arrived.
-    pub received_at: Instant,
+    /// Its number on disk, where it is kept there.
+    pub kept: Option<u64>,
+    /// When it arrived, ms since 1970.
+    pub received_unix_ms: u64,
     /// Content.
     pub data: Bytes,
 }
@@ -108,6 +109,8 @@ pub(crate) enum Fullness {
     Filling,
     /// Some peer's messages find no room.
     Full,
+    /// The disk refuses messages, which wait.
+    NotKept,
 }
 
 impl Fullness {
@@ -117,6 +120,7 @@ impl Fullness {
             Self::Ok => "ok",
             Self::Filling => "filling",
             Self::Full => "full",
+            Self::NotKept => "not_kept",
         }
     }
 }
@@ -158,11 +162,38 @@ impl Inbox {
             self.dropped += u64::from(item.kind == ItemKind::Datagram);
             self.remove(victim?);
         }
+        Some(self.insert(item))
+    }
+
+    /// Adds an item that was promised its place; its number.
+    pub(crate) fn insert(&mut self, item: Item) -> u64 {
         self.last += 1;
-        let shelf = self.shelves.entry(item.kind).or_default();
-        shelf.add(self.last, &item);
-        self.items.insert(self.last, item);
-        Some(self.last)
+        self.put_back(vec![(self.last, item)]);
+        self.last
+    }
+
+    /// Items that were taken out come in again, where they were.
+    pub(crate) fn put_back(&mut self, items: Vec<(u64, Item)>) {
+        for (number, item) in items {
+            self.hold(&item);
+            self.shelves
+                .entry(item.kind)
+                .or_default()
+                .list(number, &item);
+            self.items.insert(number, item);
+        }
+    }
+
+    /// Promises a place to an item that is not there yet.
+    pub(crate) fn hold(&mut self, item: &Item) {
+        self.shelves.entry(item.kind).or_default().hold(item);
+    }
+
+    /// Gives a promised place back.
+    pub(crate) fn release(&mut self, item: &Item) {
+        if let Some(shelf) = self.shelves.get_mut(&item.kind) {
+            shelf.release(item);
+        }
     }
 
     /// The datagram to drop for a newer one: the oldest of a stranger, unless a stranger would push out a chosen
@@ -217,18 +248,21 @@ impl Inbox {
         self.items.get(&number)
     }
 
-    /// Frees items up to and with `cursor` that fit; how many.
-    pub(crate) fn acknowledge(&mut self, cursor: u64, filter: &Filter) -> usize {
-        let done: Vec<u64> = self
-            .items
-            .range(..=cursor)
-            .filter(|(_, item)| filter.fits(item))
-            .map(|(number, _)| *number)
-            .collect();
-        for number in &done {
-            self.remove(*number);
-        }
-        done.len()
+    /// Takes out items up to and with `cursor` that fit.
+    pub(crate) fn acknowledge(&mut self, cursor: u64, filter: &Filter) -> Vec<(u64, Item)> {
+        self.take(|number, item| number <= cursor && filter.fits(item))
+    }
+
+    /// Takes out all items of a peer.
+    pub(crate) fn take_of(&mut self, peer: &NodeId) -> Vec<(u64, Item)> {
+        self.take(|_, item| item.peer == *peer)
+    }
+
+    fn take(&mut self, fits: impl Fn(u64, &Item) -> bool) -> Vec<(u64, Item)> {
+        let found = self.items.iter().filter(|(n, item)| fits(**n, item));
+        let found: Vec<u64> = found.map(|(number, _)| *number).collect();
+        let taken = found.into_iter().map(|n| Some((n, self.remove(n)?)));
+        taken.flatten().collect()
     }
 
     /// Items held.
@@ -246,12 +280,13 @@ impl Inbox {
         self.dropped
     }
 
-    fn remove(&mut self, number: u64) {
-        if let Some(item) = self.items.remove(&number)
-            && let Some(shelf) = self.shelves.get_mut(&item.kind)
-        {
-            shelf.remove(number, &item);
+    fn remove(&mut self, number: u64) -> Option<Item> {
+        let item = self.items.remove(&number)?;
+        if let Some(shelf) = self.shelves.get_mut(&item.kind) {
+            shelf.unlist(number);
         }
+        self.release(&item);
+        Some(item)
     }
 }
 

@@ -23,6 +23,7 @@
 //!     driver: "example",
 //!     settings: Default::default(),
 //!     book: Default::default(),
+//!     inbox: Default::default(),
 //!     rng_seed: [8; 32],
 //! };
 //! let mut surface = Surface::new(config, now, 1_767_225_600_000);
@@ -68,9 +69,11 @@ mod forwards;
 mod inbox;
 mod invite;
 mod journal;
+mod keeping;
 mod knocks;
 mod locks;
 mod openapi;
+mod orders;
 mod outbox;
 mod page;
 mod problem;
@@ -88,7 +91,7 @@ mod waiting;
 mod words;
 
 pub use callback::{Callback, CallbackEnd, CallbackId};
-pub use config::{InvalidToken, SettingValue, SurfaceConfig, Token};
+pub use config::{InboxPlace, InvalidToken, SettingValue, SurfaceConfig, Token};
 pub use exchange::{BodyKind, HttpId, Request, ResponsePart};
 pub use exchanges::{Client, Exchanges, GivenBody, HttpInput, Keep, Sockets};
 pub use routes::{takes_upgrade, takes_whole_body};

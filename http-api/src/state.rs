@@ -8,30 +8,35 @@ use p2p_core::api::{ApiMisuse, Command, Engine, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
+use p2p_storage::{Change, KeptMessage};
 use serde_json::Value;
 
 use crate::callback::Callbacks;
 use crate::clock::WallClock;
-use crate::config::{SettingValue, SurfaceConfig};
+use crate::config::{InboxPlace, SettingValue, SurfaceConfig};
 use crate::contacts::{Contacts, NameKind};
 use crate::encode::RunMark;
 use crate::exchange::HttpId;
 use crate::forwards::Forwards;
-use crate::inbox::{Fullness, Inbox};
+use crate::inbox::{Fullness, Inbox, Item, ItemKind};
 use crate::invite::Meetings;
 use crate::journal::Journal;
+use crate::keeping::Keeping;
 use crate::knocks::Knocks;
 use crate::locks::Locks;
+use crate::orders::Orders;
 use crate::outbox::Outbox;
 use crate::page::Page;
 use crate::problem::{Code, Problem};
-use crate::reply::Full;
+use crate::reply::{Full, Reply, Wait, WaitFor};
 use crate::services::Services;
 use crate::sockets::SocketOrders;
 use crate::waiting::WaitingMessages;
 
 /// How long a peer counts as a stranger before the engine is asked again.
 const STRANGER_LIFE: Duration = Duration::from_secs(1);
+/// Longest wait for the disk.
+const KEEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Names remembered; the engine knows them all, this saves asking for each datagram.
 const NAMES: usize = 4_096;
 
@@ -64,7 +69,12 @@ pub(crate) struct State {
     pub knocks: Knocks,
     pub contacts: Contacts,
     pub meetings: Meetings,
-    /// What clients hear once a change to contacts is kept, by its number.
+    pub orders: Orders,
+    pub keeping: Keeping,
+    place: InboxPlace,
+    /// Messages on disk that nobody wants any more.
+    unwanted: Vec<Change>,
+    /// What clients hear once a change is kept, by the number of its order.
     pub answers: BTreeMap<u64, Full>,
     pub services: Services,
     pub callbacks: Callbacks,
@@ -87,11 +97,13 @@ pub(crate) struct State {
 impl State {
     /// Starts empty.
     pub(crate) fn new(
-        config: SurfaceConfig,
+        mut config: SurfaceConfig,
         now: Instant,
         wall_clock_unix_ms: u64,
         describe: fn(&str) -> Value,
     ) -> Self {
+        let messages: Vec<KeptMessage> = config.book.take_messages().collect();
+        let last = messages.last().map_or(0, |message| message.number);
         let rng = Rng::from_seed(config.rng_seed);
         let clock = WallClock::new(now, wall_clock_unix_ms);
         let run = RunMark(rng.fork("run mark").next_u32());
@@ -102,7 +114,7 @@ impl State {
                 .joins
                 .begin(now, wall_clock_unix_ms, join.clone(), false);
         }
-        Self {
+        let mut state = Self {
             version: config.version,
             driver: config.driver,
             settings: config.settings,
@@ -123,6 +135,10 @@ impl State {
             knocks: Knocks::default(),
             contacts: Contacts::new(config.book),
             meetings,
+            orders: Orders::default(),
+            keeping: Keeping::after(last),
+            place: config.inbox,
+            unwanted: Vec::new(),
             answers: BTreeMap::new(),
             services: Services::default(),
             callbacks: Callbacks::new(rng.fork("webhook secrets")),
@@ -134,7 +150,82 @@ impl State {
             unconfirmed: BTreeMap::new(),
             given_up: Vec::new(),
             names: BTreeMap::new(),
+        };
+        for message in messages {
+            state.restore(message);
         }
+        state
+    }
+
+    /// A message of an earlier run.
+    fn restore(&mut self, message: KeptMessage) {
+        if self.contacts.is_blocked(&message.peer) {
+            self.unwanted.push(Change::MessageDone(message.number));
+            return;
+        }
+        if let Some(name) = &message.claimed_name {
+            self.on_name(message.peer, name);
+        }
+        let name = self.name(&message.peer);
+        let item = Item {
+            kind: ItemKind::Message,
+            peer: message.peer,
+            stranger: message.is_stranger,
+            name: name.map(|(name, kind)| (name.to_owned(), kind)),
+            label: message.label,
+            forwards: None,
+            stream: None,
+            kept: Some(message.number),
+            received_unix_ms: message.received_unix_ms,
+            data: message.data,
+        };
+        self.inbox.insert(item);
+    }
+
+    /// From now on changes are kept outside.
+    pub(crate) fn set_kept(&mut self) {
+        self.orders.set_kept();
+        if !self.unwanted.is_empty() {
+            let unwanted = core::mem::take(&mut self.unwanted);
+            let _ = self.orders.place(unwanted);
+        }
+    }
+
+    /// Where messages are kept.
+    pub(crate) const fn inbox_place(&self) -> InboxPlace {
+        if self.orders.are_kept() {
+            self.place
+        } else {
+            InboxPlace::Memory
+        }
+    }
+
+    /// Whether messages are kept on disk.
+    pub(crate) const fn keeps_messages(&self) -> bool {
+        matches!(self.inbox_place(), InboxPlace::Disk)
+    }
+
+    /// When messages that wait for the disk are to be tried again.
+    pub(crate) fn next_try(&self) -> Option<Instant> {
+        self.keeping.next_try().filter(|_| self.waiting.len() > 0)
+    }
+
+    /// Changes contacts, names and invitations. Gives the number of the order; none where nothing is kept.
+    pub(crate) fn change_contacts(&mut self, changes: Vec<Change>) -> Option<u64> {
+        self.contacts.change(&mut self.orders, changes)
+    }
+
+    /// Takes items out of the inbox for good, and what else is to be written with it. Gives the number of the order;
+    /// none where nothing is to be written.
+    pub(crate) fn discard(&mut self, items: Vec<(u64, Item)>) -> Option<u64> {
+        let done = |(_, item): &(u64, Item)| item.kept.map(Change::MessageDone);
+        let changes: Vec<Change> = items.iter().filter_map(done).collect();
+        if changes.is_empty() {
+            return None;
+        }
+        let order = self.orders.place(changes)?;
+        self.keeping.delete(order, items);
+        Some(order)
     }
 
     /// Whether the owner of this node never chose the peer. Asked of the engine once a second at most for each: a flood
@@ -202,5 +293,17 @@ impl Turn<'_> {
         command: Command,
     ) -> Result<p2p_core::api::Accepted, ApiMisuse> {
         self.node.handle_command(self.now, command)
+    }
+
+    /// Answers once an order is on disk, or at once where there is none.
+    pub(crate) fn answer_when_kept(&mut self, order: Option<u64>, full: Full) -> Reply {
+        let Some(order) = order else {
+            return full.into();
+        };
+        self.state.answers.insert(order, full);
+        Reply::Wait(Wait {
+            what: WaitFor::Kept(order),
+            until: self.now + KEEP_TIMEOUT,
+        })
     }
 }

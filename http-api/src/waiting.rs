@@ -19,6 +19,8 @@ pub(crate) struct Waiting {
     pub label: Label,
     /// Size.
     pub len: usize,
+    /// Its place among all that came.
+    pub place: u64,
 }
 
 /// All of them.
@@ -26,6 +28,8 @@ pub(crate) struct Waiting {
 pub(crate) struct WaitingMessages {
     queues: BTreeMap<NodeId, VecDeque<Waiting>>,
     count: usize,
+    /// How many ever came.
+    came: u64,
     /// Whose turn was the last.
     last: Option<NodeId>,
 }
@@ -33,11 +37,17 @@ pub(crate) struct WaitingMessages {
 impl WaitingMessages {
     /// One more.
     pub(crate) fn push(&mut self, waiting: Waiting) {
+        self.came += 1;
+        let place = self.came;
+        self.put_back(Waiting { place, ..waiting });
+    }
+
+    /// One that was taken comes in again, where it was.
+    pub(crate) fn put_back(&mut self, waiting: Waiting) {
         self.count += 1;
-        self.queues
-            .entry(waiting.peer)
-            .or_default()
-            .push_back(waiting);
+        let queue = self.queues.entry(waiting.peer).or_default();
+        let at = queue.partition_point(|other| other.place < waiting.place);
+        queue.insert(at, waiting);
     }
 
     /// How many.
@@ -115,6 +125,7 @@ mod tests {
             message: MessageId(number),
             label: channel.into(),
             len: 1,
+            place: 0,
         }
     }
 
@@ -136,6 +147,20 @@ mod tests {
         assert_eq!(all.len(), 5);
         assert_eq!(numbers(&mut all, |_| Ok(())), [0, 10, 20, 1, 2]);
         assert_eq!((all.len(), all.peers().count()), (0, 0));
+    }
+
+    #[test]
+    fn what_could_not_be_kept_goes_first_again() {
+        let mut all = WaitingMessages::default();
+        for number in 0..4 {
+            all.push(waiting(1, 1, number));
+        }
+        let mut next = || all.take(|_| Ok(())).expect("one more");
+        let (first, second) = (next(), next());
+        all.put_back(second);
+        all.put_back(first);
+        assert_eq!(all.len(), 4);
+        assert_eq!(numbers(&mut all, |_| Ok(())), [0, 1, 2, 3]);
     }
 
     #[test]

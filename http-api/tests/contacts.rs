@@ -232,11 +232,7 @@ fn what_cannot_be_written_is_not_said_to_be_kept() {
         assert!(!world.response(ADA, sent).is_complete, "said too early");
         let (order, changes) = world.party(ADA).surface.poll_order().expect("an order");
         assert_eq!(changes.len(), 1);
-        let now = world.now;
-        let party = world.party(ADA);
-        party
-            .surface
-            .handle_kept(now, &mut party.node, order, is_kept);
+        world.handle_kept(ADA, order, is_kept);
         world.run(Duration::from_secs(1));
         let answer = world.response(ADA, sent);
         assert_eq!(

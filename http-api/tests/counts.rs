@@ -114,6 +114,7 @@ fn exchanges() -> Exchanges<Told> {
         settings: std::collections::BTreeMap::new(),
         driver: "test",
         book: Default::default(),
+        inbox: Default::default(),
         rng_seed: [1; 32],
     };
     Exchanges::new(Surface::new(config, NOW, 0))

@@ -381,11 +381,7 @@ fn about_people(seen: &mut Seen) {
     let put = world.send(ADA, ask("PUT", &contact(9, "")).json("{}"));
     let order = world.party(ADA).surface.poll_order();
     let (order, _) = order.expect("something to keep");
-    let now = world.now;
-    let party = world.party(ADA);
-    party
-        .surface
-        .handle_kept(now, &mut party.node, order, false);
+    world.handle_kept(ADA, order, false);
     world.run(Duration::from_secs(1));
     let full = world.response(ADA, put);
     seen.expect("not_kept", &full);

@@ -143,6 +143,7 @@ function trouble({ online, node }) {
   if (!online) return "The node does not answer: what stands here is from before. Trying again…";
   const inbox = node?.inbox;
   if (!inbox || inbox.state === "ok") return "";
+  if (inbox.state === "not_kept") return "The disk of the node refuses messages: they wait outside. Make room there.";
   const place = inbox.fullest?.service ? `service ${inbox.fullest.service}` : `channel ${inbox.fullest?.channel}`;
   const what = inbox.state === "full" ? "The inbox is full: messages wait outside." : "The inbox is filling up.";
   return `${what} No program reads ${place}.`;

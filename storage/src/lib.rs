@@ -18,7 +18,7 @@ pub use keys::NodeKeys;
 pub use peers::{PeerBook, PeerRecord, Snapshot};
 pub use records::{
     Binding, Book, Change, Contact, Database, INVITE_ID_BYTES, Invite, InviteId, Join,
-    KeptIntroducer, MemoryRecords, Records, Trust,
+    KeptIntroducer, KeptMessage, MemoryRecords, Records, Trust,
 };
 pub use settings::SettingsFile;
 pub use token::{SecretText, TOKEN_FILE, read_token};

@@ -39,9 +39,18 @@ pub(super) fn node_lines(node: &Value) -> Vec<String> {
     lines
 }
 
-/// A line where the inbox is filling up, and what to do about it.
+/// A line where the inbox is filling up or the disk refuses it, and what to do about it.
 pub(super) fn inbox_line(output: &Output, node: &Value) -> Option<String> {
     let inbox = &node["inbox"];
+    if inbox["state"] == "not_kept" {
+        let state = output.paint(
+            Tone::Bad,
+            "!! cannot be written to disk, messages wait outside",
+        );
+        return Some(format!(
+            "inbox        {state}  make room where the state directory is"
+        ));
+    }
     let (mark, tone) = match inbox["state"].as_str() {
         Some("filling") => (".. filling", Tone::Fair),
         Some("full") => ("!! full, messages wait outside", Tone::Bad),

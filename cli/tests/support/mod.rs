@@ -141,15 +141,14 @@ pub(crate) struct Node {
 impl Node {
     /// Starts one with its state below the folder.
     pub(crate) fn start(folder: &Folder, name: &str, more: &[&str]) -> Self {
+        Self::start_at(folder, name, "127.0.0.1:0", more)
+    }
+
+    /// The same, with an address of its own.
+    pub(crate) fn start_at(folder: &Folder, name: &str, listen: &str, more: &[&str]) -> Self {
         let state = folder.path(name);
         let mut child = p2p(&folder.0)
-            .args([
-                "up",
-                "--json",
-                "--until-stdin-ends",
-                "--listen",
-                "127.0.0.1:0",
-            ])
+            .args(["up", "--json", "--until-stdin-ends", "--listen", listen])
             .args(["--http", "127.0.0.1:0", "--state-dir"])
             .arg(&state)
             .args(more)
@@ -185,12 +184,23 @@ impl Node {
 
     /// Asks it over HTTP with its token; status and body.
     pub(crate) fn get(&self, target: &str) -> (u16, String) {
-        let token = stdout(&self.run(&["token", "print"]));
+        self.call("GET", target, "")
+    }
+
+    /// Asks it over HTTP with its token, with a body; status and body.
+    pub(crate) fn call(&self, method: &str, target: &str, body: &str) -> (u16, String) {
+        let file = self.ready["token_path"].as_str().expect("a path");
+        let token = std::fs::read_to_string(file).expect("a token");
         let host = self.ready["http"].as_str().expect("an address");
         let mut stream = TcpStream::connect(host).expect("it listens");
-        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close");
-        let token = token.trim();
-        write!(stream, "{head}\r\nAuthorization: Bearer {token}\r\n\r\n").expect("sent");
+        let (token, length) = (token.trim(), body.len());
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close");
+        let head = format!("{head}\r\nContent-Length: {length}\r\nContent-Type: application/json");
+        write!(
+            stream,
+            "{head}\r\nAuthorization: Bearer {token}\r\n\r\n{body}"
+        )
+        .expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("readable");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
@@ -199,6 +209,11 @@ impl Node {
             .nth(1)
             .and_then(|status| status.parse().ok());
         (status.expect("a status"), body.to_owned())
+    }
+
+    /// Kills it, as a crash would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
     }
 
     /// Ends it politely.

@@ -145,6 +145,21 @@ pub const SETTINGS: &[Setting] = &[
         get: |o| o.network.as_deref().map(text),
     },
     Setting {
+        key: "inbox",
+        option: "inbox",
+        variable: "P2P_INBOX",
+        kind: Kind::One("WORD"),
+        default: "disk (`p2p-mini`: memory)",
+        what: "Where received messages are until they are acknowledged: disk (a message is told to be delivered once \
+               it is synced there) or memory (they end with the node)",
+        set: |o, v| {
+            let text = v.last().map_or("", String::as_str);
+            let place = text.parse().map_err(|must| format!("\"{text}\" {must}"));
+            place.map(|place| o.inbox = Some(place))
+        },
+        get: |o| o.inbox.map(|place| text(place.word())),
+    },
+    Setting {
         key: "congestion",
         option: "congestion",
         variable: "P2P_CONGESTION",
@@ -386,6 +401,7 @@ mod tests {
             ("roles", "introducer"),
             ("listed", "false"),
             ("network", "lab"),
+            ("inbox", "memory"),
             ("congestion", "newreno"),
             ("relay_bytes_per_s", "2048"),
             ("registrations", "3"),

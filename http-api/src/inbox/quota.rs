@@ -141,12 +141,25 @@ impl Shelf {
         Ok(())
     }
 
-    pub(super) fn add(&mut self, number: u64, item: &Item) {
-        let len = item.data.len();
+    /// An item is there.
+    pub(super) fn list(&mut self, number: u64, item: &Item) {
         self.numbers.insert(number);
-        self.total.add(len);
         if item.stranger {
             self.of_strangers.insert(number);
+        }
+    }
+
+    /// An item is there no more.
+    pub(super) fn unlist(&mut self, number: u64) {
+        self.numbers.remove(&number);
+        self.of_strangers.remove(&number);
+    }
+
+    /// An item uses its place up.
+    pub(super) fn hold(&mut self, item: &Item) {
+        let len = item.data.len();
+        self.total.add(len);
+        if item.stranger {
             self.strangers.add(len);
         }
         self.peers.entry(item.peer).or_default().add(len);
@@ -154,11 +167,11 @@ impl Shelf {
         self.channels.entry(key).or_default().add(len);
     }
 
-    pub(super) fn remove(&mut self, number: u64, item: &Item) {
+    /// An item's place is free.
+    pub(super) fn release(&mut self, item: &Item) {
         let len = item.data.len();
-        self.numbers.remove(&number);
         self.total.subtract(len);
-        if self.of_strangers.remove(&number) {
+        if item.stranger {
             self.strangers.subtract(len);
         }
         give_back(&mut self.peers, &item.peer, len);

@@ -1,7 +1,5 @@
 //! Contacts: whom the owner of this node knows, what the owner calls them, and of whom the owner wants nothing.
 
-use core::time::Duration;
-
 use p2p_core::api::Command;
 use p2p_core::id::NodeId;
 use p2p_storage::{Binding, Change, Contact, Trust};
@@ -11,14 +9,12 @@ use super::resolve;
 use crate::call::{Call, decode_json};
 use crate::contacts::{CONTACTS, InvalidPetname};
 use crate::problem::{Code, Problem};
-use crate::reply::{Full, Reply, Wait, WaitFor};
+use crate::reply::{Full, Reply};
 use crate::state::Turn;
 use crate::view::{ContactBody, ContactList, ContactView, RebindBody};
 
 /// Most bytes of a note.
 const NOTE_BYTES: usize = 1_024;
-/// Longest wait for the disk.
-const KEEP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `GET /v1/contacts`
 pub(crate) fn list(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
@@ -96,8 +92,15 @@ pub(crate) fn block(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> 
     turn.state.meetings.joins.end(&id);
     contact.is_blocked = true;
     let full = Full::json(200, &view(turn, &contact));
-    let changes = vec![Change::Contact(contact), Change::Joined(id)];
-    Ok(keep(turn, changes, full))
+    let reply = keep(
+        turn,
+        vec![Change::Contact(contact), Change::Joined(id)],
+        full,
+    );
+    // What is deleted later than the block is written is found again and deleted at the next start.
+    let items = turn.state.inbox.take_of(&id);
+    let _ = turn.state.discard(items);
+    Ok(reply)
 }
 
 /// `POST /v1/contacts/{peer}/unblock`
@@ -138,14 +141,8 @@ pub(crate) fn rebind(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
 
 /// Answers once it is on disk, or at once where nothing is kept.
 pub(super) fn keep(turn: &mut Turn<'_>, changes: Vec<Change>, full: Full) -> Reply {
-    let Some(order) = turn.state.contacts.change(changes) else {
-        return full.into();
-    };
-    turn.state.answers.insert(order, full);
-    Reply::Wait(Wait {
-        what: WaitFor::Kept(order),
-        until: turn.now + KEEP_TIMEOUT,
-    })
+    let order = turn.state.change_contacts(changes);
+    turn.answer_when_kept(order, full)
 }
 
 fn view(turn: &Turn<'_>, contact: &Contact) -> ContactView {

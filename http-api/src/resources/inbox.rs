@@ -73,10 +73,13 @@ pub(crate) fn acknowledge(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Pro
         channel: channel?,
         kind: kind.transpose()?,
     };
-    // A cursor of an earlier run acknowledges nothing: its items went with that run.
+    // A cursor of an earlier run acknowledges nothing: items have other numbers now.
     let cursor = turn.state.run.decode(&body.cursor).unwrap_or(0);
-    let acknowledged = turn.state.inbox.acknowledge(cursor, &filter);
-    Ok(Full::json(200, &Acknowledged { acknowledged }).into())
+    let items = turn.state.inbox.acknowledge(cursor, &filter);
+    let acknowledged = items.len();
+    let full = Full::json(200, &Acknowledged { acknowledged });
+    let order = turn.state.discard(items);
+    Ok(turn.answer_when_kept(order, full))
 }
 
 /// What is there after a cursor; `None` where nothing is.
@@ -84,7 +87,7 @@ pub(crate) fn page(state: &State, since: u64, filter: &Filter, limit: usize) -> 
     let found = state.inbox.after(since, filter, limit, PAGE_BYTES);
     let next = found.last().map(|(number, _)| state.run.encode(*number))?;
     let view = |(number, item): &(u64, &crate::inbox::Item)| {
-        InboxItem::new(*number, item, state.run, state.clock, usize::MAX)
+        InboxItem::new(*number, item, state.run, usize::MAX)
     };
     let list = InboxList {
         items: found.iter().map(view).collect(),

@@ -133,7 +133,7 @@ pub(crate) fn accept(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
     let now_unix_ms = turn.state.clock.unix_ms(turn.now);
     let joins = &mut turn.state.meetings.joins;
     joins.begin(turn.now, now_unix_ms, join_of(&link), is_connected);
-    if let Some(order) = turn.state.contacts.change(changes) {
+    if let Some(order) = turn.state.change_contacts(changes) {
         turn.state.meetings.joining.insert(order, peer);
     }
     Ok(Reply::Wait(Wait {

@@ -248,33 +248,28 @@ impl Surface {
         }
     }
 
-    /// Takes messages out of the engine, each peer in its turn, while the inbox has room for them. What stays there
-    /// counts against its sender's credit.
+    /// Brings messages from the engine to where they are kept, each peer in its turn, while the inbox has room for
+    /// them. What stays in the engine counts against its sender's credit.
     pub(super) fn take_waiting_messages(&mut self, now: Instant, node: &mut dyn Engine) {
-        loop {
+        while !self.state.keeps_messages() || self.state.keeping.may_write(now) {
             let mut all = core::mem::take(&mut self.state.waiting);
             let next = all.take(|waiting| {
-                let from = (
-                    waiting.peer,
-                    self.state.is_stranger(now, node, waiting.peer),
-                );
+                let stranger = self.state.is_stranger(now, node, waiting.peer);
                 let channel = &waiting.label.channel;
                 let inbox = &self.state.inbox;
+                let from = (waiting.peer, stranger);
                 inbox.has_room(ItemKind::Message, from, channel, waiting.len)
             });
             self.state.waiting = all;
             let Some(waiting) = next else {
-                return self.tell_fullness(now, node);
+                break;
             };
-            // An error tells that the sender gave it up.
-            let Ok(data) = node.read_message(now, waiting.peer, waiting.message) else {
-                continue;
-            };
-            if self.on_message(now, node, &waiting, data).is_some() {
-                // It is in the inbox, as its sender hears now.
-                let _ = node.take_message(now, waiting.peer, waiting.message);
+            // An error tells that its sender gave it up.
+            if let Ok(data) = node.read_message(now, waiting.peer, waiting.message) {
+                self.on_message(now, node, waiting, data);
             }
         }
+        self.tell_fullness(now, node);
     }
 
     /// Tells when the inbox begins to be full for those that the user chose, and when there is room again.
@@ -283,7 +278,9 @@ impl Surface {
         let held_back = waiting
             .into_iter()
             .any(|peer| !self.state.is_stranger(now, node, peer));
-        let fullness = if held_back {
+        let fullness = if self.state.keeping.is_refused() && self.state.keeps_messages() {
+            Fullness::NotKept
+        } else if held_back {
             Fullness::Full
         } else {
             self.state.inbox.fullness()

@@ -48,6 +48,7 @@ impl Surface {
                     message,
                     label,
                     len,
+                    place: 0,
                 });
                 self.take_waiting_messages(now, node);
             }
@@ -148,19 +149,19 @@ impl Surface {
 
     fn on_name_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         let at = self.state.clock.unix_ms(now);
-        let contacts = &mut self.state.contacts;
+        let (contacts, orders) = (&mut self.state.contacts, &mut self.state.orders);
         match event {
             Event::NameFound {
                 name,
                 introducer,
                 peer,
-            } => contacts.on_found(at, &name, introducer, peer),
+            } => contacts.on_found(orders, at, &name, introducer, peer),
             Event::NameDiffers {
                 name,
                 introducer,
                 offered,
                 ..
-            } => contacts.on_differs(at, &name, introducer, offered),
+            } => contacts.on_differs(orders, at, &name, introducer, offered),
             other => self.on_stream_event(now, node, other),
         }
     }
@@ -340,24 +341,12 @@ impl Surface {
             "name": node.status(now).name,
             "version": self.state.version,
             "driver": self.state.driver,
+            "inbox": self.state.inbox_place().word(),
         });
         Answer {
             status: answer_status::SUCCESS,
             body: hello.to_string().into(),
         }
-    }
-
-    /// Puts a message into the inbox.
-    pub(super) fn on_message(
-        &mut self,
-        now: Instant,
-        node: &dyn Engine,
-        waiting: &Waiting,
-        data: Bytes,
-    ) -> Option<u64> {
-        let label = waiting.label.clone();
-        let item = self.item((now, node), ItemKind::Message, waiting.peer, label, data);
-        self.admit_item(now, item)
     }
 
     fn on_message_end(&mut self, now: Instant, peer: NodeId, message: MessageId, end: Delivery) {
@@ -376,7 +365,7 @@ impl Surface {
         self.resolve(&WaitFor::Message(number), &full);
     }
 
-    fn item(
+    pub(super) fn item(
         &mut self,
         (now, node): (Instant, &dyn Engine),
         kind: ItemKind,
@@ -394,25 +383,32 @@ impl Surface {
             label,
             forwards: None,
             stream: None,
-            received_at: now,
+            kept: None,
+            received_unix_ms: self.state.clock.unix_ms(now),
             data,
         }
     }
 
     /// Puts something into the inbox and tells everyone who wants to know.
-    fn admit_item(&mut self, now: Instant, item: Item) -> Option<u64> {
-        let (kind, channel) = (item.kind, item.label.channel.clone());
+    pub(super) fn admit_item(&mut self, now: Instant, item: Item) -> Option<u64> {
         let number = self.state.inbox.push(item)?;
-        let (run, clock) = (self.state.run, self.state.clock);
+        self.announce(now, number);
+        Some(number)
+    }
+
+    /// Tells everyone who wants to know of something in the inbox.
+    pub(super) fn announce(&mut self, now: Instant, number: u64) {
+        let run = self.state.run;
         if let Some(item) = self.state.inbox.item(number) {
             let mut item = item.clone();
+            let (kind, channel) = (item.kind.text(), item.label.channel.clone());
             let size_bytes = item.data.len();
             if size_bytes > INLINE_BYTES {
                 // What is not told must not be kept in memory by the journal.
                 item.data = Bytes::new();
             }
-            self.tell(now, kind.text(), Some(channel), move || {
-                let mut view = view::InboxItem::new(number, &item, run, clock, INLINE_BYTES);
+            self.tell(now, kind, Some(channel), move || {
+                let mut view = view::InboxItem::new(number, &item, run, INLINE_BYTES);
                 if size_bytes > INLINE_BYTES {
                     (view.size_bytes, view.text) = (size_bytes, None);
                 }
@@ -420,7 +416,6 @@ impl Surface {
             });
         }
         self.wake_pollers();
-        Some(number)
     }
 
     /// Writes an event into the journal; its JSON is made when somebody follows.

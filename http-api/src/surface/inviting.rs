@@ -49,7 +49,7 @@ impl Surface {
             request,
             invite,
         };
-        match self.state.contacts.change(changes) {
+        match self.state.change_contacts(changes) {
             Some(order) => {
                 self.state.meetings.redeeming.insert(order, redeeming);
             }
@@ -233,7 +233,7 @@ impl Surface {
     /// An inviter has answered, or never will. The contact stays what the owner made it.
     fn end_join(&mut self, now: Instant, peer: NodeId, end: Result<(), Problem>) {
         self.state.meetings.joins.end(&peer);
-        let _ = self.state.contacts.change(vec![Change::Joined(peer)]);
+        let _ = self.state.change_contacts(vec![Change::Joined(peer)]);
         let petname = self.petname(&peer);
         let view = view::JoinView::joined(&peer, petname.as_deref());
         let (full, state): (Full, _) = match end {

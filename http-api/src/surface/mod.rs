@@ -15,6 +15,7 @@ mod events;
 mod follower;
 mod forwarding;
 mod inviting;
+mod keeping;
 mod links;
 mod outflow;
 mod places;
@@ -40,7 +41,7 @@ use crate::config::SurfaceConfig;
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
 use crate::openapi;
 use crate::problem::{Code, Problem};
-use crate::reply::{Full, PROTECTION, Wait, WaitFor};
+use crate::reply::{Full, PROTECTION, Wait};
 use crate::routes::Route;
 use crate::sockets::{SocketNews, SocketOrder};
 use crate::state::{State, Turn};
@@ -260,32 +261,20 @@ impl Surface {
             .chain(unconfirmed)
             .chain(self.links.next_timeout())
             .chain(self.state.meetings.joins.next_timeout())
+            .chain(self.state.next_try())
             .min()
     }
 
-    /// From now on changes to contacts are kept outside: hand what `poll_order` gives to storage, and say with
-    /// `handle_kept` what became of it.
+    /// From now on changes to contacts, and messages where the configuration says so, are kept outside: hand what
+    /// `poll_order` gives to storage, and say with `handle_kept` what became of it.
     pub fn set_kept(&mut self) {
-        self.state.contacts.set_kept();
+        self.state.set_kept();
     }
 
     /// The next changes to keep, with the number for `handle_kept`.
     #[must_use]
     pub fn poll_order(&mut self) -> Option<(u64, Vec<Change>)> {
-        self.state.contacts.poll_order()
-    }
-
-    /// Changes are on disk, or cannot be.
-    pub fn handle_kept(&mut self, now: Instant, node: &mut dyn Engine, order: u64, is_kept: bool) {
-        if !is_kept {
-            log::warn!("a change to contacts or names cannot be kept");
-        }
-        self.state.contacts.on_kept(order, is_kept);
-        self.on_kept_meeting(now, node, order, is_kept);
-        if let Some(answer) = self.state.answers.remove(&order) {
-            let answer = if is_kept { answer } else { not_kept().into() };
-            self.resolve(&WaitFor::Kept(order), &answer);
-        }
+        self.state.orders.poll()
     }
 
     /// The next part of a response to write.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Deliver;
-use crate::clock::WallClock;
+use crate::clock::{WallClock, rfc3339_of_unix_ms};
 use crate::encode::{RunMark, base64};
 use crate::inbox::{Item, ItemKind};
 use crate::outbox::{Sent, State};
@@ -46,13 +46,7 @@ pub(crate) struct InboxItem {
 
 impl InboxItem {
     /// Makes the picture; leaves content longer than `inline_bytes` out.
-    pub(crate) fn new(
-        number: u64,
-        item: &Item,
-        run: RunMark,
-        clock: WallClock,
-        inline_bytes: usize,
-    ) -> Self {
+    pub(crate) fn new(number: u64, item: &Item, run: RunMark, inline_bytes: usize) -> Self {
         let inline = item.kind != ItemKind::Stream && item.data.len() <= inline_bytes;
         let text = core::str::from_utf8(&item.data).ok().filter(|_| inline);
         Self {
@@ -66,7 +60,7 @@ impl InboxItem {
             flags: item.label.flags,
             forwards: item.forwards,
             stream: item.stream.map(|s| s.0.to_string()),
-            received_at: clock.rfc3339(item.received_at),
+            received_at: rfc3339_of_unix_ms(item.received_unix_ms),
             size_bytes: item.data.len(),
             text: text.map(ToOwned::to_owned),
             data_base64: (inline && text.is_none()).then(|| base64(&item.data)),

@@ -54,9 +54,11 @@ pub(crate) struct NodeView {
 /// What the inbox holds.
 #[derive(Clone, Serialize, ToSchema)]
 pub(crate) struct InboxState {
-    /// For messages of peers that this user chose: ok, filling (three quarters of a quota are used up) or full (some
-    /// wait).
+    /// For messages of peers that this user chose: ok, filling (three quarters of a quota are used up), full (some
+    /// wait) or `not_kept` (the disk refuses them, and all wait).
     pub state: &'static str,
+    /// Where messages are until they are acknowledged: disk or memory.
+    pub place: &'static str,
     /// Items held.
     pub items: usize,
     /// Bytes held.
@@ -135,6 +137,7 @@ impl InboxState {
         });
         Self {
             state: state.fullness.text(),
+            place: state.inbox_place().word(),
             items: inbox.len(),
             bytes: inbox.bytes(),
             waiting_messages: state.waiting.len(),

@@ -1,6 +1,9 @@
 //! An introducer and two nodes with surfaces on a perfect network in virtual time, and an HTTP client without HTTP.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod client;
+mod disk;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,106 +14,20 @@ use p2p_core::api::{Engine, NodeConfig, Roles};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use p2p_http_api::{
-    BodyKind, HttpId, Request, ResponsePart, SettingValue, SocketId, SocketNews, SocketOrder,
+    BodyKind, HttpId, InboxPlace, ResponsePart, SettingValue, SocketId, SocketNews, SocketOrder,
     Surface, SurfaceConfig, Token,
 };
-use serde_json::Value;
+use p2p_storage::Book;
+
+#[allow(unused_imports, reason = "each test file uses its part")]
+pub(crate) use client::{Ask, Response, ask, bare};
+pub(crate) use disk::Disk;
 
 pub(crate) const HOST: &str = "localhost:8080";
 pub(crate) const TOKEN: [u8; 32] = [7; 32];
 
 pub(crate) fn bearer() -> String {
     format!("Bearer {}", p2p_core::id::encode_z_base_32(&TOKEN))
-}
-
-/// A request to be sent.
-#[derive(Clone)]
-pub(crate) struct Ask {
-    pub request: Request,
-    pub body: Option<Bytes>,
-    pub keeps_open: bool,
-}
-
-/// A request with the right host and no token.
-pub(crate) fn bare(method: &str, target: &str) -> Ask {
-    let request = Request {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        headers: vec![("Host".to_owned(), HOST.into())],
-        peer_is_loopback: true,
-        can_upgrade: true,
-    };
-    Ask {
-        request,
-        body: None,
-        keeps_open: false,
-    }
-}
-
-/// A request with the right host and the token.
-pub(crate) fn ask(method: &str, target: &str) -> Ask {
-    bare(method, target).header("Authorization", &bearer())
-}
-
-impl Ask {
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.request.headers.push((name.to_owned(), value.into()));
-        self
-    }
-
-    pub(crate) fn without(mut self, name: &str) -> Self {
-        self.request.headers.retain(|(n, _)| n != name);
-        self
-    }
-
-    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        let length = body.len().to_string();
-        self.body = Some(body);
-        self.header("Content-Length", &length)
-    }
-
-    pub(crate) fn json(self, body: &str) -> Self {
-        self.header("Content-Type", "application/json")
-            .body(body.to_owned())
-    }
-
-    /// The body goes on after what is given.
-    pub(crate) fn open_ended(mut self) -> Self {
-        self.keeps_open = true;
-        self
-    }
-}
-
-/// What came back.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Response {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-    /// The length that was told before the body.
-    pub length: Option<u64>,
-    pub is_complete: bool,
-    pub is_aborted: bool,
-}
-
-impl Response {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let field = self.headers.iter().find(|(n, _)| n == name);
-        field.map(|(_, v)| v.as_str())
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).expect("UTF-8")
-    }
-
-    pub(crate) fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_default().to_owned()
-    }
 }
 
 struct Upload {
@@ -134,6 +51,8 @@ pub(crate) struct Party {
     pub writes: bool,
     /// Ports for programs, as the host would have them, and the connections that are wanted there.
     pub ports: BTreeMap<SocketId, (SocketAddr, VecDeque<SocketId>)>,
+    /// Where changes are kept, for those that have one.
+    pub disk: Option<Disk>,
 }
 
 /// One connection to an application.
@@ -176,7 +95,7 @@ pub(crate) fn config(n: u8) -> NodeConfig {
     config
 }
 
-pub(crate) fn surface(now: Instant, n: u8) -> Surface {
+pub(crate) fn surface(now: Instant, n: u8, (book, inbox): (Book, InboxPlace)) -> Surface {
     let config = SurfaceConfig {
         token: Token::from_bytes(TOKEN),
         allowed_hosts: SurfaceConfig::loopback_hosts(8_080),
@@ -186,7 +105,8 @@ pub(crate) fn surface(now: Instant, n: u8) -> Surface {
             SettingValue::Text("p2p".to_owned()),
         )]),
         driver: "sim",
-        book: Default::default(),
+        book,
+        inbox,
         rng_seed: [n; 32],
     };
     Surface::new(config, now, 1_770_000_000_000)
@@ -243,7 +163,7 @@ impl World {
         let id = node.id();
         let party = Party {
             node,
-            surface: surface(self.now, n),
+            surface: surface(self.now, n, Default::default()),
             responses: BTreeMap::new(),
             uploads: BTreeMap::new(),
             reads: true,
@@ -252,6 +172,7 @@ impl World {
             listens: true,
             writes: true,
             ports: BTreeMap::new(),
+            disk: None,
         };
         self.parties.insert(address(n), party);
         id
@@ -373,6 +294,16 @@ impl World {
         party.settle(now);
     }
 
+    /// The disk of a node is through with an order.
+    pub(crate) fn handle_kept(&mut self, n: u8, order: u64, is_kept: bool) {
+        let now = self.now;
+        let party = self.party(n);
+        party
+            .surface
+            .handle_kept(now, &mut party.node, order, is_kept);
+        party.settle(now);
+    }
+
     fn drain(&mut self) {
         let arrives = self.now + Duration::from_millis(1);
         for (from, party) in &mut self.parties {
@@ -416,7 +347,9 @@ impl World {
 impl Party {
     fn next_timeout(&self) -> Option<Instant> {
         let engine = self.node.poll_timeout().map(|d| d.at);
-        engine.into_iter().chain(self.surface.next_timeout()).min()
+        let disk = self.disk.as_ref().and_then(Disk::next_timeout);
+        let surface = self.surface.next_timeout();
+        engine.into_iter().chain(surface).chain(disk).min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -425,6 +358,10 @@ impl Party {
         }
         if self.surface.next_timeout().is_some_and(|at| at <= now) {
             self.surface.handle_timeout(now, &mut self.node);
+        }
+        while let Some((order, is_kept)) = self.disk.as_mut().and_then(|d| d.poll(now)) {
+            self.surface
+                .handle_kept(now, &mut self.node, order, is_kept);
         }
     }
 
@@ -441,6 +378,11 @@ impl Party {
             while let Some(order) = self.surface.poll_socket() {
                 self.carry_out(now, order);
                 moved = true;
+            }
+            while let Some(disk) = &mut self.disk
+                && let Some((order, changes)) = self.surface.poll_order()
+            {
+                disk.order(now, order, changes);
             }
             while let Some((id, part)) = self.surface.poll_response() {
                 self.on_part(now, id, part);

@@ -7,6 +7,7 @@ use p2p_core::id::NodeId;
 use p2p_core::name::{fold_name, skeleton};
 use rusqlite::{Connection, Row, Transaction, params};
 
+use super::inbox_table;
 use super::meeting_tables;
 use super::{Binding, Book, Change, Contact, Records, Trust};
 use crate::error::{StateError, StateErrorKind};
@@ -16,7 +17,7 @@ use crate::files;
 const FILE: &str = "node.db";
 /// What makes each format of the one before, from nothing on; the last is what this version writes. One that has been
 /// released is never changed: what is new is appended. Times are ms since 1970, ids 32 bytes.
-const STEPS: &[&str] = &[PEOPLE, meeting_tables::SCHEMA];
+const STEPS: &[&str] = &[PEOPLE, meeting_tables::SCHEMA, inbox_table::SCHEMA];
 /// Contacts, and whose names were found to be.
 const PEOPLE: &str = "
 CREATE TABLE contact (
@@ -41,10 +42,9 @@ CREATE TABLE binding (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX binding_id ON binding (id);
 ";
-
 /// The database of a state directory.
 pub struct Database {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Database {
@@ -103,6 +103,7 @@ impl Database {
             book.apply(Change::Binding(binding?));
         }
         meeting_tables::read(&self.connection, &mut book)?;
+        inbox_table::read(&self.connection, &mut book)?;
         Ok(book)
     }
 
@@ -187,6 +188,11 @@ fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             .prepare_cached("DELETE FROM introducer WHERE id = ?1")?
             .execute([id.as_bytes()])
             .map(drop),
+        Change::Message(message) => inbox_table::write(to, message),
+        Change::MessageDone(number) => to
+            .prepare_cached("DELETE FROM message WHERE number = ?1")?
+            .execute([stored(*number)])
+            .map(drop),
     }
 }
 
@@ -218,8 +224,8 @@ fn binding(row: &Row<'_>) -> rusqlite::Result<Binding> {
     })
 }
 
-pub(super) fn stored(unix_ms: u64) -> i64 {
-    i64::try_from(unix_ms).unwrap_or(i64::MAX)
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn refuse(path: &Path, error: &rusqlite::Error) -> StateError {

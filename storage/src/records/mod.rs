@@ -1,10 +1,11 @@
 //! What a node keeps of people: contacts with their owner's names for them, whose a name was at which introducer, and
-//! invitations.
+//! invitations; and the messages in the inbox.
 //!
 //! [`Book`] is the content as plain values; a [`Change`] is what is written. [`Records`] keeps them: on disk
 //! ([`Database`]), or in memory ([`MemoryRecords`]) with faults that a test injects.
 
 mod database;
+mod inbox_table;
 mod meeting;
 mod meeting_tables;
 mod memory;
@@ -14,6 +15,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io;
 
+use bytes::Bytes;
+use p2p_core::api::Label;
 use p2p_core::id::NodeId;
 use p2p_core::name::fold_name;
 
@@ -99,6 +102,25 @@ pub struct Binding {
     pub refused: Option<(NodeId, u64)>,
 }
 
+/// A message in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptMessage {
+    /// Counts up in order of arrival; no two that are kept have the same.
+    pub number: u64,
+    /// From whom.
+    pub peer: NodeId,
+    /// Whether the owner had not chosen the peer when it came.
+    pub is_stranger: bool,
+    /// What the peer said it is called.
+    pub claimed_name: Option<String>,
+    /// What it is for.
+    pub label: Label,
+    /// When it came, ms since 1970.
+    pub received_unix_ms: u64,
+    /// Content.
+    pub data: Bytes,
+}
+
 /// One thing to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -120,6 +142,10 @@ pub enum Change {
     Introducer(KeptIntroducer),
     /// One that it is to use no more.
     Leave(NodeId),
+    /// A message came.
+    Message(KeptMessage),
+    /// The message of this number is done with.
+    MessageDone(u64),
 }
 
 /// All that is kept.
@@ -131,6 +157,8 @@ pub struct Book {
     invites: BTreeMap<InviteId, Invite>,
     joins: BTreeMap<NodeId, Join>,
     introducers: BTreeMap<NodeId, KeptIntroducer>,
+    /// By number.
+    messages: BTreeMap<u64, KeptMessage>,
 }
 
 impl Book {
@@ -165,6 +193,12 @@ impl Book {
             }
             Change::Leave(id) => {
                 self.introducers.remove(&id);
+            }
+            Change::Message(message) => {
+                self.messages.insert(message.number, message);
+            }
+            Change::MessageDone(number) => {
+                self.messages.remove(&number);
             }
         }
     }
@@ -222,6 +256,16 @@ impl Book {
     /// All introducers that were added while the node ran.
     pub fn introducers(&self) -> impl Iterator<Item = &KeptIntroducer> {
         self.introducers.values()
+    }
+
+    /// All messages, in order of arrival.
+    pub fn messages(&self) -> impl Iterator<Item = &KeptMessage> {
+        self.messages.values()
+    }
+
+    /// Hands the messages over, in order of arrival; the book has none then.
+    pub fn take_messages(&mut self) -> impl Iterator<Item = KeptMessage> + use<> {
+        core::mem::take(&mut self.messages).into_values()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use p2p_core::api::{Channel, ServiceName};
+
 use super::*;
 use crate::directory::StateDirectory;
 use crate::error::StateErrorKind;
@@ -73,9 +75,29 @@ fn introducer(n: u8) -> KeptIntroducer {
     }
 }
 
+fn message(number: u64, label: Label) -> KeptMessage {
+    KeptMessage {
+        number,
+        peer: id(1),
+        is_stranger: number.is_multiple_of(2),
+        claimed_name: Some("ada".to_owned()),
+        label,
+        received_unix_ms: 1_800_000_000_124,
+        data: Bytes::from(vec![0xFF; 3]),
+    }
+}
+
 /// What is written in two steps.
 fn changes() -> [Vec<Change>; 2] {
+    let help = ServiceName::new("help").expect("a name");
+    let to_help = Label {
+        channel: Channel::Service(help),
+        flags: u32::MAX,
+    };
     let first = vec![
+        Change::Message(message(1, 7.into())),
+        Change::Message(message(2, to_help)),
+        Change::Message(message(3, u32::MAX.into())),
         Change::Contact(contact(1, "ada")),
         Change::Contact(contact(2, "ben")),
         Change::Binding(binding("Ada", 1)),
@@ -96,6 +118,7 @@ fn changes() -> [Vec<Change>; 2] {
         Change::Revoke([2; INVITE_ID_BYTES]),
         Change::Joined(id(6)),
         Change::Leave(id(8)),
+        Change::MessageDone(1),
     ];
     [first, second]
 }
@@ -134,6 +157,8 @@ fn what_was_written_is_read_again_and_what_was_forgotten_is_gone() {
     );
     assert_eq!(book.joins().collect::<Vec<_>>(), [&join(5)]);
     assert_eq!(book.introducers().collect::<Vec<_>>(), [&introducer(7)]);
+    let numbers = book.messages().map(|m| m.number);
+    assert_eq!(numbers.collect::<Vec<_>>(), [2, 3]);
     fs::remove_dir_all(&path).expect("our own folder");
 }
 
@@ -184,5 +209,51 @@ fn a_damaged_or_newer_database_is_refused_and_left_alone() {
     drop(connection);
     let refused = state.records().err().expect("too new");
     assert_eq!(refused.kind, StateErrorKind::NewerVersion, "{refused}");
+    fs::remove_dir_all(&path).expect("our own folder");
+}
+
+#[test]
+fn a_database_of_an_older_version_learns_to_hold_messages() {
+    let path = folder("older");
+    let state = StateDirectory::open(Some(path.clone())).expect("a folder");
+    let (mut disk, _) = state.records().expect("a database");
+    let first = Change::Contact(contact(1, "ada"));
+    disk.write(std::slice::from_ref(&first)).expect("a write");
+    disk.connection
+        .execute_batch("DROP TABLE message; PRAGMA user_version = 2;")
+        .expect("as it was");
+    drop(disk);
+    let (mut disk, book) = state.records().expect("a database");
+    assert_eq!(book.contacts().count(), 1);
+    let message = Change::Message(message(1, 7.into()));
+    disk.write(std::slice::from_ref(&message)).expect("a write");
+    let (_, book) = state.records().expect("a database");
+    assert_eq!(book.messages().count(), 1);
+    fs::remove_dir_all(&path).expect("our own folder");
+}
+
+#[test]
+fn a_message_that_finds_no_room_leaves_the_others_and_comes_in_later() {
+    let path = folder("full");
+    let state = StateDirectory::open(Some(path.clone())).expect("a folder");
+    let (mut disk, _) = state.records().expect("a database");
+    let small = Change::Message(message(1, 7.into()));
+    let mut large = message(2, 7.into());
+    large.data = vec![1; 1 << 20].into();
+    let large = Change::Message(large);
+    disk.write(std::slice::from_ref(&small)).expect("a write");
+    let bound = |disk: &Database, pages: u32| {
+        let set = disk.connection.pragma_update(None, "max_page_count", pages);
+        set.expect("a bound");
+    };
+    bound(&disk, 64);
+    assert!(disk.write(std::slice::from_ref(&large)).is_err());
+    let (_, book) = state.records().expect("a database");
+    assert_eq!(book.messages().map(|m| m.number).collect::<Vec<_>>(), [1]);
+    bound(&disk, 1 << 20);
+    disk.write(&[large, Change::MessageDone(1)])
+        .expect("there is room");
+    let (_, book) = state.records().expect("a database");
+    assert_eq!(book.messages().map(|m| m.number).collect::<Vec<_>>(), [2]);
     fs::remove_dir_all(&path).expect("our own folder");
 }
