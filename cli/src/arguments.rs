@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::segment;
 use crate::exit;
+use crate::file_arguments::{Recv, Send, Transfers};
 use crate::node_arguments::NodeArguments;
 
 /// Talk to other nodes: find them through an introducer, connect directly where NATs allow it, send.
@@ -113,6 +114,16 @@ pub(crate) enum Command {
     Request(Request),
     /// Connect standard input and output with a peer through a stream
     Pipe(Pipe),
+    /// Send files and folders to a peer; done when its disk has them
+    Send(Send),
+    /// Wait for files that a peer offers, and take them
+    Recv(Recv),
+    /// Show files on their way; take or decline what is offered, give one up
+    Transfers {
+        /// What to do; nothing: show them
+        #[command(subcommand)]
+        action: Option<Transfers>,
+    },
     /// Show strangers that wait for your word (with strangers = ask), let them in or take them off the list
     Knocks {
         /// What to do; nothing: show them

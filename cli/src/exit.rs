@@ -23,6 +23,11 @@ pub(crate) const REFUSED: u8 = 9;
 /// Keys or content are not what they should be.
 pub(crate) const INTEGRITY: u8 = 10;
 
+/// The disk is full, here or there.
+pub(crate) const NO_SPACE: u8 = 11;
+/// Some of it was done, and some was not.
+pub(crate) const PARTLY: u8 = 12;
+
 /// The table as `p2p help exit-codes` prints it.
 pub(crate) const TABLE: &str = "\
 Exit codes of all commands:
@@ -37,7 +42,9 @@ Exit codes of all commands:
    7  no answer in time
    8  conflict: ambiguous, in use, or already taken
    9  refused by the other side
-  10  integrity: keys or content are not what they should be";
+  10  integrity: keys or content are not what they should be
+  11  no space on the disk, here or there
+  12  partly: some files were left out";
 
 /// The exit code for a problem of the HTTP surface; where the code is new, its status decides.
 #[must_use]

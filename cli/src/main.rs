@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod exit;
 mod failure;
+mod file_arguments;
 mod node_arguments;
 mod output;
 mod peer;

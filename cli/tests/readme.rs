@@ -87,6 +87,8 @@ fn the_tour_works_as_it_stands() {
         "└─ direct: ",
         "delivered to ben",
         "(says it is \"ada\"): good morning",
+        "'s disk has ",
+        "the same files",
         "the same",
         "\"rtt_ms\":",
         "\"text\":\"over HTTP\"",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use futures_lite::future;
 use p2p_host::{
-    NodeError, NodeOptions, Place, Ready, RecordKeeper, TcpKeeper, page_url, ticket_request,
+    FileKeeper, NodeError, NodeOptions, Place, Ready, RecordKeeper, TcpKeeper, page_url,
+    ticket_request,
 };
 use p2p_http_api::{GivenBody, HttpInput, Request, ResponsePart};
 use smol::Executor;
@@ -39,6 +40,9 @@ pub async fn run_node(
     let told = handle.clone();
     let sockets = TcpKeeper::start(move |news| told.send(HttpInput::Socket(news)))?;
     engine.application_mut().set_sockets(sockets);
+    let told = handle.clone();
+    let files = FileKeeper::new(place.volume, move |news| told.send(HttpInput::Files(news)));
+    engine.application_mut().set_files(files);
     let connections = Arc::new(Connections::new(handle.clone()));
     let mut facts = place.facts;
     let executor = Arc::new(Executor::new());

@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use p2p_host::{
-    NodeError, NodeOptions, Place, Ready, RecordKeeper, TcpKeeper, page_url, ticket_request,
+    FileKeeper, NodeError, NodeOptions, Place, Ready, RecordKeeper, TcpKeeper, page_url,
+    ticket_request,
 };
 use p2p_http_api::{Exchanges, GivenBody, HttpInput, Request, ResponsePart};
 use p2p_storage::StateDirectory;
@@ -95,6 +96,12 @@ pub fn start(options: &NodeOptions) -> Result<Running, NodeError> {
         let _ = told.send(Input::Http(HttpInput::Socket(news)));
     })?;
     exchanges.set_sockets(Box::new(sockets));
+    let told = inputs.clone();
+    let files = FileKeeper::new(place.volume, move |news| {
+        // The node may have ended meanwhile.
+        let _ = told.send(Input::Http(HttpInput::Files(news)));
+    });
+    exchanges.set_files(Box::new(files));
     let engine = Engine {
         node,
         exchanges,

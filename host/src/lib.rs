@@ -9,6 +9,7 @@
 //!   key records of peers are kept on disk by a [`PeerKeeper`].
 //! - [`call_back`] asks an application of this machine over HTTP.
 //! - A [`TcpKeeper`] carries out TCP connections to programs of this machine, all on one thread.
+//! - A [`FileKeeper`] hashes, reads and writes the files of transfers, each transfer on a thread of its own.
 //! - [`watch`] notices new and lost addresses of interfaces, at once where the kernel tells of them.
 //! - [`ticket_request`] and [`page_url`] make the first link to the page, [`engine`] an engine with or without a
 //!   recorder, [`Clock`] the engine's time of the machine's.
@@ -36,6 +37,7 @@ mod callback;
 mod clock;
 mod effects;
 mod error;
+mod files;
 mod interfaces;
 mod options;
 mod peers;
@@ -51,6 +53,7 @@ pub use callback::call_back;
 pub use clock::Clock;
 pub use effects::carry_out;
 pub use error::NodeError;
+pub use files::FileKeeper;
 pub use interfaces::{InterfaceWatch, LocalAddresses, watch};
 pub use options::NodeOptions;
 pub use peers::PeerKeeper;

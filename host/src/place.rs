@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use p2p_core::api::{KnownPeer, NodeConfig};
 use p2p_core::id::NodeId;
 use p2p_http_api::{Surface, SurfaceConfig, Token};
+use p2p_storage::transfers::DiskVolume;
 use p2p_storage::{Book, Database, PeerRecord, SecretText, StateDirectory, TOKEN_FILE};
 
 use crate::clock::Clock;
@@ -16,6 +17,9 @@ use crate::options::NodeOptions;
 use crate::peers::PeerKeeper;
 use crate::settings;
 use crate::sockets::{bind_http, bind_udp};
+
+/// Folder of the state directory for what is kept for transfers.
+const TRANSFERS_FOLDER: &str = "transfers";
 
 /// A node that runs, as it is told to the user.
 #[derive(Clone, Debug)]
@@ -54,6 +58,8 @@ pub struct Place {
     pub peers: PeerKeeper,
     /// Contacts, names and messages; the surface has them as they were kept.
     pub records: Database,
+    /// The disk for files that are sent and received.
+    pub volume: DiskVolume,
     /// Where the sockets can be reached.
     pub local_addresses: LocalAddresses,
     /// The facts but for the page's address, which is empty.
@@ -101,6 +107,7 @@ impl Place {
         Ok(Self {
             surface: surface(options, driver, &token, book, (&facts.http, clock))?,
             records,
+            volume: DiskVolume::new(state.path().join(TRANSFERS_FOLDER)),
             peers: PeerKeeper::start(state.peers())?,
             token,
             udp: sockets,

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 use p2p_storage::Change;
+use p2p_storage::transfers::{FileNews, Order, Reason};
 
 use crate::callback::{Callback, CallbackEnd, CallbackId};
 use crate::exchange::{BodyKind, HttpId, Request, ResponsePart};
@@ -61,6 +62,8 @@ pub enum HttpInput<C> {
     CalledBack(CallbackId, CallbackEnd),
     /// Changes that the surface wanted kept are on disk, or cannot be.
     Kept(u64, bool),
+    /// Something was done with the files of a transfer.
+    Files(FileNews),
     /// Something happened to a TCP connection of this machine.
     Socket(SocketNews),
 }
@@ -89,6 +92,7 @@ pub struct Exchanges<C> {
     stalled: BTreeSet<HttpId>,
     keeper: Option<Box<dyn Keep>>,
     sockets: Option<Box<dyn Sockets>>,
+    files: Option<Box<dyn Files>>,
 }
 
 /// Keeps changes on disk, elsewhere; tells the end with [`HttpInput::Kept`].
@@ -103,6 +107,13 @@ pub trait Sockets: Send {
     fn carry_out(&mut self, order: SocketOrder);
 }
 
+/// Does what transfers want done with files, elsewhere; tells with [`HttpInput::Files`].
+pub trait Files: Send {
+    /// Does it, without waiting; what is ordered for one transfer, in that order. Gives what came of it where nothing
+    /// could even begin.
+    fn carry_out(&mut self, order: Order) -> Option<FileNews>;
+}
+
 impl<C: Client> Exchanges<C> {
     /// Serves clients from `surface`.
     #[must_use]
@@ -113,6 +124,7 @@ impl<C: Client> Exchanges<C> {
             stalled: BTreeSet::new(),
             keeper: None,
             sockets: None,
+            files: None,
         }
     }
 
@@ -125,6 +137,11 @@ impl<C: Client> Exchanges<C> {
     /// Has TCP connections carried out; without, no application is reached.
     pub fn set_sockets(&mut self, sockets: Box<dyn Sockets>) {
         self.sockets = Some(sockets);
+    }
+
+    /// Has files read and written; without, nothing can be sent or received.
+    pub fn set_files(&mut self, files: Box<dyn Files>) {
+        self.files = Some(files);
     }
 
     /// The surface itself.
@@ -173,6 +190,7 @@ impl<C: Client> Exchanges<C> {
             }
             HttpInput::Kept(order, is_kept) => self.surface.handle_kept(now, node, order, is_kept),
             HttpInput::CalledBack(id, end) => self.surface.handle_callback_end(now, node, id, end),
+            HttpInput::Files(news) => self.surface.handle_files(now, node, news),
             HttpInput::Socket(news) => self.surface.handle_socket(now, node, news),
             HttpInput::Closed(id) => {
                 self.stalled.remove(&id);
@@ -244,6 +262,7 @@ impl<C: Client> Exchanges<C> {
         }
         loop {
             self.drain_sockets(now, node);
+            self.drain_files(now, node);
             self.drain_responses();
             let stalled = core::mem::take(&mut self.stalled);
             let mut moved = false;
@@ -269,6 +288,16 @@ impl<C: Client> Exchanges<C> {
                     self.surface.handle_socket(now, node, news);
                 }
                 (None, _) => {}
+            }
+        }
+    }
+
+    fn drain_files(&mut self, now: Instant, node: &mut dyn Engine) {
+        while let Some(order) = self.surface.poll_files() {
+            let failed = FileNews::Failed(order.id(), Reason::Disk);
+            let files = self.files.as_mut();
+            if let Some(news) = files.map_or(Some(failed), |files| files.carry_out(order)) {
+                self.surface.handle_files(now, node, news);
             }
         }
     }

@@ -112,6 +112,8 @@ pub(crate) enum WaitFor {
     Listening(SocketId),
     /// The answer of a peer whose invitation is followed.
     Join(NodeId),
+    /// An offer of files; whether anybody may make one.
+    Offer(bool),
     /// Something in the inbox.
     Inbox {
         /// After this number.

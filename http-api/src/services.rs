@@ -10,13 +10,20 @@ use p2p_core::limits::{REQUEST_DEADLINE_MAX, SERVICE_NAME_BYTES};
 use p2p_core::time::Instant;
 
 use crate::callback::{Allow, Target, Webhook};
+use crate::transfers::{CONTENT, NOTICES};
 
 /// Most services registered at once.
 pub(crate) const SERVICES: usize = 256;
 /// Most requests waiting for the application at once.
 pub(crate) const OPEN_REQUESTS: usize = 1_024;
 /// Services that the surface answers itself.
-pub(crate) const BUILT_IN: &[&str] = &["echo", "node.hello", crate::invite::SERVICE];
+pub(crate) const BUILT_IN: &[&str] = &[
+    "echo",
+    "node.hello",
+    crate::invite::SERVICE,
+    NOTICES,
+    CONTENT,
+];
 /// How long a request may wait for the application: no sender waits longer.
 const OPEN_LIFE: Duration = REQUEST_DEADLINE_MAX;
 
@@ -29,6 +36,8 @@ pub(crate) enum Delivery {
     Hello,
     /// Take an invitation up.
     Invite,
+    /// It is about a transfer of files.
+    Transfers,
     /// Put it into the inbox.
     Inbox,
     /// Ask the application over HTTP.
@@ -108,6 +117,7 @@ impl Services {
             "echo" => Delivery::Echo,
             "node.hello" => Delivery::Hello,
             crate::invite::SERVICE => Delivery::Invite,
+            NOTICES => Delivery::Transfers,
             other => match self.registered.get(other) {
                 Some(Offer::Inbox) => Delivery::Inbox,
                 Some(Offer::Webhook(hook)) if hook.allow.admits(peer) => Delivery::Webhook,

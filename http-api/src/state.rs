@@ -31,6 +31,7 @@ use crate::problem::{Code, Problem};
 use crate::reply::{Full, Reply, Wait, WaitFor};
 use crate::services::Services;
 use crate::sockets::SocketOrders;
+use crate::transfers::Transfers;
 use crate::waiting::WaitingMessages;
 
 /// How long a peer counts as a stranger before the engine is asked again.
@@ -81,6 +82,7 @@ pub(crate) struct State {
     pub forwards: Forwards,
     /// What the host is to do with TCP connections.
     pub sockets: SocketOrders,
+    pub transfers: Transfers,
     pub page: Page,
     /// Makes the OpenAPI document of a version. A handler cannot name the table that it stands in itself.
     pub describe: fn(&str) -> Value,
@@ -144,6 +146,7 @@ impl State {
             callbacks: Callbacks::new(rng.fork("webhook secrets")),
             forwards: Forwards::default(),
             sockets: SocketOrders::default(),
+            transfers: Transfers::new(rng.fork("transfers")),
             page: Page::new(),
             describe,
             streams: BTreeMap::new(),

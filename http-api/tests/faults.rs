@@ -418,6 +418,20 @@ fn about_invitations(seen: &mut Seen) {
     seen.expect("invite_unreachable", &unreachable);
 }
 
+fn with_files(seen: &mut Seen) {
+    let mut world = World::connected();
+    let nothing = r#"{"peer":"ben","paths":["/nothing"]}"#;
+    let sent = world.get(ADA, ask("POST", "/v1/transfers").json(nothing));
+    let id = sent.json()["id"].as_str().expect("an id").to_owned();
+    let cancel = |id: &str| ask("POST", &format!("/v1/transfers/{id}/cancel"));
+    let cases = vec![
+        ("transfer_state", cancel(&id)),
+        ("transfer_not_found", cancel("0123456789abcdef")),
+        ("transfer_not_found", cancel(&id[1..])),
+    ];
+    seen.all(&mut world, cases);
+}
+
 fn among_many(seen: &mut Seen) {
     let mut world = World::three();
     for n in [8, 9] {
@@ -457,6 +471,7 @@ fn every_documented_code_can_be_produced() {
     through_to_an_application(&mut seen);
     about_people(&mut seen);
     about_invitations(&mut seen);
+    with_files(&mut seen);
     among_many(&mut seen);
     let beside = |code: &str| TESTED_BESIDE_THE_CODE.contains(&code);
     let missing: Vec<_> = documented

@@ -11,6 +11,7 @@ mod peers;
 mod records;
 mod settings;
 mod token;
+pub mod transfers;
 
 pub use directory::{StateDirectory, default_path, http_address};
 pub use error::{StateError, StateErrorKind};

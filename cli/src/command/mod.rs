@@ -14,13 +14,16 @@ mod message;
 mod node;
 mod ping;
 mod pipe;
+mod recv;
 mod request;
 mod search;
+mod send;
 mod services;
 mod settings;
 mod status;
 mod tail;
 mod token;
+mod transfers;
 mod ui;
 mod up;
 mod why;
@@ -59,6 +62,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Failu
         Command::Invite(invite) => invite::create(context, invite).await,
         Command::Invites { action } => invite::list(context, action).await,
         Command::Join(join) => join::run(context, join).await,
+        Command::Send(send) => send::run(context, send).await,
+        Command::Recv(recv) => recv::run(context, recv).await,
+        Command::Transfers { action } => transfers::run(context, action).await,
         Command::Knocks { action } => knocks::run(context, action).await,
         Command::Contacts { action } => contacts::run(context, action).await,
         Command::Services { action } => services::run(context, action).await,

@@ -2,6 +2,7 @@
 //! remarks to standard error; colour only where a person looks and did not switch it off (NO_COLOR).
 
 mod escape;
+mod progress;
 mod table;
 
 use std::io::IsTerminal as _;
@@ -9,6 +10,7 @@ use std::io::IsTerminal as _;
 use serde_json::Value;
 
 pub(crate) use escape::{escape, escape_json, escape_lines};
+pub(crate) use progress::Progress;
 pub(crate) use table::Table;
 
 use crate::failure::Failure;
@@ -97,6 +99,19 @@ impl Output {
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
+}
+
+/// A size as people read it, in powers of ten.
+pub(crate) fn bytes_text(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if size < 1_000.0 {
+            let digits = usize::from(unit != "B" && size < 100.0);
+            return format!("{size:.digits$} {unit}");
+        }
+        size /= 1_000.0;
+    }
+    format!("{size:.1} TB")
 }
 
 /// Writes a line; a reader that went away (`p2p tail | head`) ends the program quietly.

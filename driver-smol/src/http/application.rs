@@ -4,7 +4,7 @@ use async_channel::{Receiver, Sender};
 use p2p_core::api::{Engine, Event};
 use p2p_core::time::Instant;
 use p2p_host::call_back;
-use p2p_http_api::{Client, Exchanges, HttpInput, Keep, ResponsePart, Sockets, Surface};
+use p2p_http_api::{Client, Exchanges, Files, HttpInput, Keep, ResponsePart, Sockets, Surface};
 
 use crate::application::{Application, Work};
 
@@ -54,6 +54,11 @@ impl HttpApplication {
     /// Has contacts and names kept; the keeper tells with [`HttpInput::Kept`].
     pub fn set_keeper(&mut self, keeper: impl Keep + 'static) {
         self.exchanges.set_keeper(Box::new(keeper));
+    }
+
+    /// Has files read and written for transfers; told with [`HttpInput::Files`].
+    pub fn set_files(&mut self, files: impl Files + 'static) {
+        self.exchanges.set_files(Box::new(files));
     }
 
     /// Has TCP connections to programs carried out; told with [`HttpInput::Socket`].

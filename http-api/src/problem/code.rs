@@ -177,6 +177,10 @@ codes! {
         "Read it to its end first, then say that it was taken.";
     ServiceNotRegistered, "service_not_registered", 404, false, "Service not registered",
         "PUT /v1/services/{name} registers it.";
+    TransferNotFound, "transfer_not_found", 404, false, "No such transfer",
+        "GET /v1/transfers lists them.";
+    TransferState, "transfer_state", 409, false, "The transfer does not stand there",
+        "GET /v1/transfers/{id} tells where it stands.";
     TargetNotAllowed, "target_not_allowed", 422, false, "Not an address for services",
         "Give a port of this machine: http://127.0.0.1:PORT/path; not the node's own.";
     ForwardNotFound, "forward_not_found", 404, false, "No such forward",

@@ -18,3 +18,4 @@ mod resolve;
 pub(crate) mod search;
 pub(crate) mod services;
 pub(crate) mod streams;
+pub(crate) mod transfers;

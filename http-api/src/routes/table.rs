@@ -10,13 +10,16 @@ use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
 use crate::resources::{
     auth, contacts, events, forwards, inbox, introducers, invites, knocks, messages, node, page,
-    peers, proxied, requests, search, services, streams,
+    peers, proxied, requests, search, services, streams, transfers,
 };
 use crate::schema::schema_of;
 use crate::view;
 
 /// Bytes of a JSON body: all of ours have a few short fields.
 const JSON_BYTES: usize = 16 << 10;
+
+/// Bytes of a body with paths.
+const PATHS_BYTES: usize = 1 << 20;
 
 const fn text(name: &'static str, max: usize, about: &'static str) -> Param {
     Param {
@@ -104,6 +107,20 @@ const INBOX: &[Param] = &[
         "Seconds to wait for the first item; 0 if absent.",
     ),
     LIMIT,
+];
+const TRANSFERS: &[Param] = &[
+    number(
+        "wait",
+        0,
+        WAIT_MAX_S,
+        "Only offers that wait for the owner; seconds to wait for the first.",
+    ),
+    number(
+        "anyone",
+        0,
+        1,
+        "1: while this waits, strangers may offer, too.",
+    ),
 ];
 const EVENTS: &[Param] = &[
     text("types", 256, "Only these kinds, separated by commas."),
@@ -251,6 +268,18 @@ pub(crate) static ROUTES: &[Route] = &[
         .body(Body::Json(JSON_BYTES, schema_of::<view::ForwardBody>)),
     Route::new("DELETE", "/v1/forwards/{name}", forwards::remove, Empty(204),
         "Closes such a port; its connections are reset."),
+
+    Route::new("GET", "/v1/transfers", transfers::list, json!(200, view::TransferList),
+        "Lists transfers of files; with wait only offers that wait for the owner.").query(TRANSFERS),
+    Route::new("POST", "/v1/transfers", transfers::send, json!(201, view::TransferView),
+        "Offers files and folders of this machine to a peer.")
+        .scope(Scope::Token).body(Body::Json(PATHS_BYTES, schema_of::<view::TransferBody>)),
+    Route::new("GET", "/v1/transfers/{id}", transfers::show, json!(200, view::TransferView), "Shows one transfer."),
+    Route::new("POST", "/v1/transfers/{id}/accept", transfers::accept, json!(200, view::TransferView),
+        "Takes what is offered, into a folder of this machine.")
+        .scope(Scope::Token).body(Body::Json(JSON_BYTES, schema_of::<view::AcceptBody>)),
+    Route::new("POST", "/v1/transfers/{id}/cancel", transfers::cancel, json!(200, view::TransferView),
+        "Gives a transfer up, or declines what is offered."),
 
     proxied("GET", "Asks a peer's HTTP service; the answer is its own."),
     proxied("HEAD", "Asks a peer's HTTP service for the head of an answer."),

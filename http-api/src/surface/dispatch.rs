@@ -190,6 +190,7 @@ impl Surface {
                 self.break_given_up(now, node);
                 self.end_unallowed(now, node);
                 self.end_unwanted_tunnels(now, node);
+                self.drive_transfers(now, node);
                 // An acknowledgement may have made room in the inbox.
                 let told = self.state.journal.next();
                 self.take_waiting_messages(now, node);

@@ -12,7 +12,7 @@ use crate::exchange::{HttpId, ResponsePart};
 use crate::inbox::{Fullness, ItemKind};
 use crate::problem::{Code, Problem};
 use crate::reply::{Full, Sides, Wait, WaitFor};
-use crate::resources::{inbox, invites, messages};
+use crate::resources::{inbox, invites, messages, transfers};
 use crate::state::CLIENT_GONE;
 use crate::view;
 
@@ -362,6 +362,7 @@ impl Surface {
                 Problem::new(Code::Busy, detail).into()
             }
             WaitFor::Join(peer) => invites::still_waiting(&self.state, peer),
+            WaitFor::Offer(_) => transfers::offered(&self.state),
             WaitFor::Search(_) => {
                 let detail = "No introducer answered the search in time.";
                 Problem::new(Code::IntroducerUnreachable, detail).into()

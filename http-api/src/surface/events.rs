@@ -17,6 +17,7 @@ use crate::proxy::{HTTP_KIND, TCP_KIND};
 use crate::reply::{Full, WaitFor};
 use crate::resources::messages;
 use crate::services::Delivery as Service;
+use crate::transfers::CONTENT;
 use crate::view;
 use crate::waiting::Waiting;
 
@@ -92,6 +93,7 @@ impl Surface {
                     self.state.on_name(peer, name);
                 }
                 self.state.meetings.joins.on_connected(now, &peer);
+                self.state.transfers.on_connected(now, peer);
                 // Who is connected was let in, or was asked for.
                 self.state.knocks.remove(&peer);
                 self.on_peer_there(now, node, peer);
@@ -127,7 +129,9 @@ impl Surface {
                 request,
                 outcome,
             } => {
-                if self.on_join_answer(now, (peer, request), &outcome) {
+                if self.on_join_answer(now, (peer, request), &outcome)
+                    || self.on_notice_answered(now, (peer, request), &outcome)
+                {
                     return;
                 }
                 let full = match request_outcome(outcome) {
@@ -167,7 +171,7 @@ impl Surface {
     }
 
     fn on_stream_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
-        if self.on_exchange_event(now, node, &event) {
+        if self.on_line_event(now, node, &event) || self.on_exchange_event(now, node, &event) {
             return;
         }
         match event {
@@ -229,6 +233,9 @@ impl Surface {
                 _ => {}
             }
         }
+        if matches!(&label.channel, Channel::Service(name) if name.as_str() == CONTENT) {
+            return self.on_line(now, node, peer, stream);
+        }
         let mut item = self.item((now, &*node), ItemKind::Stream, peer, label, Bytes::new());
         item.stream = Some(stream);
         if self.admit_item(now, item).is_some() {
@@ -279,6 +286,7 @@ impl Surface {
         self.end_calls_of(now, node, peer);
         self.end_links_of(now, node, peer);
         self.end_tunnels_of(now, node, peer);
+        self.end_lines_of(now, peer);
         self.state.unconfirmed.retain(|(of, _), _| *of != peer);
         let lost = Full::json(200, &view::Pong::new(&peer, None, None));
         self.resolve(&WaitFor::Pong(peer), &lost);
@@ -298,6 +306,7 @@ impl Surface {
                 body,
             },
             Service::Hello => self.hello(now, node),
+            Service::Transfers => self.on_notice(now, node, peer, body),
             Service::Nowhere => Answer {
                 status: answer_status::NO_SUCH_SERVICE,
                 body: Bytes::new(),

@@ -20,6 +20,7 @@ mod links;
 mod outflow;
 mod places;
 mod stream;
+mod transfers;
 mod tunnels;
 
 use core::time::Duration;
@@ -35,6 +36,7 @@ use self::follower::Follower;
 use self::links::Links;
 use self::places::Places;
 use self::stream::StreamExchange;
+use self::transfers::Lines;
 use self::tunnels::Tunnels;
 use crate::call::Call;
 use crate::config::SurfaceConfig;
@@ -99,6 +101,7 @@ pub struct Surface {
     places: Places,
     links: Links,
     tunnels: Tunnels,
+    lines: Lines,
 }
 
 impl Surface {
@@ -113,6 +116,7 @@ impl Surface {
             places: Places::default(),
             links: Links::default(),
             tunnels: Tunnels::default(),
+            lines: Lines::default(),
         }
     }
 
@@ -181,6 +185,7 @@ impl Surface {
     /// The engine tells something.
     pub fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
         self.on_event(now, node, event);
+        self.drive_transfers(now, node);
         self.drive_followers(now);
     }
 
@@ -242,6 +247,8 @@ impl Surface {
         self.end_unwanted(now, node);
         self.end_late_links(now, node);
         self.take_waiting_messages(now, node);
+        self.state.transfers.on_time(now);
+        self.drive_transfers(now, node);
         self.drive_followers(now);
     }
 
@@ -262,6 +269,7 @@ impl Surface {
             .chain(self.links.next_timeout())
             .chain(self.state.meetings.joins.next_timeout())
             .chain(self.state.next_try())
+            .chain(self.state.transfers.next_timeout())
             .min()
     }
 

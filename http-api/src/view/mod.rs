@@ -10,6 +10,7 @@ mod knock;
 mod node;
 mod path;
 mod peer;
+mod transfer;
 
 use core::time::Duration;
 
@@ -23,6 +24,7 @@ pub(crate) use node::{InboxState, Introducer, Introducers, NodeView, Settings, i
 pub(crate) use path::{PathView, WhyView};
 pub(crate) use peer::{Connected, PeerList, PeerView, Pong, SearchItem, SearchList};
 use serde::{Deserialize, Serialize};
+pub(crate) use transfer::{AcceptBody, TransferBody, TransferList, TransferView};
 use utoipa::ToSchema;
 
 /// Milliseconds with microsecond resolution.

@@ -18,6 +18,7 @@ use p2p_http_api::{
     Surface, SurfaceConfig, Token,
 };
 use p2p_storage::Book;
+use p2p_storage::transfers::{FileWorker, MemoryVolume};
 
 #[allow(unused_imports, reason = "each test file uses its part")]
 pub(crate) use client::{Ask, Response, ask, bare};
@@ -45,6 +46,9 @@ pub(crate) struct Party {
     unread: BTreeMap<HttpId, usize>,
     /// Connections to applications, as the host would carry them out; the test is the application.
     pub sockets: BTreeMap<SocketId, Socket>,
+    /// The disk for files that are sent and received.
+    pub volume: MemoryVolume,
+    files: FileWorker,
     /// Whether applications listen.
     pub listens: bool,
     /// Whether applications and programs take what is written to them.
@@ -161,7 +165,10 @@ impl World {
     pub(crate) fn add(&mut self, n: u8, config: NodeConfig) -> NodeId {
         let node = Node::new(config, self.now).expect("a valid configuration");
         let id = node.id();
+        let volume = MemoryVolume::default();
         let party = Party {
+            files: FileWorker::new(Box::new(volume.clone())),
+            volume,
             node,
             surface: surface(self.now, n, Default::default()),
             responses: BTreeMap::new(),
@@ -383,6 +390,14 @@ impl Party {
                 && let Some((order, changes)) = self.surface.poll_order()
             {
                 disk.order(now, order, changes);
+            }
+            while let Some(order) = self.surface.poll_files() {
+                let mut news = Vec::new();
+                self.files.carry_out(order, &mut |n| news.push(n));
+                for news in news {
+                    self.surface.handle_files(now, &mut self.node, news);
+                }
+                moved = true;
             }
             while let Some((id, part)) = self.surface.poll_response() {
                 self.on_part(now, id, part);
