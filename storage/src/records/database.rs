@@ -60,6 +60,8 @@ impl Database {
             let connection = Connection::open(&path)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
+            // What is done with is not to be found in the file any more.
+            connection.pragma_update(None, "secure_delete", "ON")?;
             let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok((connection, version))
         };

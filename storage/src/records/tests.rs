@@ -257,3 +257,24 @@ fn a_message_that_finds_no_room_leaves_the_others_and_comes_in_later() {
     assert_eq!(book.messages().map(|m| m.number).collect::<Vec<_>>(), [2]);
     fs::remove_dir_all(&path).expect("our own folder");
 }
+
+#[test]
+fn a_message_that_is_done_with_is_not_left_in_the_file() {
+    let path = folder("done");
+    let state = StateDirectory::open(Some(path.clone())).expect("a folder");
+    let (mut disk, _) = state.records().expect("a database");
+    let secrets = [&b"the first secret"[..], b"the other secret"];
+    for (number, secret) in (1..).zip(secrets) {
+        let mut message = message(number, 7.into());
+        message.data = Bytes::from(secret.repeat(1_000));
+        let message = Change::Message(message);
+        disk.write(std::slice::from_ref(&message)).expect("a write");
+    }
+    disk.write(&[Change::MessageDone(1)]).expect("a write");
+    // What was written ahead goes into the file at the end.
+    drop(disk);
+    let bytes = fs::read(path.join("node.db")).expect("a file");
+    let is_there = |secret: &&[u8]| bytes.windows(secret.len()).any(|w| w == *secret);
+    assert_eq!(secrets.map(|s| is_there(&s)), [false, true]);
+    fs::remove_dir_all(&path).expect("our own folder");
+}
