@@ -243,6 +243,27 @@ fn a_web_application_is_offered_and_taken_back() {
 }
 
 #[test]
+fn what_is_offered_and_forwarded_is_there_again_after_a_restart() {
+    let folder = Folder::new("again");
+    let start = || Node::start(&folder, "ada", &[]);
+    let ada = start();
+    ok(&ada.run(&[
+        "services",
+        "tcp",
+        "shell",
+        "127.0.0.1:22",
+        "--allow",
+        "anyone",
+    ]));
+    ok(&ada.run(&["services", "inbox", "gone"]));
+    ok(&ada.run(&["services", "remove", "gone"]));
+    let before = ok(&ada.run(&["services"]));
+    drop(ada);
+    let ada = start();
+    assert_eq!(ok(&ada.run(&["services"])), before);
+}
+
+#[test]
 fn a_port_leads_to_a_program_of_a_peer() {
     let three = Three::start("forward");
     let (ada, ben) = (&three.ada, &three.ben);

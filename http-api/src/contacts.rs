@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use p2p_core::id::{NodeId, ids_with_prefix};
 use p2p_core::name::{ID_PREFIX_CHARACTERS_MIN, fold_name, skeleton};
-use p2p_storage::{Binding, Book, Change, Contact, Invite, Join, KeptIntroducer, Trust};
+use p2p_storage::{Binding, Book, Change, Contact, Invite, Join, Kept, KeptIntroducer, Trust};
 
 use crate::orders::Orders;
 
@@ -112,6 +112,10 @@ impl Contacts {
                 self.before_introducer(address.id)
             }
             Change::Leave(id) => self.before_introducer(*id),
+            Change::Keep(Kept { kind, name, .. }) | Change::Drop(kind, name) => {
+                let old = self.book.kept(*kind, name).cloned();
+                vec![old.map_or(Change::Drop(*kind, name.clone()), Change::Keep)]
+            }
         }
     }
 

@@ -130,9 +130,10 @@ impl Forwards {
         self.open.get(&name)
     }
 
-    /// One cannot listen.
-    pub(crate) fn on_not_listening(&mut self, listener: SocketId) {
-        self.opening.remove(&listener);
+    /// One cannot listen; its name.
+    pub(crate) fn on_not_listening(&mut self, listener: SocketId) -> Option<String> {
+        let forward = self.opening.remove(&listener)?;
+        Some(forward.name)
     }
 
     /// Leads connections elsewhere from now on, on the port that there is.

@@ -8,7 +8,7 @@ use p2p_core::api::{ApiMisuse, Command, Engine, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_core::time::Instant;
-use p2p_storage::{Change, KeptMessage};
+use p2p_storage::{Change, Kept, KeptKind, KeptMessage};
 use serde_json::Value;
 
 use crate::callback::Callbacks;
@@ -75,6 +75,10 @@ pub(crate) struct State {
     place: InboxPlace,
     /// Messages on disk that nobody wants any more.
     unwanted: Vec<Change>,
+    /// What is to be set up again as it was kept.
+    pub to_restore: Vec<Kept>,
+    /// What is being written of what the owner sets up, by the number of the order.
+    pub setting_up: BTreeMap<u64, (KeptKind, String)>,
     /// What clients hear once a change is kept, by the number of its order.
     pub answers: BTreeMap<u64, Full>,
     pub services: Services,
@@ -135,6 +139,8 @@ impl State {
             journal: Journal::new(run),
             outbox: Outbox::default(),
             knocks: Knocks::default(),
+            to_restore: config.book.all_kept().cloned().collect(),
+            setting_up: BTreeMap::new(),
             contacts: Contacts::new(config.book),
             meetings,
             orders: Orders::default(),
@@ -213,7 +219,8 @@ impl State {
         self.keeping.next_try().filter(|_| self.waiting.len() > 0)
     }
 
-    /// Changes contacts, names and invitations. Gives the number of the order; none where nothing is kept.
+    /// Changes what is kept of people and of what the owner sets up. Gives the number of the order; none where nothing
+    /// is kept.
     pub(crate) fn change_contacts(&mut self, changes: Vec<Change>) -> Option<u64> {
         self.contacts.change(&mut self.orders, changes)
     }

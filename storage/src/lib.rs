@@ -18,8 +18,8 @@ pub use error::{StateError, StateErrorKind};
 pub use keys::NodeKeys;
 pub use peers::{PeerBook, PeerRecord, Snapshot};
 pub use records::{
-    Binding, Book, Change, Contact, Database, INVITE_ID_BYTES, Invite, InviteId, Join,
-    KeptIntroducer, KeptMessage, MemoryRecords, Records, Trust,
+    Binding, Book, Change, Contact, Database, INVITE_ID_BYTES, Invite, InviteId, Join, Kept,
+    KeptIntroducer, KeptKind, KeptMessage, MemoryRecords, Records, Trust,
 };
 pub use settings::SettingsFile;
 pub use token::{SecretText, TOKEN_FILE, read_token};

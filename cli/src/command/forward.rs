@@ -54,7 +54,7 @@ async fn open(
     let (service, peer) = (escape(service), escape(peer));
     output.line(format!("{} leads to {service} of {peer}", escape(listen)));
     output.remark(format!(
-        "It lasts until the node ends; p2p forward --remove {} closes it.",
+        "It is there again when the node starts; p2p forward --remove {} closes it.",
         escape(name)
     ));
     Ok(())

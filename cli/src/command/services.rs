@@ -77,7 +77,6 @@ pub(super) async fn run(context: &Context, action: Option<Services>) -> Result<(
     if let Some(secret) = service["secret"].as_str() {
         output.line(format!("secret of its signatures: {}", escape(secret)));
     }
-    output.remark("It lasts until the node ends.");
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! and users of this machine reach the application's port, too.
 
 use hmac::{Hmac, Mac};
+use p2p_core::id::{decode_z_base_32, encode_z_base_32};
 use sha2::Sha256;
 
 use crate::encode::base64;
@@ -20,6 +21,16 @@ impl Secret {
     /// Wraps 32 random bytes.
     pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// As it is kept.
+    pub(crate) fn to_kept(&self) -> String {
+        encode_z_base_32(&self.0)
+    }
+
+    /// Reads what was kept.
+    pub(crate) fn from_kept(text: &str) -> Option<Self> {
+        decode_z_base_32(text)?.try_into().ok().map(Self)
     }
 
     /// As the application is told it, once.

@@ -145,6 +145,18 @@ pub(super) fn keep(turn: &mut Turn<'_>, changes: Vec<Change>, full: Full) -> Rep
     turn.answer_when_kept(order, full)
 }
 
+/// The same for what the owner sets up, which is set up as before where it cannot be kept.
+pub(super) fn set_up(turn: &mut Turn<'_>, change: Change, full: Full) -> Reply {
+    let what = match &change {
+        Change::Keep(kept) => Some((kept.kind, kept.name.clone())),
+        Change::Drop(kind, name) => Some((*kind, name.clone())),
+        _ => None,
+    };
+    let order = turn.state.change_contacts(vec![change]);
+    turn.state.setting_up.extend(order.zip(what));
+    turn.answer_when_kept(order, full)
+}
+
 fn view(turn: &Turn<'_>, contact: &Contact) -> ContactView {
     let names = turn.state.contacts.book().bindings();
     let names = names.filter(|binding| binding.id == contact.id);

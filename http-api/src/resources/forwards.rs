@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 
 use p2p_core::api::ConnectTarget;
 
+use p2p_storage::{Change, Kept, KeptKind};
+
+use super::contacts::set_up;
 use super::resolve;
 use crate::call::{Call, decode_json};
 use crate::forwards::{Destination, FORWARDS, Forward, Forwards};
@@ -54,10 +57,16 @@ pub(crate) fn put(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     if let Some(forward) = state.forwards.get(name)
         && (forward.asked == listen || forward.listen == listen)
     {
-        if forward.to != to {
-            state.forwards.redirect(name, to, &mut state.sockets);
+        if forward.to == to {
+            return show(turn, call);
         }
-        return show(turn, call);
+        let kept = kept(name, &to, forward.listen);
+        state.forwards.redirect(name, to, &mut state.sockets);
+        let Some(forward) = state.forwards.get(name) else {
+            return Err(not_found());
+        };
+        let full = Full::json(200, &ForwardView::new(forward, state.clock));
+        return Ok(set_up(turn, Change::Keep(kept), full));
     }
     let begun = state.forwards.begin(name, to, listen, &mut state.sockets);
     let Some(listener) = begun else {
@@ -70,11 +79,47 @@ pub(crate) fn put(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     }))
 }
 
+/// Listens again where a forward listened before the node ended.
+pub(crate) fn restore(turn: &mut Turn<'_>, kept: &Kept) -> Result<(), Problem> {
+    let unreadable = |_| wrong("/", "must be a document of this version");
+    let body: ForwardBody = serde_json::from_str(&kept.document).map_err(unreadable)?;
+    let asked = body.listen.as_deref().map_or(Ok(ANY_PORT), listen)?;
+    let to = destination(turn, body)?;
+    let state = &mut turn.state;
+    let begun = state
+        .forwards
+        .begin(&kept.name, to, asked, &mut state.sockets);
+    begun.map(drop).ok_or_else(|| {
+        let detail = format!("There are {FORWARDS} forwards already.");
+        Problem::new(Code::LimitReached, detail)
+    })
+}
+
+/// As it is kept: the peer by its id, so that no other inherits a port with a name, and the port that programs know.
+pub(crate) fn kept(name: &str, to: &Destination, listen: SocketAddr) -> Kept {
+    let peer = match &to.target {
+        ConnectTarget::Address { id, address } => format!("{id}@{address}"),
+        _ => to.peer.to_string(),
+    };
+    let body = ForwardBody {
+        peer,
+        service: to.service.clone(),
+        listen: Some(listen.to_string()),
+    };
+    Kept {
+        kind: KeptKind::Forward,
+        name: name.to_owned(),
+        document: serde_json::to_string(&body).unwrap_or_default(),
+    }
+}
+
 /// `DELETE /v1/forwards/{name}`
 pub(crate) fn remove(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let state = &mut turn.state;
-    if state.forwards.remove(call.param(0), &mut state.sockets) {
-        return Ok(Full::empty(204).into());
+    let name = call.param(0);
+    if state.forwards.remove(name, &mut state.sockets) {
+        let change = Change::Drop(KeptKind::Forward, name.to_owned());
+        return Ok(set_up(turn, change, Full::empty(204)));
     }
     Err(not_found())
 }

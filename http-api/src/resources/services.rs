@@ -2,15 +2,18 @@
 
 use core::time::Duration;
 
+use p2p_storage::{Change, Kept, KeptKind};
+
+use super::contacts::set_up;
 use super::resolve;
 use crate::call::{Call, decode_json};
-use crate::callback::{Allow, Target, Webhook};
+use crate::callback::{Allow, Secret, Target, Webhook};
 use crate::problem::{Code, Problem};
 use crate::proxy::{is_clean, is_name};
 use crate::reply::{Full, Reply};
 use crate::services::{BUILT_IN, HttpService, Offer, SERVICES, Services as Registry, TcpService};
 use crate::state::Turn;
-use crate::view::{Deliver, ServiceBody, ServiceView, Services, whole_ms};
+use crate::view::{Deliver, ServiceBody, ServiceDocument, ServiceView, Services, whole_ms};
 
 /// Longest time for an application's answer where the owner says nothing, milliseconds.
 const TIMEOUT_MS: u64 = 10_000;
@@ -38,25 +41,80 @@ pub(crate) fn register(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Proble
         return Err(Problem::new(Code::InvalidParameter, detail)
             .with_error("name", "must be 1 to 48 bytes and not a built-in service"));
     }
-    let (offer, secret) = match body.deliver {
-        Deliver::Inbox => (inbox(&body)?, None),
-        Deliver::Webhook => webhook(turn, name, body)?,
-        Deliver::Http => (http(turn, name, body)?, None),
-        Deliver::Tcp => (tcp(turn, name, body)?, None),
-    };
+    let known = turn.state.services.webhook(name).map(|h| h.secret.clone());
+    let is_new = known.is_none();
+    let secret = known.unwrap_or_else(|| turn.state.callbacks.new_secret());
+    let offer = offer(turn, name, body, secret)?;
     let mut shown = view(name, Some(&offer));
-    shown.secret = secret;
+    shown.secret = webhook_secret(&offer).filter(|_| is_new).map(Secret::text);
+    let kept = Kept {
+        kind: KeptKind::Service,
+        name: name.to_owned(),
+        document: document(&offer),
+    };
     if !turn.state.services.register(name, offer) {
         let detail = format!("{SERVICES} services are registered already.");
         return Err(Problem::new(Code::LimitReached, detail));
     }
-    Ok(Full::json(200, &shown).into())
+    Ok(set_up(turn, Change::Keep(kept), Full::json(200, &shown)))
+}
+
+/// Offers a service again that was offered before the node ended.
+pub(crate) fn restore(turn: &mut Turn<'_>, kept: &Kept) -> Result<(), Problem> {
+    let unreadable = |_| wrong("/", "must be a document of this version");
+    let document: ServiceDocument = serde_json::from_str(&kept.document).map_err(unreadable)?;
+    let secret = document.secret.as_deref().and_then(Secret::from_kept);
+    let secret = secret.unwrap_or_else(|| turn.state.callbacks.new_secret());
+    let offer = offer(turn, &kept.name, document.body, secret)?;
+    turn.state.services.register(&kept.name, offer);
+    Ok(())
+}
+
+/// As it is kept: peers by their ids, so that nobody inherits a right with a name.
+fn document(offer: &Offer) -> String {
+    let view = view("", Some(offer));
+    let document = ServiceDocument {
+        body: ServiceBody {
+            deliver: view.deliver.unwrap_or(Deliver::Inbox),
+            url: view.url,
+            target: view.target,
+            allow: view.allow,
+            timeout_ms: view.timeout_ms,
+            head_timeout_ms: view.head_timeout_ms,
+        },
+        secret: webhook_secret(offer).map(Secret::to_kept),
+    };
+    serde_json::to_string(&document).unwrap_or_default()
+}
+
+const fn webhook_secret(offer: &Offer) -> Option<&Secret> {
+    match offer {
+        Offer::Webhook(hook) => Some(&hook.secret),
+        Offer::Inbox | Offer::Http(_) | Offer::Tcp(_) => None,
+    }
+}
+
+/// What a body offers; `secret` is for a webhook.
+fn offer(
+    turn: &mut Turn<'_>,
+    name: &str,
+    body: ServiceBody,
+    secret: Secret,
+) -> Result<Offer, Problem> {
+    match body.deliver {
+        Deliver::Inbox => inbox(&body),
+        Deliver::Webhook => webhook(turn, name, body, secret),
+        Deliver::Http => http(turn, name, body),
+        Deliver::Tcp => tcp(turn, name, body),
+    }
 }
 
 /// `DELETE /v1/services/{name}`
 pub(crate) fn unregister(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
-    if turn.state.services.unregister(call.param(0)) {
-        return Ok(Full::empty(204).into());
+    let name = call.param(0);
+    if turn.state.services.unregister(name) {
+        let change = Change::Drop(KeptKind::Service, name.to_owned());
+        return Ok(set_up(turn, change, Full::empty(204)));
     }
     let detail = "No service of that name is registered.";
     Err(Problem::new(Code::ServiceNotRegistered, detail))
@@ -143,12 +201,12 @@ fn not_allowed(field: &str, must: &str) -> Problem {
     Problem::new(Code::TargetNotAllowed, detail).with_error(field, must)
 }
 
-/// A webhook, and its secret where it is a new one.
 fn webhook(
     turn: &mut Turn<'_>,
     name: &str,
     body: ServiceBody,
-) -> Result<(Offer, Option<String>), Problem> {
+    secret: Secret,
+) -> Result<Offer, Problem> {
     if !name.bytes().all(|b| b.is_ascii_graphic()) {
         let detail = "The name goes into a header field of the application's requests.";
         return Err(Problem::new(Code::InvalidParameter, detail)
@@ -163,11 +221,6 @@ fn webhook(
     }
     let target = target(turn, &url, "/url")?;
     let allow = allow(turn, &terms)?;
-    let known = turn.state.services.webhook(name).map(|h| h.secret.clone());
-    let secret = known
-        .clone()
-        .unwrap_or_else(|| turn.state.callbacks.new_secret());
-    let told = known.is_none().then(|| secret.text());
     let hook = Webhook {
         url,
         target,
@@ -175,7 +228,7 @@ fn webhook(
         timeout: Duration::from_millis(timeout_ms),
         secret,
     };
-    Ok((Offer::Webhook(Box::new(hook)), told))
+    Ok(Offer::Webhook(Box::new(hook)))
 }
 
 /// Who a list means; names are looked up now, so that nobody inherits a right with a name.

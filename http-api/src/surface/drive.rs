@@ -300,6 +300,15 @@ impl Surface {
         }
     }
 
+    /// Parked requests wait for something else from now on.
+    pub(super) fn wait_instead(&mut self, before: &WaitFor, after: &WaitFor) {
+        for id in self.waiting_for(|w| w == before) {
+            if let Some(Phase::Waiting(wait)) = self.exchanges.get_mut(&id).map(|e| &mut e.phase) {
+                wait.what = after.clone();
+            }
+        }
+    }
+
     /// Parked requests in order of their ids.
     pub(super) fn waiting_for(&self, fits: impl Fn(&WaitFor) -> bool) -> Vec<HttpId> {
         let exchanges = self.exchanges.iter();

@@ -7,6 +7,7 @@ use std::io;
 use p2p_core::api::{ApiMisuse, Engine, EngineExt as _, Label, OperationId, ServiceName};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
+use p2p_storage::{Change, Kept};
 use serde_json::json;
 
 use super::Surface;
@@ -14,6 +15,7 @@ use super::tunnels::Owner;
 use crate::problem::{Code, Problem};
 use crate::proxy::{TCP_KIND, code};
 use crate::reply::{Full, WaitFor};
+use crate::resources::forwards;
 use crate::sockets::{SocketId, SocketNews, SocketOrder};
 use crate::view;
 
@@ -38,13 +40,16 @@ impl Surface {
                 let Some(forward) = state.forwards.on_listening(*id, *address, sockets) else {
                     return;
                 };
-                let shown = view::ForwardView::new(forward, state.clock);
-                self.resolve(&WaitFor::Listening(*id), &Full::json(200, &shown));
+                let shown = Full::json(200, &view::ForwardView::new(forward, state.clock));
+                let kept = forwards::kept(&forward.name, &forward.to, forward.listen);
+                self.keep_forward(*id, kept, shown);
                 self.end_unwanted_tunnels(now, node);
                 self.want_connections();
             }
             SocketNews::NotListening(id, kind) => {
-                self.state.forwards.on_not_listening(*id);
+                if let Some(name) = self.state.forwards.on_not_listening(*id) {
+                    log::warn!("the forward {name:?} cannot listen: {kind:?}");
+                }
                 self.resolve(&WaitFor::Listening(*id), &not_listening(*kind).into());
             }
             SocketNews::Accepted(id) => self.on_accepted(now, node, *id),
@@ -55,6 +60,25 @@ impl Surface {
                 self.want_connections();
             }
             _ => {}
+        }
+    }
+
+    /// A port is there; its owner hears so once it is kept. One that was there before the node ended is kept already.
+    fn keep_forward(&mut self, listener: SocketId, kept: Kept, full: Full) {
+        let (kind, name) = (kept.kind, kept.name.clone());
+        let is_known = self.state.contacts.book().kept(kind, &name) == Some(&kept);
+        let order = if is_known {
+            None
+        } else {
+            self.state.change_contacts(vec![Change::Keep(kept)])
+        };
+        match order {
+            Some(order) => {
+                self.state.setting_up.insert(order, (kind, name));
+                self.state.answers.insert(order, full);
+                self.wait_instead(&WaitFor::Listening(listener), &WaitFor::Kept(order));
+            }
+            None => self.resolve(&WaitFor::Listening(listener), &full),
         }
     }
 

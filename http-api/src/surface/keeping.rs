@@ -95,6 +95,7 @@ impl Surface {
         }
         state.contacts.on_kept(order, is_kept);
         self.on_kept_meeting(now, node, order, is_kept);
+        self.on_kept_set_up(now, node, order, is_kept);
         if let Some(answer) = self.state.answers.remove(&order) {
             let answer = if is_kept { answer } else { not_kept().into() };
             self.resolve(&WaitFor::Kept(order), &answer);

@@ -19,6 +19,7 @@ mod keeping;
 mod links;
 mod outflow;
 mod places;
+mod restoring;
 mod stream;
 mod transfers;
 mod tunnels;
@@ -128,6 +129,7 @@ impl Surface {
         id: HttpId,
         request: Request,
     ) {
+        self.restore(now, node);
         self.dispatch(now, node, id, request);
     }
 
@@ -184,6 +186,7 @@ impl Surface {
 
     /// The engine tells something.
     pub fn handle_event(&mut self, now: Instant, node: &mut dyn Engine, event: Event) {
+        self.restore(now, node);
         self.on_event(now, node, event);
         self.drive_transfers(now, node);
         self.drive_followers(now);
@@ -240,6 +243,7 @@ impl Surface {
 
     /// Does everything that is due.
     pub fn handle_timeout(&mut self, now: Instant, node: &mut dyn Engine) {
+        self.restore(now, node);
         self.drive_joins(now, node);
         self.end_waits(now);
         self.end_silent_bodies(now);
@@ -263,9 +267,11 @@ impl Surface {
             Phase::Stream(_) => None,
         };
         let exchanges = self.exchanges.values().filter_map(due);
+        let restore = (!self.state.to_restore.is_empty()).then_some(Instant::EPOCH);
         let unconfirmed = self.state.unconfirmed.values().copied();
         exchanges
             .chain(unconfirmed)
+            .chain(restore)
             .chain(self.links.next_timeout())
             .chain(self.state.meetings.joins.next_timeout())
             .chain(self.state.next_try())

@@ -7,7 +7,7 @@ use crate::clock::WallClock;
 use crate::forwards::Forward;
 
 /// Body of `PUT /v1/forwards/{name}`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ForwardBody {
     /// Whose service: id, name, `name@introducer`, or `ID@IP:PORT`.

@@ -138,7 +138,7 @@ pub(crate) struct IntroducerBody {
 }
 
 /// Body of `PUT /v1/services/{name}`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServiceBody {
     /// Where requests go.
@@ -154,6 +154,15 @@ pub(crate) struct ServiceBody {
     pub timeout_ms: Option<u64>,
     /// `http`: longest time for the head of an answer, 100 to 3600000 milliseconds; 60000 if absent.
     pub head_timeout_ms: Option<u64>,
+}
+
+/// A service as it is kept.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ServiceDocument {
+    /// As the owner would write it.
+    pub body: ServiceBody,
+    /// What signs a webhook's requests, in z-base-32.
+    pub secret: Option<String>,
 }
 
 /// Where requests for a service go.

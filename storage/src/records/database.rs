@@ -7,9 +7,8 @@ use p2p_core::id::NodeId;
 use p2p_core::name::{fold_name, skeleton};
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::inbox_table;
-use super::meeting_tables;
 use super::{Binding, Book, Change, Contact, Records, Trust};
+use super::{inbox_table, kept_tables, meeting_tables};
 use crate::error::{StateError, StateErrorKind};
 use crate::files;
 
@@ -17,7 +16,12 @@ use crate::files;
 const FILE: &str = "node.db";
 /// What makes each format of the one before, from nothing on; the last is what this version writes. One that has been
 /// released is never changed: what is new is appended. Times are ms since 1970, ids 32 bytes.
-const STEPS: &[&str] = &[PEOPLE, meeting_tables::SCHEMA, inbox_table::SCHEMA];
+const STEPS: &[&str] = &[
+    PEOPLE,
+    meeting_tables::SCHEMA,
+    inbox_table::SCHEMA,
+    kept_tables::SCHEMA,
+];
 /// Contacts, and whose names were found to be.
 const PEOPLE: &str = "
 CREATE TABLE contact (
@@ -106,6 +110,7 @@ impl Database {
         }
         meeting_tables::read(&self.connection, &mut book)?;
         inbox_table::read(&self.connection, &mut book)?;
+        kept_tables::read(&self.connection, &mut book)?;
         Ok(book)
     }
 
@@ -185,6 +190,8 @@ fn write(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             .prepare_cached("DELETE FROM joining WHERE peer = ?1")?
             .execute([peer.as_bytes()])
             .map(drop),
+        Change::Keep(kept) => kept_tables::write(to, kept),
+        Change::Drop(kind, name) => kept_tables::remove(to, *kind, name),
         Change::Introducer(kept) => meeting_tables::write_introducer(to, kept),
         Change::Leave(id) => to
             .prepare_cached("DELETE FROM introducer WHERE id = ?1")?

@@ -6,6 +6,8 @@
 
 mod database;
 mod inbox_table;
+mod kept;
+mod kept_tables;
 mod meeting;
 mod meeting_tables;
 mod memory;
@@ -21,6 +23,7 @@ use p2p_core::id::NodeId;
 use p2p_core::name::fold_name;
 
 pub use database::Database;
+pub use kept::{Kept, KeptKind};
 pub use meeting::{INVITE_ID_BYTES, Invite, InviteId, Join, KeptIntroducer};
 pub use memory::MemoryRecords;
 
@@ -146,6 +149,10 @@ pub enum Change {
     Message(KeptMessage),
     /// The message of this number is done with.
     MessageDone(u64),
+    /// Something is set up, new or changed.
+    Keep(Kept),
+    /// It is set up no more.
+    Drop(KeptKind, String),
 }
 
 /// All that is kept.
@@ -159,6 +166,7 @@ pub struct Book {
     introducers: BTreeMap<NodeId, KeptIntroducer>,
     /// By number.
     messages: BTreeMap<u64, KeptMessage>,
+    kept: BTreeMap<(KeptKind, String), Kept>,
 }
 
 impl Book {
@@ -199,6 +207,12 @@ impl Book {
             }
             Change::MessageDone(number) => {
                 self.messages.remove(&number);
+            }
+            Change::Keep(kept) => {
+                self.kept.insert((kept.kind, kept.name.clone()), kept);
+            }
+            Change::Drop(kind, name) => {
+                self.kept.remove(&(kind, name));
             }
         }
     }
@@ -251,6 +265,17 @@ impl Book {
     #[must_use]
     pub fn introducer(&self, id: &NodeId) -> Option<&KeptIntroducer> {
         self.introducers.get(id)
+    }
+
+    /// Something that the owner has set up.
+    #[must_use]
+    pub fn kept(&self, kind: KeptKind, name: &str) -> Option<&Kept> {
+        self.kept.get(&(kind, name.to_owned()))
+    }
+
+    /// All that the owner has set up.
+    pub fn all_kept(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.values()
     }
 
     /// All introducers that were added while the node ran.

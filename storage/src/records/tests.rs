@@ -67,6 +67,14 @@ fn join(n: u8) -> Join {
     }
 }
 
+fn kept(kind: KeptKind, document: &str) -> Kept {
+    Kept {
+        kind,
+        name: "site".to_owned(),
+        document: document.to_owned(),
+    }
+}
+
 fn introducer(n: u8) -> KeptIntroducer {
     let address = format!("p2p://{}@introducer.example.org:6660", id(n));
     KeptIntroducer {
@@ -108,6 +116,8 @@ fn changes() -> [Vec<Change>; 2] {
         Change::Join(join(6)),
         Change::Introducer(introducer(7)),
         Change::Introducer(introducer(8)),
+        Change::Keep(kept(KeptKind::Service, "first")),
+        Change::Keep(kept(KeptKind::Forward, "other")),
     ];
     let mut renamed = contact(1, "Ada L.");
     renamed.note = Some("met in May".to_owned());
@@ -119,6 +129,8 @@ fn changes() -> [Vec<Change>; 2] {
         Change::Joined(id(6)),
         Change::Leave(id(8)),
         Change::MessageDone(1),
+        Change::Keep(kept(KeptKind::Service, "second")),
+        Change::Drop(KeptKind::Forward, "site".to_owned()),
     ];
     [first, second]
 }
@@ -155,6 +167,8 @@ fn what_was_written_is_read_again_and_what_was_forgotten_is_gone() {
         [&invite(1, &[4, 3])],
         "in the order in which they came"
     );
+    let service = kept(KeptKind::Service, "second");
+    assert_eq!(book.all_kept().collect::<Vec<_>>(), [&service]);
     assert_eq!(book.joins().collect::<Vec<_>>(), [&join(5)]);
     assert_eq!(book.introducers().collect::<Vec<_>>(), [&introducer(7)]);
     let numbers = book.messages().map(|m| m.number);
@@ -220,7 +234,7 @@ fn a_database_of_an_older_version_learns_to_hold_messages() {
     let first = Change::Contact(contact(1, "ada"));
     disk.write(std::slice::from_ref(&first)).expect("a write");
     disk.connection
-        .execute_batch("DROP TABLE message; PRAGMA user_version = 2;")
+        .execute_batch("DROP TABLE kept; DROP TABLE message; PRAGMA user_version = 2;")
         .expect("as it was");
     drop(disk);
     let (mut disk, book) = state.records().expect("a database");
