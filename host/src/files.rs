@@ -51,7 +51,7 @@ fn say(tell: &Mutex<Tell>, news: FileNews) {
 impl Files for FileKeeper {
     fn carry_out(&mut self, order: Order) -> Option<FileNews> {
         let id = order.id();
-        let is_last = matches!(order, Order::Discard(_));
+        let is_last = matches!(order, Order::Discard(_) | Order::Settle(..));
         if !self.running.contains_key(&id) {
             match self.start(id) {
                 Ok(sender) => {

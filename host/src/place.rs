@@ -86,6 +86,7 @@ impl Place {
         let http: Vec<_> = all(listeners.iter().map(TcpListener::local_addr))?;
         let local_addresses = LocalAddresses::of(udp.clone());
         let (records, book) = state.records()?;
+        let (table, transfers) = state.transfers(&records)?;
         let mut config = configuration(options, &state)?;
         on_contacts(&mut config, &book);
         on_introducers(&mut config, &book);
@@ -104,10 +105,12 @@ impl Place {
             token_path: state.path().join(TOKEN_FILE),
             page_url: String::new(),
         };
+        let mut surface = surface(options, driver, &token, book, (&facts.http, clock))?;
+        surface.restore_transfers(clock.now(), transfers);
         Ok(Self {
-            surface: surface(options, driver, &token, book, (&facts.http, clock))?,
+            surface,
             records,
-            volume: DiskVolume::new(state.path().join(TRANSFERS_FOLDER)),
+            volume: DiskVolume::new(state.path().join(TRANSFERS_FOLDER), table),
             peers: PeerKeeper::start(state.peers())?,
             token,
             udp: sockets,

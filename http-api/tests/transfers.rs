@@ -272,3 +272,78 @@ fn a_lost_connection_is_made_again_and_progress_never_falls() {
     let placed = world.party(BEN).volume.placed("/got", "a");
     assert!(placed == Some(content(1, 40_000_000)));
 }
+
+/// Both sides die again and again, with and without what was not synced; each goes on where its disk says.
+#[test]
+fn a_kill_of_either_side_at_any_moment_fetches_nothing_twice_that_is_kept() {
+    let mut all = 0;
+    for seed in 0..4_u64 {
+        let mut world = friends();
+        let mut total = 0;
+        for n in 0..40 {
+            let bytes = content(
+                n,
+                if n == 7 {
+                    12_000_000
+                } else {
+                    usize::from(n) * 1_000
+                },
+            );
+            total += bytes.len() as u64;
+            world
+                .party(ADA)
+                .volume
+                .put(&format!("/home/all/{n:02}"), &bytes);
+        }
+        let sent = send(&mut world, &["/home/all"]);
+        let offered = offer(&mut world, "/v1/transfers?wait=50");
+        let id = offered["id"].as_str().expect("an id").to_owned();
+        accept(&mut world, &id, "rename");
+        let (mut lost, mut kills, mut done, mut written) = (0, 0, 0, 0);
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        while !show(&mut world, ADA, &sent)["ended_at"].is_string() {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            world.run(Duration::from_millis(1 + state % 2));
+            let now = show(&mut world, BEN, &id)["done_bytes"]
+                .as_u64()
+                .expect("bytes");
+            assert!(now >= done, "{now} after {done}");
+            let came = world.party(BEN).volume.part_bytes() > written && state % 3 == 0;
+            done = now;
+            if kills < 12 && came && done < total {
+                kills += 1;
+                let n = if kills % 2 == 0 { ADA } else { BEN };
+                world.restart(n, state % 3 == 0);
+                let volume = &world.party(BEN).volume;
+                written = volume.part_bytes();
+                if n == BEN {
+                    lost = written - volume.rows()[0].bytes;
+                }
+            }
+        }
+        all += kills;
+        assert_eq!(end(&mut world, ADA, &sent)["state"], "done");
+        assert_eq!(end(&mut world, BEN, &id)["state"], "done");
+        for n in 0..40_u8 {
+            let expected = content(
+                n,
+                if n == 7 {
+                    12_000_000
+                } else {
+                    usize::from(n) * 1_000
+                },
+            );
+            let placed = world
+                .party(BEN)
+                .volume
+                .placed("/got", &format!("all/{n:02}"));
+            assert!(placed == Some(expected), "seed {seed}, file {n}");
+        }
+        // Each group that is on the disk for good was fetched once: only what a kill lost came again.
+        let written = world.party(BEN).volume.part_bytes();
+        assert_eq!(written, total + lost, "seed {seed}");
+    }
+    assert!(all >= 10, "{all} kills");
+}

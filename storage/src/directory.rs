@@ -15,6 +15,7 @@ use crate::keys::{self, NodeKeys};
 use crate::peers::PeerBook;
 use crate::records::{Book, Database};
 use crate::token::{self, SecretText};
+use crate::transfers::{Row, TransferTable};
 
 const LOCK_FILE: &str = "lock";
 /// File that names the address where the node that holds the directory serves HTTP.
@@ -109,6 +110,17 @@ impl StateDirectory {
         let database = Database::open(&self.path)?;
         let book = database.read(&self.path)?;
         Ok((database, book))
+    }
+
+    /// Transfers of files, and what was kept of them.
+    ///
+    /// # Errors
+    /// Where the database is damaged, of a newer version or out of reach.
+    pub fn transfers(&self, records: &Database) -> Result<(TransferTable, Vec<Row>), StateError> {
+        let table = records.transfers(&self.path)?;
+        let rows = table.rows();
+        let rows = rows.map_err(|e| StateError::system("read transfers of", &self.path, &e))?;
+        Ok((table, rows))
     }
 
     /// Peers known from earlier runs. A damaged file is moved aside with a line in the log.

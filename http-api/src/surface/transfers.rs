@@ -11,7 +11,7 @@ use p2p_core::api::{
 };
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
-use p2p_storage::transfers::{FileNews, Order, TransferId};
+use p2p_storage::transfers::{FileNews, Order, Row, TransferId};
 
 use super::Surface;
 use super::links::abandon;
@@ -39,6 +39,17 @@ pub(super) struct Lines {
 }
 
 impl Surface {
+    /// Takes up transfers that an earlier run began, as they were kept.
+    pub fn restore_transfers(&mut self, now: Instant, rows: Vec<Row>) {
+        self.state.transfers.restore(now, rows);
+        // Nobody is connected and nobody follows yet: only the disk has to be told.
+        while let Some(next) = self.state.transfers.poll() {
+            if let Move::Disk(order) = next {
+                self.lines.orders.push_back(order);
+            }
+        }
+    }
+
     /// The next thing to do with files; tell with `handle_files` what came of it. Orders of one transfer are carried
     /// out one after another.
     #[must_use]

@@ -9,6 +9,7 @@
 mod frame;
 mod notice;
 mod receiving;
+mod restore;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -165,15 +166,13 @@ impl Transfers {
 
     fn insert(&mut self, id: TransferId, transfer: Transfer) {
         self.table.insert(id, transfer);
-        let over = self
-            .table
-            .iter()
-            .filter(|(_, t)| t.stage.is_over() && t.notice.is_none());
+        let over = self.table.iter().filter(|(_, t)| t.stage.is_over());
         let mut over: Vec<_> = over.map(|(id, t)| (t.ended_at, *id)).collect();
         over.sort_unstable();
         let surplus = over.len().saturating_sub(ENDED);
         for (_, id) in over.into_iter().take(surplus) {
             self.table.remove(&id);
+            self.moves.push_back(Move::Disk(Order::Discard(id)));
         }
         self.moves.push_back(Move::Changed(id));
     }
@@ -194,7 +193,12 @@ impl Transfers {
         transfer.ended_at = Some(now);
         transfer.fetching = transfer::Fetching::default();
         transfer.serving = transfer::Serving::default();
-        self.moves.push_back(Move::Disk(Order::Discard(id)));
+        // What came in may be asked for once more, by a sender that has begun anew.
+        let order = match transfer.direction {
+            Direction::Out => Order::Discard(id),
+            Direction::In => Order::Settle(id, stage.kept()),
+        };
+        self.moves.push_back(Move::Disk(order));
         self.moves.push_back(Move::Changed(id));
     }
 

@@ -44,12 +44,15 @@ impl Transfers {
         welcome: Welcome,
     ) -> u16 {
         if let Some(id) = self.find(peer, number, Direction::In) {
-            let is_same = self.table.get(&id).is_some_and(|t| t.offer == offer);
-            return if is_same {
-                status::NOTED
-            } else {
-                status::REFUSED
+            let Some(transfer) = self.table.get_mut(&id).filter(|t| t.offer == offer) else {
+                return status::REFUSED;
             };
+            // The sender has begun anew, and knows nothing of what it was told before.
+            if let Some(word) = transfer.last_word() {
+                transfer.tell(word);
+            }
+            self.drive(now, id);
+            return status::NOTED;
         }
         if welcome == Welcome::Stranger || offer.files > FILES as u64 {
             return status::REFUSED;
@@ -61,7 +64,8 @@ impl Transfers {
         let mut transfer = Transfer::new(now, peer, Direction::In, number);
         transfer.offer = offer.clone();
         self.insert(id, transfer);
-        self.moves.push_back(Move::Disk(Order::Expect(id, offer)));
+        self.moves
+            .push_back(Move::Disk(Order::Expect(id, peer, number, offer)));
         self.drive(now, id);
         status::NOTED
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use p2p_core::api::StreamId;
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
-use p2p_storage::transfers::{FileNews, GROUP_BYTES, Order, TransferId};
+use p2p_storage::transfers::{FileNews, GROUP_BYTES, Order, Reason, TransferId};
 
 use super::frame::{Frame, FrameReader, answer};
 use super::notice::Notice;
@@ -31,7 +31,8 @@ impl Transfers {
         let id = self.new_id();
         let transfer = Transfer::new(now, peer, Direction::Out, id.0);
         self.insert(id, transfer);
-        self.moves.push_back(Move::Disk(Order::Hash(id, paths)));
+        self.moves
+            .push_back(Move::Disk(Order::Hash(id, peer, paths)));
         Ok(id)
     }
 
@@ -45,6 +46,9 @@ impl Transfers {
                 self.moves.push_back(Move::Changed(id));
             }
             FileNews::Hashed(_, offer, left_out) => {
+                if transfer.offer.root != [0; 32] && transfer.offer.root != offer.root {
+                    return self.fail(now, id, Reason::SourceChanged);
+                }
                 transfer.stage = Stage::Offered;
                 transfer.hashed = (offer.files, offer.bytes);
                 transfer.left_out = left_out;

@@ -81,6 +81,23 @@ impl Stage {
         }
     }
 
+    /// What is kept of an end.
+    pub(super) fn kept(self) -> String {
+        match self {
+            Self::Failed(reason) => format!("failed:{}", reason.word()),
+            stage => stage.word().to_owned(),
+        }
+    }
+
+    /// The end that was kept.
+    pub(super) fn from_kept(text: &str) -> Self {
+        let ends = [Self::Done, Self::Partly, Self::Declined, Self::Cancelled];
+        let ends = ends.into_iter().chain(Reason::ALL.map(Self::Failed));
+        let mut fits = ends.filter(|end| end.kept() == text);
+        // A later version may know more.
+        fits.next().unwrap_or(Self::Failed(Reason::Protocol))
+    }
+
     /// Whether nothing more comes of it.
     pub(crate) const fn is_over(self) -> bool {
         !matches!(
@@ -237,6 +254,18 @@ impl Transfer {
     pub(super) fn needs_peer(&self) -> bool {
         let waits = matches!(self.stage, Stage::Offered | Stage::Running);
         self.notice.is_some() || waits
+    }
+
+    /// What the receiver says of it to a sender that knows nothing.
+    pub(super) fn last_word(&self) -> Option<Notice> {
+        match self.stage {
+            Stage::Running => Some(Notice::Accepted),
+            Stage::Done | Stage::Partly => Some(Notice::Done(self.placed.clone())),
+            Stage::Declined => Some(Notice::Declined),
+            Stage::Cancelled => Some(Notice::Ended(None)),
+            Stage::Failed(reason) => Some(Notice::Ended(Some(reason))),
+            _ => None,
+        }
     }
 
     /// Something new is to be told.

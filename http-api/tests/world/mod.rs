@@ -80,6 +80,7 @@ pub(crate) struct World {
     buffer: Vec<u8>,
     next_id: u64,
     pub cut: bool,
+    restarts: u64,
 }
 
 /// The introducer's place.
@@ -126,6 +127,7 @@ impl World {
             buffer: vec![0; 65_536],
             next_id: 0,
             cut: false,
+            restarts: 0,
         }
     }
 
@@ -183,6 +185,28 @@ impl World {
         };
         self.parties.insert(address(n), party);
         id
+    }
+
+    /// A node ends in the middle of everything and starts again; perhaps its disk has only what was synced.
+    pub(crate) fn restart(&mut self, n: u8, loses_power: bool) {
+        self.restarts += 1;
+        let volume = self.party(n).volume.clone();
+        if loses_power {
+            volume.lose_power();
+        }
+        let introducer = self.party(INTRODUCER).node.id();
+        let mut config = config(n);
+        config.rng_seed[..8].copy_from_slice(&self.restarts.to_be_bytes());
+        config.name = Some(if n == ADA { "ada" } else { "ben" }.to_owned());
+        let place = format!("p2p://{introducer}@10.0.0.1:6660");
+        config.introducers = vec![place.parse().expect("an address")];
+        config.accepted = self.parties.values().map(|party| party.node.id()).collect();
+        self.add(n, config);
+        let now = self.now;
+        let party = self.party(n);
+        party.files = FileWorker::new(Box::new(volume.clone()));
+        party.surface.restore_transfers(now, volume.rows());
+        party.volume = volume;
     }
 
     pub(crate) fn party(&mut self, n: u8) -> &mut Party {

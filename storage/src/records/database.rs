@@ -11,6 +11,7 @@ use super::{Binding, Book, Change, Contact, Records, Trust};
 use super::{inbox_table, kept_tables, meeting_tables};
 use crate::error::{StateError, StateErrorKind};
 use crate::files;
+use crate::transfers::{SCHEMA as TRANSFERS, TransferTable};
 
 /// File of the database.
 const FILE: &str = "node.db";
@@ -21,6 +22,7 @@ const STEPS: &[&str] = &[
     meeting_tables::SCHEMA,
     inbox_table::SCHEMA,
     kept_tables::SCHEMA,
+    TRANSFERS,
 ];
 /// Contacts, and whose names were found to be.
 const PEOPLE: &str = "
@@ -85,6 +87,12 @@ impl Database {
         };
         migrate(&mut connection, steps).map_err(|error| refuse(&path, &error))?;
         Ok(Self { connection })
+    }
+
+    /// The table of transfers, on a connection of its own.
+    pub(crate) fn transfers(&self, folder: &Path) -> Result<TransferTable, StateError> {
+        let path = folder.join(FILE);
+        TransferTable::open(&path).map_err(|error| refuse(&path, &error))
     }
 
     /// Reads all of it.

@@ -234,7 +234,9 @@ fn a_database_of_an_older_version_learns_to_hold_messages() {
     let first = Change::Contact(contact(1, "ada"));
     disk.write(std::slice::from_ref(&first)).expect("a write");
     disk.connection
-        .execute_batch("DROP TABLE kept; DROP TABLE message; PRAGMA user_version = 2;")
+        .execute_batch(
+            "DROP TABLE kept; DROP TABLE message; DROP TABLE transfer; PRAGMA user_version = 2;",
+        )
         .expect("as it was");
     drop(disk);
     let (mut disk, book) = state.records().expect("a database");

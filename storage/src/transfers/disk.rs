@@ -10,6 +10,8 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
 use super::PART_FOLDER;
+use super::row::Row;
+use super::table::TransferTable;
 use super::volume::{Facts, Found, Spot, Volume};
 use super::words::TransferId;
 
@@ -19,17 +21,18 @@ const SYNCED_ALONE: usize = 8;
 const DEPTH: usize = 32;
 
 /// The disk of this machine.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DiskVolume {
     /// Folder for what is kept for transfers.
     own: PathBuf,
+    table: TransferTable,
 }
 
 impl DiskVolume {
     /// Keeps what it must below a folder, which is made when it is needed.
     #[must_use]
-    pub const fn new(own: PathBuf) -> Self {
-        Self { own }
+    pub const fn new(own: PathBuf, table: TransferTable) -> Self {
+        Self { own, table }
     }
 
     fn own_file(&self, id: TransferId, kind: &str) -> PathBuf {
@@ -284,6 +287,16 @@ impl Volume for DiskVolume {
     fn free_bytes(&self, destination: &Path) -> io::Result<u64> {
         fs::create_dir_all(destination)?;
         free_bytes(destination)
+    }
+
+    fn keep(&self, row: &Row) -> io::Result<()> {
+        self.table.keep(row)
+    }
+
+    fn forget(&self, id: TransferId) {
+        if let Err(error) = self.table.forget(id) {
+            log::warn!("a transfer that is over cannot be forgotten: {error}");
+        }
     }
 
     fn clear(&self, id: TransferId, destination: Option<&Path>) {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::row::Row;
 use super::volume::{Facts, Found, Spot, Volume};
 use super::words::TransferId;
 
@@ -31,6 +32,8 @@ struct Disk {
     kept: BTreeMap<Key, Content>,
     free_bytes: Option<u64>,
     syncs_left: Option<u64>,
+    rows: BTreeMap<TransferId, Row>,
+    part_bytes: u64,
 }
 
 /// A disk in memory.
@@ -90,6 +93,18 @@ impl MemoryVolume {
     pub fn lose_power(&self) {
         let mut disk = self.disk();
         disk.now = disk.kept.clone();
+    }
+
+    /// Bytes of parts ever written, also those that were lost.
+    #[must_use]
+    pub fn part_bytes(&self) -> u64 {
+        self.disk().part_bytes
+    }
+
+    /// What is kept of transfers.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row> {
+        self.disk().rows.values().cloned().collect()
     }
 
     /// From now on so many bytes can be written; `None` is no bound.
@@ -157,6 +172,9 @@ impl Volume for MemoryVolume {
         if let Some(free) = &mut disk.free_bytes {
             let left = free.checked_sub(bytes.len() as u64);
             *free = left.ok_or(io::Error::from(io::ErrorKind::StorageFull))?;
+        }
+        if matches!(spot, Spot::Part(..)) {
+            disk.part_bytes += bytes.len() as u64;
         }
         let content = disk.now.entry(key(spot)).or_default();
         let at = usize::try_from(at).map_err(io::Error::other)?;
@@ -227,6 +245,15 @@ impl Volume for MemoryVolume {
 
     fn free_bytes(&self, _destination: &Path) -> io::Result<u64> {
         Ok(self.disk().free_bytes.unwrap_or(u64::MAX))
+    }
+
+    fn keep(&self, row: &Row) -> io::Result<()> {
+        self.disk().rows.insert(row.id, row.clone());
+        Ok(())
+    }
+
+    fn forget(&self, id: TransferId) {
+        self.disk().rows.remove(&id);
     }
 
     fn clear(&self, id: TransferId, destination: Option<&Path>) {

@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 
+use super::PART_FOLDER;
 use super::manifest::{self, BadManifest, Entry};
 use super::proof::{GROUP_BYTES, check, groups, hash_bytes, hash_reader};
+use super::row::Row;
 use super::sending::Reader;
 use super::volume::{Facts, Spot, Volume};
-use super::words::{Conflict, FileNews, Offer, Placed, Reason, TransferId, Want};
+use super::words::{Conflict, FileNews, Placed, Reason, TransferId, Want};
 use super::worker::{Tell, refused};
 
 /// Most groups of one want, and where wants begin: a want that is aligned needs the fewest hashes.
@@ -44,11 +46,10 @@ enum Step {
 /// A transfer that comes in.
 pub(super) struct Receiving {
     id: TransferId,
-    offer: Offer,
+    /// What is kept of it; its progress is that of the last commit.
+    row: Row,
     list: Vec<u8>,
     entries: Vec<Entry>,
-    destination: Option<PathBuf>,
-    conflict: Conflict,
     /// The next to ask for: file and group; of the manifest before that is whole.
     asks: (usize, u64),
     steps: VecDeque<Step>,
@@ -56,6 +57,8 @@ pub(super) struct Receiving {
     /// Files written to and not synced.
     written: Vec<usize>,
     written_bytes: u64,
+    /// Whether a file was made since the last commit.
+    has_new: bool,
     /// Files that are whole and not in their places.
     whole: Vec<usize>,
     placed: Placed,
@@ -64,33 +67,82 @@ pub(super) struct Receiving {
 
 impl Receiving {
     /// A manifest is coming.
-    pub(super) const fn new(id: TransferId, offer: Offer) -> Self {
+    pub(super) fn new(row: Row) -> Self {
         Self {
-            id,
-            offer,
+            id: row.id,
             list: Vec::new(),
             entries: Vec::new(),
-            destination: None,
-            conflict: Conflict::Rename,
             asks: (0, 0),
             steps: VecDeque::new(),
-            stored_bytes: 0,
+            stored_bytes: row.bytes,
             written: Vec::new(),
             written_bytes: 0,
+            has_new: false,
             whole: Vec::new(),
-            placed: Placed {
-                files: 0,
-                bytes: 0,
-                skipped: 0,
-                skipped_names: Vec::new(),
-            },
+            placed: row.placed.clone(),
             is_over: false,
+            row,
         }
     }
 
-    /// Where its parts lie.
-    pub(super) fn into_destination(self) -> Option<PathBuf> {
-        self.destination
+    /// It cannot go on: nothing more is written, also where a disk would take it again.
+    pub(super) const fn stop(&mut self) {
+        self.is_over = true;
+    }
+
+    /// Whether nothing more is to be done.
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Removes what did not come whole.
+    pub(super) fn clear(&self, volume: &dyn Volume) {
+        if let Some(destination) = &self.row.destination {
+            volume.clear(self.id, Some(destination));
+        }
+    }
+
+    /// It is over: only how is kept.
+    pub(super) fn settle(mut self, volume: &dyn Volume, end: String) {
+        self.clear(volume);
+        volume.clear(self.id, None);
+        self.row.end = Some(end);
+        self.row.placed = self.placed;
+        if let Err(error) = volume.keep(&self.row) {
+            log::warn!("how a transfer ended cannot be kept: {error}");
+        }
+    }
+
+    /// Goes on where an earlier run ended.
+    pub(super) fn resume(&mut self, volume: &dyn Volume, tell: Tell<'_>) -> Result<(), Reason> {
+        let size = usize::try_from(self.row.offer.manifest_bytes).unwrap_or_default();
+        let mut list = vec![0; size];
+        let read = volume.read(Spot::Manifest(self.id), 0, &mut list);
+        if read.map_err(|error| refused(&error))? < size || hash_bytes(&list) != self.row.offer.root
+        {
+            return Err(Reason::Disk);
+        }
+        self.list = list;
+        self.read_list(volume, tell)?;
+        let Some(destination) = self.row.destination.clone() else {
+            return Ok(());
+        };
+        self.asks = self.row.next;
+        let (file, group) = self.asks;
+        let part = Spot::Part(&destination, self.id, file);
+        let facts = volume.facts(part).map_err(|error| refused(&error))?;
+        let came = group * GROUP_BYTES;
+        if group > 0 && facts.is_none_or(|facts| facts.size < came) {
+            // It was placed before that was written down, or it is lost; where it was placed it is found to be there.
+            self.asks = (file, 0);
+            self.stored_bytes -= came.min(self.stored_bytes);
+        }
+        tell(FileNews::Ready(self.id, self.row.bytes, self.files_done()));
+        Ok(())
+    }
+
+    fn files_done(&self) -> u64 {
+        self.placed.files + self.placed.skipped
     }
 
     /// The owner wants it.
@@ -104,12 +156,14 @@ impl Receiving {
         let free = volume
             .free_bytes(&destination)
             .map_err(|error| refused(&error))?;
-        let spare = SPARE_BYTES.max(self.offer.bytes / 100);
-        if free < self.offer.bytes.saturating_add(spare) {
+        let bytes = self.row.offer.bytes;
+        let spare = SPARE_BYTES.max(bytes / 100);
+        if free < bytes.saturating_add(spare) {
             return Err(Reason::NoSpace);
         }
-        self.destination = Some(destination);
-        self.conflict = conflict;
+        self.row.destination = Some(destination);
+        self.row.conflict = conflict;
+        volume.keep(&self.row).map_err(|error| refused(&error))?;
         self.asks = (0, 0);
         tell(FileNews::Ready(self.id, 0, 0));
         Ok(())
@@ -133,8 +187,8 @@ impl Receiving {
     }
 
     fn next_step(&mut self, volume: &dyn Volume) -> Result<Option<Step>, Reason> {
-        if self.destination.is_none() {
-            let want = self.want(self.offer.root, self.offer.manifest_bytes);
+        if self.row.destination.is_none() {
+            let want = self.want(self.row.offer.root, self.row.offer.manifest_bytes);
             return Ok(want.map(|(want, _)| Step::Manifest(want)));
         }
         let (file, group) = self.asks;
@@ -177,7 +231,8 @@ impl Receiving {
 
     /// What becomes of a file of which nothing need be sent.
     fn without_content(&self, volume: &dyn Volume, file: usize) -> Result<Option<Step>, Reason> {
-        let (Some(entry), Some(destination)) = (self.entries.get(file), &self.destination) else {
+        let (Some(entry), Some(destination)) = (self.entries.get(file), &self.row.destination)
+        else {
             return Ok(None);
         };
         for n in 1..=CANDIDATES {
@@ -197,7 +252,7 @@ impl Receiving {
             {
                 return Ok(Some(Step::There(file)));
             }
-            match self.conflict {
+            match self.row.conflict {
                 Conflict::Rename => {}
                 Conflict::Skip => return Ok(Some(Step::Skipped(file))),
                 Conflict::Overwrite => break,
@@ -216,11 +271,11 @@ impl Receiving {
     ) -> Result<(), Reason> {
         match self.steps.pop_front() {
             Some(Step::Manifest(expected)) if expected == want => {
-                let content = check(&want, self.offer.manifest_bytes, proven);
+                let content = check(&want, self.row.offer.manifest_bytes, proven);
                 self.list.extend(content.ok_or(Reason::ProofFailed)?);
                 tell(FileNews::Stored(self.id, want.bytes));
-                if self.list.len() as u64 == self.offer.manifest_bytes {
-                    self.read_list(tell)?;
+                if self.list.len() as u64 == self.row.offer.manifest_bytes {
+                    self.keep_list(volume, tell)?;
                 }
                 return Ok(());
             }
@@ -238,16 +293,26 @@ impl Receiving {
         self.advance(volume, tell)
     }
 
-    fn read_list(&mut self, tell: Tell<'_>) -> Result<(), Reason> {
+    fn keep_list(&mut self, volume: &dyn Volume, tell: Tell<'_>) -> Result<(), Reason> {
+        let refused = |error: io::Error| refused(&error);
+        let spot = Spot::Manifest(self.id);
+        volume.write(spot, 0, &self.list).map_err(refused)?;
+        volume.sync(&[spot]).map_err(refused)?;
+        self.read_list(volume, tell)
+    }
+
+    /// Reads the list, and keeps that it is there.
+    fn read_list(&mut self, volume: &dyn Volume, tell: Tell<'_>) -> Result<(), Reason> {
         self.entries = manifest::decode(&self.list).map_err(|bad| match bad {
             BadManifest::Malformed | BadManifest::TooLarge => Reason::Protocol,
             BadManifest::Name(_) => Reason::HostileNames,
         })?;
         let bytes: u64 = self.entries.iter().map(|entry| entry.size).sum();
-        if bytes != self.offer.bytes || self.entries.len() as u64 != self.offer.files {
+        if bytes != self.row.offer.bytes || self.entries.len() as u64 != self.row.offer.files {
             return Err(Reason::Protocol);
         }
         self.list = Vec::new();
+        volume.keep(&self.row).map_err(|error| refused(&error))?;
         let names = self
             .entries
             .iter()
@@ -264,13 +329,14 @@ impl Receiving {
         at: u64,
         bytes: &[u8],
     ) -> Result<(), Reason> {
-        let destination = self.destination.as_deref().ok_or(Reason::Protocol)?;
+        let destination = self.row.destination.as_deref().ok_or(Reason::Protocol)?;
         let part = Spot::Part(destination, self.id, file);
         volume
             .write(part, at, bytes)
             .map_err(|error| refused(&error))?;
         if self.written.last() != Some(&file) {
             self.written.push(file);
+            self.has_new |= at == 0;
         }
         self.stored_bytes += bytes.len() as u64;
         self.written_bytes += bytes.len() as u64;
@@ -305,7 +371,7 @@ impl Receiving {
                 _ => {}
             }
         }
-        let is_whole = self.destination.is_some()
+        let is_whole = self.row.destination.is_some()
             && self.steps.is_empty()
             && self.asks.0 == self.entries.len();
         if is_whole || self.written_bytes >= COMMIT_BYTES || self.whole.len() >= COMMIT_FILES {
@@ -313,9 +379,6 @@ impl Receiving {
         }
         if is_whole && !self.is_over {
             self.is_over = true;
-            if let Some(destination) = &self.destination {
-                volume.clear(self.id, Some(destination));
-            }
             tell(FileNews::Placed(self.id, self.placed.clone()));
         }
         Ok(())
@@ -323,7 +386,7 @@ impl Receiving {
 
     /// Puts what came on the disk for good: content first, then names.
     pub(super) fn commit(&mut self, volume: &dyn Volume, tell: Tell<'_>) -> Result<(), Reason> {
-        let Some(destination) = self.destination.clone() else {
+        let Some(destination) = self.row.destination.clone() else {
             return Ok(());
         };
         let refused = |error: io::Error| refused(&error);
@@ -333,19 +396,40 @@ impl Receiving {
         self.written.clear();
         self.written_bytes = 0;
         let mut names = Vec::new();
+        if core::mem::take(&mut self.has_new) {
+            // Their folder must outlive a loss of power, too.
+            names.push(format!("{PART_FOLDER}/{}/part", self.id));
+        }
         for file in core::mem::take(&mut self.whole) {
             names.extend(self.place(volume, file)?);
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         volume.sync_names(&destination, &names).map_err(refused)?;
-        let files = self.placed.files + self.placed.skipped;
-        tell(FileNews::Committed(self.id, self.stored_bytes, files));
+        self.row.next = self.stored_to();
+        self.row.bytes = self.stored_bytes;
+        self.row.placed = self.placed.clone();
+        volume.keep(&self.row).map_err(refused)?;
+        tell(FileNews::Committed(
+            self.id,
+            self.stored_bytes,
+            self.files_done(),
+        ));
         Ok(())
+    }
+
+    /// The first file and group that is not there.
+    fn stored_to(&self) -> (usize, u64) {
+        match self.steps.front() {
+            Some(Step::Groups(file, want, _)) => (*file, want.first),
+            Some(Step::Empty(file) | Step::There(file) | Step::Skipped(file)) => (*file, 0),
+            Some(Step::Manifest(_)) | None => self.asks,
+        }
     }
 
     /// Gives a whole file its name: the one that it got.
     fn place(&mut self, volume: &dyn Volume, file: usize) -> Result<Option<String>, Reason> {
-        let (Some(entry), Some(destination)) = (self.entries.get(file), &self.destination) else {
+        let (Some(entry), Some(destination)) = (self.entries.get(file), &self.row.destination)
+        else {
             return Ok(None);
         };
         let facts = Facts {
@@ -353,7 +437,7 @@ impl Receiving {
             modified_unix_ns: i128::from(entry.modified_unix_s) * 1_000_000_000,
             is_executable: entry.is_executable,
         };
-        let replaces = self.conflict == Conflict::Overwrite;
+        let replaces = self.row.conflict == Conflict::Overwrite;
         for n in 1..=CANDIDATES {
             let name = candidate(&entry.name, n);
             match volume.place((destination, self.id, file), &name, facts, replaces) {
@@ -363,7 +447,7 @@ impl Receiving {
                     return Ok(Some(name));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if self.conflict == Conflict::Skip {
+                    if self.row.conflict == Conflict::Skip {
                         break;
                     }
                 }

@@ -10,6 +10,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::manifest::{self, Entry, FILES, MANIFEST_BYTES};
 use super::names::check_name;
 use super::proof::{GROUP_BYTES, Kept, groups, hash_file, pairs_bytes, prove};
+use super::row::Row;
 use super::volume::{Facts, Found, Spot, Volume};
 use super::words::{FileNews, Offer, Reason, TransferId, Want};
 use super::worker::{Tell, refused};
@@ -55,13 +56,11 @@ impl Read for Reader<'_> {
 
 impl Sending {
     /// Finds and hashes what lies at the paths.
-    pub(super) fn hash(
-        volume: &dyn Volume,
-        id: TransferId,
-        paths: &[PathBuf],
-        tell: Tell<'_>,
-    ) -> Result<Self, Reason> {
+    pub(super) fn hash(volume: &dyn Volume, mut row: Row, tell: Tell<'_>) -> Result<Self, Reason> {
+        let id = row.id;
         volume.clear(id, None);
+        volume.keep(&row).map_err(|error| refused(&error))?;
+        let paths = &row.paths;
         let (found, left_out) = find(volume, paths)?;
         let mut sending = Self {
             id,
@@ -95,6 +94,8 @@ impl Sending {
             bytes,
             label: label(paths, &entries),
         };
+        row.offer = offer.clone();
+        volume.keep(&row).map_err(|error| refused(&error))?;
         tell(FileNews::Hashed(id, offer, left_out));
         Ok(sending)
     }

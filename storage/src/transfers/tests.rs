@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::proof::hash_bytes;
 use super::*;
+use crate::directory::StateDirectory;
 
 fn folder(test: &str) -> PathBuf {
     let name = format!("p2p-transfers-{test}-{}", std::process::id());
@@ -13,6 +14,18 @@ fn folder(test: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&path);
     fs::create_dir_all(&path).expect("a folder");
     path
+}
+
+fn peer() -> p2p_core::id::NodeId {
+    p2p_core::id::NodeId::from_bytes([1; 32])
+}
+
+/// This machine's disk, with a state directory of its own.
+fn disk(path: &Path) -> DiskVolume {
+    let state = StateDirectory::open(Some(path.to_owned())).expect("a state directory");
+    let (records, _) = state.records().expect("a database");
+    let (table, _) = state.transfers(&records).expect("a table");
+    DiskVolume::new(path.join("transfers"), table)
 }
 
 /// Carries one order out.
@@ -30,7 +43,7 @@ fn receive(
     destination: &Path,
     mut prove: impl FnMut(Want) -> bytes::Bytes,
 ) -> FileNews {
-    let mut news = VecDeque::from(order(worker, Order::Expect(id, offer.clone())));
+    let mut news = VecDeque::from(order(worker, Order::Expect(id, peer(), 9, offer.clone())));
     news.extend(order(worker, Order::Next(id)));
     loop {
         match news.pop_front().expect("something happens") {
@@ -188,8 +201,16 @@ fn sec_36_of_100_000_hostile_names_none_leaves_the_folder() {
         fs::write(outside.join(canary), "alive").expect("a file");
     }
     std::os::unix::fs::symlink(outside.join("one"), destination.join("link")).expect("a link");
+    let mut worker = FileWorker::new(Box::new(disk(&outside.join("own"))));
+    // What the node itself keeps is not counted.
+    let all_files = |folder: &Path| -> Vec<PathBuf> {
+        let own = outside.join("own");
+        all_files(folder)
+            .into_iter()
+            .filter(|path| !path.starts_with(&own))
+            .collect()
+    };
     let before = all_files(&outside).len();
-    let mut worker = FileWorker::new(Box::new(DiskVolume::new(outside.join("own"))));
     let (mut refused, mut placed) = (0, 0);
     let mut tried = BTreeSet::new();
     for n in 0..100_000 {
@@ -253,10 +274,10 @@ fn a_real_disk_gives_and_takes_what_it_has() {
         fs::write(source.join(format!("small-{n}")), format!("{n}")).expect("a file");
     }
     std::os::unix::fs::symlink("/etc/passwd", source.join("link")).expect("a link");
-    let mut sender = FileWorker::new(Box::new(DiskVolume::new(place.join("own"))));
-    let mut receiver = FileWorker::new(Box::new(DiskVolume::new(place.join("other"))));
+    let mut sender = FileWorker::new(Box::new(disk(&place.join("own"))));
+    let mut receiver = FileWorker::new(Box::new(disk(&place.join("other"))));
     let (out, into) = (TransferId(1), TransferId(2));
-    let hashed = order(&mut sender, Order::Hash(out, vec![source.clone()]));
+    let hashed = order(&mut sender, Order::Hash(out, peer(), vec![source.clone()]));
     let Some(FileNews::Hashed(_, offer, 1)) = hashed.last() else {
         panic!("{hashed:?}");
     };
@@ -308,7 +329,7 @@ fn groups_that_were_changed_on_the_way_are_never_written() {
     disk.put("/a", &content);
     let mut sender = FileWorker::new(Box::new(disk));
     let out = TransferId(1);
-    let hashed = order(&mut sender, Order::Hash(out, vec!["/a".into()]));
+    let hashed = order(&mut sender, Order::Hash(out, peer(), vec!["/a".into()]));
     let Some(FileNews::Hashed(_, offer, 0)) = hashed.last() else {
         panic!("{hashed:?}");
     };
@@ -345,6 +366,7 @@ fn groups_that_were_changed_on_the_way_are_never_written() {
             FileNews::Failed(TransferId(2), Reason::ProofFailed),
             "{spoil}"
         );
+        order(&mut receiver, Order::Discard(TransferId(2)));
         assert_eq!((got.names().len(), got.leftovers()), (0, 0), "{spoil}");
     }
 }

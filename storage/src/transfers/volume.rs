@@ -4,7 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::TransferId;
+use super::row::Row;
+use super::words::TransferId;
 
 /// A file of a transfer.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +93,13 @@ pub trait Volume: Send {
     /// # Errors
     /// Where there can be no such folder.
     fn free_bytes(&self, destination: &Path) -> io::Result<u64>;
+    /// Keeps what is known of a transfer; when it returns, that outlives a loss of power.
+    ///
+    /// # Errors
+    /// Where that is not so.
+    fn keep(&self, row: &Row) -> io::Result<()>;
+    /// What is kept of a transfer goes.
+    fn forget(&self, id: TransferId);
     /// Removes what was kept for a transfer, and its parts at the destination.
     fn clear(&self, id: TransferId, destination: Option<&Path>);
 }

@@ -4,9 +4,13 @@ use core::fmt;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use p2p_core::id::NodeId;
+use serde::{Deserialize, Serialize};
+
+use super::row::Row;
 
 /// A transfer, by a number that this node chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransferId(pub u64);
 
 impl fmt::Display for TransferId {
@@ -24,7 +28,7 @@ impl core::str::FromStr for TransferId {
 }
 
 /// What to do where a file has the name already and another content.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Conflict {
     /// The new one is called `a (2).txt`.
     #[default]
@@ -110,7 +114,7 @@ impl Reason {
 }
 
 /// What an offer is in short.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// Hash of the manifest.
     pub root: [u8; 32],
@@ -140,12 +144,14 @@ pub struct Want {
 /// Something to do with files.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Sending: find and hash what lies at these paths.
-    Hash(TransferId, Vec<PathBuf>),
+    /// Sending: find and hash what lies at these paths, for a peer.
+    Hash(TransferId, NodeId, Vec<PathBuf>),
     /// Sending: read groups and prove them. The token comes back with them.
     Prove(TransferId, u64, Want),
-    /// Receiving: a manifest is coming.
-    Expect(TransferId, Offer),
+    /// Receiving: a manifest is coming from a peer; its number of the transfer.
+    Expect(TransferId, NodeId, u64, Offer),
+    /// Receiving: go on where an earlier run ended.
+    Resume(Box<Row>),
     /// Receiving: say what to ask for next.
     Next(TransferId),
     /// Receiving: check and keep the proven groups of the oldest want that is not kept.
@@ -154,6 +160,8 @@ pub enum Order {
     Accept(TransferId, PathBuf, Conflict),
     /// Receiving: put what came on the disk for good.
     Commit(TransferId),
+    /// Receiving: it is over, in the state machine's word; only that is kept.
+    Settle(TransferId, String),
     /// Nothing more comes; what was kept for it goes.
     Discard(TransferId),
 }
@@ -163,20 +171,22 @@ impl Order {
     #[must_use]
     pub const fn id(&self) -> TransferId {
         match self {
-            Self::Hash(id, _)
+            Self::Hash(id, ..)
             | Self::Prove(id, ..)
-            | Self::Expect(id, _)
+            | Self::Expect(id, ..)
+            | Self::Settle(id, _)
             | Self::Next(id)
             | Self::Store(id, ..)
             | Self::Accept(id, ..)
             | Self::Commit(id)
             | Self::Discard(id) => *id,
+            Self::Resume(row) => row.id,
         }
     }
 }
 
 /// What of a receipt is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     /// Files that are there, all or those that were there before included.
     pub files: u64,

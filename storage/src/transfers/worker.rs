@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::receiving::Receiving;
+use super::row::Row;
 use super::sending::Sending;
 use super::volume::Volume;
 use super::words::{FileNews, Order, Reason, TransferId};
@@ -36,7 +37,11 @@ impl FileWorker {
     pub fn carry_out(&mut self, order: Order, tell: Tell<'_>) {
         let id = order.id();
         if let Err(reason) = self.step(order, tell) {
-            self.jobs.remove(&id);
+            // Its rows and parts stay until the state machine says what becomes of them.
+            match self.jobs.get_mut(&id) {
+                Some(Job::Receiving(job)) => job.stop(),
+                _ => drop(self.jobs.remove(&id)),
+            }
             tell(FileNews::Failed(id, reason));
         }
     }
@@ -44,25 +49,43 @@ impl FileWorker {
     fn step(&mut self, order: Order, tell: Tell<'_>) -> Result<(), Reason> {
         let volume = &*self.volume;
         match order {
-            Order::Hash(id, paths) => {
-                let job = Sending::hash(volume, id, &paths, tell)?;
+            Order::Hash(id, peer, paths) => {
+                let mut row = Row::new(id, peer, id.0);
+                row.paths = paths;
+                let job = Sending::hash(volume, row, tell)?;
                 self.jobs.insert(id, Job::Sending(job));
             }
-            Order::Expect(id, offer) => {
-                let job = Job::Receiving(Box::new(Receiving::new(id, offer)));
+            Order::Expect(id, peer, number, offer) => {
+                let mut row = Row::new(id, peer, number);
+                row.offer = offer;
+                let job = Job::Receiving(Box::new(Receiving::new(row)));
                 self.jobs.insert(id, job);
             }
+            Order::Resume(row) => {
+                let id = row.id;
+                let mut job = Receiving::new(*row);
+                job.resume(volume, tell)?;
+                self.jobs.insert(id, Job::Receiving(Box::new(job)));
+            }
+            Order::Settle(id, end) => {
+                match self.jobs.remove(&id) {
+                    Some(Job::Receiving(job)) => job.settle(volume, end),
+                    // What an earlier run left cannot be read.
+                    _ => volume.forget(id),
+                }
+            }
             Order::Discard(id) => {
-                let destination = match self.jobs.remove(&id) {
-                    Some(Job::Receiving(job)) => job.into_destination(),
-                    _ => None,
-                };
-                volume.clear(id, destination.as_deref());
+                if let Some(Job::Receiving(job)) = self.jobs.remove(&id) {
+                    job.clear(volume);
+                }
+                volume.clear(id, None);
+                volume.forget(id);
             }
             order => match (self.jobs.get_mut(&order.id()), order) {
                 (Some(Job::Sending(job)), Order::Prove(_, token, want)) => {
                     job.prove(volume, token, want, tell)?;
                 }
+                (Some(Job::Receiving(job)), _) if job.is_over() => {}
                 (Some(Job::Receiving(job)), Order::Next(_)) => job.next(volume, tell)?,
                 (Some(Job::Receiving(job)), Order::Store(_, want, proven)) => {
                     job.store(volume, want, &proven, tell)?;
