@@ -4,6 +4,7 @@
 
 use core::net::SocketAddr;
 
+use super::lull::Lull;
 use super::suspicion::{SLOW_PACE, Suspicion};
 use super::types::{PacketOutcome, PathEvent, PathKey, Received, ResponseOutcome, Route};
 use super::validation::Purpose;
@@ -66,6 +67,7 @@ impl Paths {
         self.roaming.clear();
         self.suspicion = None;
         self.heard_by = None;
+        self.lull = Lull::default();
         self.lost_announced = false;
         self.responses.clear();
         self.events.clear();
@@ -163,6 +165,10 @@ impl Paths {
                 .is_none_or(|sent| now.saturating_since(sent) >= DOUBT_PROBE);
         if is_new || is_back {
             path.probe(now);
+        }
+        if packet.is_eliciting {
+            let rtt = self.active_rtt();
+            self.lull.on_data(now, rtt);
         }
         if packet.is_newest && !packet.is_probing {
             self.check_roaming(now, key);
@@ -290,8 +296,14 @@ impl Paths {
         self.judge_suspicion(now);
     }
 
+    fn active_rtt(&self) -> Duration {
+        let active = self.active.and_then(|key| self.by_key(key));
+        let rtt = active.and_then(|path| path.rtt);
+        rtt.unwrap_or(limits::INITIAL_RTT)
+    }
+
     /// Asks the path in use, and every other that works, until it is clear whether it is dead.
-    fn suspect(&mut self, now: Instant, key: PathKey) {
+    pub(super) fn suspect(&mut self, now: Instant, key: PathKey) {
         let Some(path) = self.by_key(key).filter(|path| path.is_validated()) else {
             return;
         };

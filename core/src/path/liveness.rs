@@ -93,6 +93,11 @@ impl Paths {
         if let Some(failed) = self.roaming.poll_failed(now) {
             self.doubt(now, failed);
         }
+        if self.lull.take_stop(now)
+            && let Some(active) = self.active
+        {
+            self.suspect(now, active);
+        }
         self.judge_suspicion(now);
         let before = self.active;
         self.check_silence(now);
@@ -151,6 +156,7 @@ impl Paths {
             self.suspicion.and_then(|s| s.next_timeout()),
             TimerKind::PathProbe,
         );
+        add(self.lull.next_timeout(), TimerKind::PathProbe);
         if let Some(active) = self.active.and_then(|key| self.by_key(key)) {
             let sent = active.last_sent.unwrap_or(self.active_since);
             add(Some(sent + limits::KEEP_ALIVE), TimerKind::KeepAlive);

@@ -20,6 +20,7 @@ mod amplification;
 mod candidates;
 mod inputs;
 mod liveness;
+mod lull;
 mod mtu;
 mod report;
 mod rest;
@@ -48,6 +49,7 @@ use crate::limits;
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 use liveness::RoamingCheck;
+use lull::Lull;
 use state::PathState;
 use suspicion::Suspicion;
 use validation::Rounds;
@@ -93,6 +95,7 @@ pub(crate) struct Paths {
     suspicion: Option<Suspicion>,
     /// The path by which the peer's newest data came.
     heard_by: Option<PathKey>,
+    lull: Lull,
     last_received: Instant,
     lost_announced: bool,
     responses: VecDeque<(Route, [u8; 8])>,
@@ -123,6 +126,7 @@ impl Paths {
             roaming: RoamingCheck::default(),
             suspicion: None,
             heard_by: None,
+            lull: Lull::default(),
             last_received: now,
             lost_announced: false,
             responses: VecDeque::new(),

@@ -117,6 +117,7 @@ impl Paths {
             suspicion,
             // There is one path to hear by.
             heard_by: _,
+            lull,
             last_received,
             lost_announced,
             responses,
@@ -134,6 +135,7 @@ impl Paths {
             || !names.is_full(now)
             || !roaming.is_quiet(now)
             || suspicion.is_some()
+            || lull.next_timeout().is_some()
             || !responses.is_empty()
             || !events.is_empty();
         let is_in_use = *active == Some(path.key) && *was_established && !lost_announced;
@@ -172,6 +174,7 @@ impl Paths {
             roaming: self.roaming,
             suspicion: self.suspicion,
             heard_by: self.heard_by,
+            lull: self.lull,
             last_received: self.last_received,
             lost_announced: self.lost_announced,
             responses: self.responses.clone(),

@@ -114,6 +114,8 @@ pub(crate) struct Received {
     pub is_newest: bool,
     /// Whether it carried nothing but challenges, responses and padding (RFC 9000 §9.1).
     pub is_probing: bool,
+    /// Whether its sender waits for an acknowledgement.
+    pub is_eliciting: bool,
 }
 
 /// What an authentic packet means for the paths.

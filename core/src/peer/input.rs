@@ -98,6 +98,7 @@ impl Peer {
                 bytes: datagram_bytes,
                 is_newest: largest.is_none_or(|largest| pn > largest),
                 is_probing: summary.is_probing,
+                is_eliciting: summary.is_eliciting,
             };
             self.line.paths.on_packet_received(now, via.route, packet);
         }

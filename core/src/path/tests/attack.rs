@@ -92,6 +92,7 @@ fn a_forged_source_gets_at_most_three_times_what_it_sent() {
         bytes: 100,
         is_newest: true,
         is_probing: false,
+        is_eliciting: true,
     };
     assert!(matches!(
         paths.on_packet_received(now, source, packet),
@@ -129,6 +130,7 @@ fn without_direct_paths_no_address_is_probed_or_answered() {
         bytes: 43,
         is_newest: true,
         is_probing: true,
+        is_eliciting: false,
     };
     let outcome = paths.on_packet_received(Instant::EPOCH, source, packet);
     assert!(matches!(outcome, PacketOutcome::Ignored(_)));
@@ -199,6 +201,7 @@ fn a_challenge_is_answered_once_on_its_own_route() {
         bytes: 43,
         is_newest: true,
         is_probing: true,
+        is_eliciting: false,
     };
     paths.on_packet_received(Instant::EPOCH, source, packet);
     paths.on_challenge_received(Instant::EPOCH, source, [7; 8]);
@@ -255,6 +258,7 @@ quickcheck! {
                         bytes: bytes.into(),
                         is_newest: what & 64 == 0,
                         is_probing: what & 128 == 0,
+                        is_eliciting: what & 128 != 0,
                     };
                     paths.on_packet_received(now, route, packet);
                     paths.on_challenge_received(now, route, [bytes; 8]);

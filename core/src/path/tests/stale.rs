@@ -54,3 +54,27 @@ fn paths_that_died_together_are_left_together() {
     run(&mut paths, &mut now, Duration::from_millis(1_500), RELAY);
     assert_eq!(paths.active().map(|(_, route)| route), Some(RELAY));
 }
+
+/// Protocol §9.4: who only receives asks where a flow stops, and leaves a path that has died for one that answers.
+#[test]
+fn a_receiver_asks_where_a_flow_stops() {
+    let mut now = Instant::from_millis(1_000);
+    let mut paths = Paths::new(Rng::from_seed([5; 32]), true, now);
+    paths.on_relay_route(now, RELAY);
+    paths.on_established(now, stale(1));
+    let (active, route) = paths.active().expect("a path");
+    assert_eq!(route, stale(1));
+    paths.on_rtt(now, active, RTT);
+    let packet = Received {
+        bytes: 1_200,
+        is_newest: true,
+        is_probing: false,
+        is_eliciting: true,
+    };
+    for _ in 0..20 {
+        paths.on_packet_received(now, stale(1), packet);
+        now += Duration::from_millis(10);
+    }
+    run(&mut paths, &mut now, Duration::from_millis(1_000), RELAY);
+    assert_eq!(paths.active().map(|(_, route)| route), Some(RELAY));
+}

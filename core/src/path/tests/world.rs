@@ -305,6 +305,7 @@ impl World {
             bytes: PACKET_BYTES,
             is_newest,
             is_probing: !matches!(packet.content, Content::Data),
+            is_eliciting: matches!(packet.content, Content::Data),
         };
         side.paths.on_packet_received(now, packet.route, received);
         match packet.content {
