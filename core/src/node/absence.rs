@@ -1,6 +1,7 @@
 //! Peers that answer nothing or are gone: who of them is looked for (protocol §6.7).
 
 use super::peers::Peers;
+use super::table::View;
 use crate::api::DisconnectReason;
 use crate::id::PeerKey;
 use crate::rendezvous::Rendezvous;
@@ -34,5 +35,18 @@ pub(super) fn on_ended(
     if entry.asked && !entry.peer.is_connected() {
         let peer = entry.peer.id();
         rendezvous.on_peer_lost(now, peer);
+    }
+}
+
+/// This machine slept, and those who called it do not know when it wakes: whom the owner chose is called from here.
+pub(super) fn on_nap(peers: &mut Peers) {
+    let is_concerned =
+        |entry: &View<'_>| entry.is_known && entry.is_accepted() && entry.peer.is_connected();
+    let concerned = peers.table.iter().filter(|(_, entry)| is_concerned(entry));
+    let concerned: Vec<_> = concerned.map(|(key, _)| key).collect();
+    for key in concerned {
+        if let Some(entry) = peers.change(key) {
+            entry.asked = true;
+        }
     }
 }

@@ -6,6 +6,7 @@ use core::ops::RangeInclusive;
 use bytes::Bytes;
 
 use super::Node;
+use super::absence;
 use super::endpoint::Polled;
 use crate::api::{
     Accepted, ApiMisuse, Arrival, Command, Effect, EffectResult, Engine, Event, MessageId,
@@ -14,7 +15,10 @@ use crate::api::{
 use crate::id::NodeId;
 use crate::path::{Pair, Route, canonical};
 use crate::peer::Via;
-use crate::time::{Deadline, Instant, TimerKind};
+use crate::time::{Deadline, Duration, Instant, TimerKind};
+
+/// What is done so long after it was due is not late because the machine is busy: it slept.
+const NAP: Duration = Duration::from_secs(5);
 
 impl Engine for Node {
     fn id(&self) -> NodeId {
@@ -25,6 +29,11 @@ impl Engine for Node {
         if self.is_shut_down {
             return;
         }
+        if now.saturating_since(self.told_at) >= NAP {
+            // What waited in the socket while this machine slept is no sign that anybody lives.
+            self.handle_timeout(now);
+        }
+        self.told_at = now;
         let route = Route::Direct(Pair {
             remote: canonical(arrival.from),
             local: arrival.to.map(|ip| ip.to_canonical()),
@@ -46,6 +55,12 @@ impl Engine for Node {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        let told_at = core::mem::replace(&mut self.told_at, now);
+        let is_overdue = |d: Deadline| d.kind != TimerKind::OutputWaiting && d.at + NAP <= now;
+        let has_slept = told_at + NAP <= now && self.poll_timeout().is_some_and(is_overdue);
+        if has_slept {
+            absence::on_nap(&mut self.peers);
+        }
         while let Some(key) = self.peers.agenda.pop_due(now) {
             self.endpoint.wake(now, &mut self.peers, key);
         }
@@ -59,12 +74,23 @@ impl Engine for Node {
             self.on_errand_ended(now, errand, EffectResult::Failed);
         }
         self.settle(now);
+        if has_slept {
+            // Who is left may be elsewhere by now. Those who registered here are as they were: they speak first.
+            self.peers.on_network_changed(now, |entry| entry.is_known);
+            self.rendezvous.on_network_changed();
+            self.peers.announce(&self.addresses);
+            self.settle(now);
+        }
     }
 
     fn handle_command(&mut self, now: Instant, command: Command) -> Result<Accepted, ApiMisuse> {
         if self.is_shut_down {
             return Err(ApiMisuse::ShutDown);
         }
+        if now.saturating_since(self.told_at) >= NAP {
+            self.handle_timeout(now);
+        }
+        self.told_at = now;
         let accepted = self.carry_out_command(now, command);
         self.settle(now);
         accepted

@@ -67,6 +67,8 @@ pub struct Node {
     /// What the outside was asked to do.
     errands: Errands,
     counters: Counters,
+    /// When the last input came.
+    told_at: Instant,
     is_shut_down: bool,
 }
 
@@ -112,6 +114,7 @@ impl Node {
             knocks: Knocks::default(),
             errands: Errands::default(),
             counters: Counters::default(),
+            told_at: now,
             is_shut_down: false,
         };
         for address in config.introducers {

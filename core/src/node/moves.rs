@@ -262,7 +262,7 @@ impl Node {
                 welcome(now, peers, errands, &self.addresses, id)
             }
             Command::NetworkChanged => {
-                self.peers.on_network_changed(now);
+                self.peers.on_network_changed(now, |_| true);
                 self.rendezvous.on_network_changed();
                 self.peers.announce(&self.addresses);
                 Ok(Accepted::Done)

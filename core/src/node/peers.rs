@@ -245,10 +245,19 @@ impl Peers {
         }
     }
 
-    /// The machine changed networks: every path is to be looked at.
-    pub(super) fn on_network_changed(&mut self, now: Instant) {
+    /// The machine changed networks: every path to those concerned is to be looked at.
+    pub(super) fn on_network_changed(
+        &mut self,
+        now: Instant,
+        is_concerned: impl Fn(&View<'_>) -> bool,
+    ) {
         for key in self.table.keys() {
-            if let Some(entry) = self.change(key) {
+            if self
+                .table
+                .get(key)
+                .is_some_and(|entry| is_concerned(&entry))
+                && let Some(entry) = self.change(key)
+            {
                 entry.peer.line.paths.on_network_change(now);
             }
         }

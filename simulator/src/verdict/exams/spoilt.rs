@@ -73,11 +73,12 @@ fn oversleeping(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, Api
     })
 }
 
-/// Acknowledges in time, so that it learns what passes, and waits for ever for what does not come.
+/// Acknowledges in time, so that it learns what passes, and waits for what does not come, just not so long that it
+/// takes itself for asleep.
 fn trusting(config: NodeConfig, now: Instant) -> Result<Box<dyn Engine>, ApiMisuse> {
     spoil(config, now, |s| {
         s.oversleeps = |kind| match kind {
-            TimerKind::LossDetection => secs(20),
+            TimerKind::LossDetection | TimerKind::PathProbe => ms(4_900),
             _ => Duration::ZERO,
         };
     })
