@@ -131,3 +131,11 @@ fn seed_563_an_introducer_that_wakes_with_a_full_socket_comes_to_rest() {
     let ops = generate(563, 10, 30, Faults::Mixed);
     check(563, 10, &ops).unwrap_or_else(|f| panic!("{f}"));
 }
+
+/// Fourteen ways that a peer behind a box had left behind were each asked as often as the one in use, and silence cost
+/// seventy datagrams a second.
+#[test]
+fn seed_272_many_ways_left_behind_are_asked_seldom() {
+    let ops = generate(272, 10, 30, Faults::Mixed);
+    check(272, 10, &ops).unwrap_or_else(|f| panic!("{f}"));
+}

@@ -5,7 +5,7 @@
 use core::net::SocketAddr;
 
 use super::lull::Lull;
-use super::suspicion::{SLOW_PACE, Suspicion};
+use super::suspicion::{LIKELY, SELDOM_PACE, SLOW_PACE, Suspicion};
 use super::types::{PacketOutcome, PathEvent, PathKey, Received, ResponseOutcome, Route};
 use super::validation::Purpose;
 use super::{LEARNT, PathState, Paths, RESPONSES, canonical, may_probe};
@@ -314,13 +314,29 @@ impl Paths {
             _ => Suspicion::new(key, rtt, now),
         };
         self.suspicion = Some(suspicion);
-        let purpose = Purpose::Suspicion(suspicion.pace());
+        let seldom = self.unlikely(key);
         for path in self.paths.iter_mut().filter(|p| p.is_validated()) {
             let answered = path.answered_at.is_some_and(|at| suspicion.counts(at));
+            let pace = if seldom.contains(&path.key) {
+                SELDOM_PACE
+            } else {
+                suspicion.pace()
+            };
             if is_new || (path.schedule.due().is_none() && !answered) {
-                path.schedule.start(purpose, now);
+                path.schedule.start(Purpose::Suspicion(pace), now);
             }
         }
+    }
+
+    /// Ways beside the one in use but for those heard of last: a peer behind a box may have left many behind.
+    fn unlikely(&self, in_use: PathKey) -> Vec<PathKey> {
+        let others = self.paths.iter().filter(|p| p.key != in_use);
+        let mut heard: Vec<_> = others
+            .filter(|p| p.is_validated())
+            .map(|p| (p.last_received, p.key))
+            .collect();
+        heard.sort_unstable_by(|a, b| b.cmp(a));
+        heard.into_iter().skip(LIKELY).map(|(_, key)| key).collect()
     }
 
     /// Leaves the path in use where it is silent and another one answers.

@@ -23,6 +23,10 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 const TOLD_AFTER_MAX: Duration = Duration::from_secs(32);
 /// Pause between questions once so many stayed without an answer.
 pub(super) const SLOW_PACE: Duration = Duration::from_millis(500);
+/// Other paths that are asked as often as the one in use.
+pub(super) const LIKELY: usize = 4;
+/// Pause between questions on the rest of them.
+pub(super) const SELDOM_PACE: Duration = Duration::from_secs(1);
 
 /// The path in use under suspicion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

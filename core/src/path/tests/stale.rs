@@ -78,3 +78,26 @@ fn a_receiver_asks_where_a_flow_stops() {
     run(&mut paths, &mut now, Duration::from_millis(1_000), RELAY);
     assert_eq!(paths.active().map(|(_, route)| route), Some(RELAY));
 }
+
+/// Protocol §9.4: silence costs no more for all the ways that a peer has left behind.
+#[test]
+fn many_dead_paths_are_asked_seldom() {
+    let mut now = Instant::from_millis(1_000);
+    let mut paths = Paths::new(Rng::from_seed([5; 32]), true, now);
+    for n in 0..16 {
+        paths.on_established(now, stale(n));
+    }
+    let (active, _) = paths.active().expect("a path");
+    paths.on_probe_timeouts(now, active, 1);
+    let mut asked = 0;
+    for _ in 0..600 {
+        paths.handle_timeout(now);
+        while let Some(probe) = paths.poll_probe(now, true) {
+            paths.on_packet_sent(now, probe.route, 43);
+            asked += 1;
+        }
+        now += Duration::from_millis(10);
+    }
+    // Five of them twelve times at once and then twice a second, eleven once a second.
+    assert!((150..=200).contains(&asked), "{asked}");
+}
