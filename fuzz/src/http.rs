@@ -68,6 +68,7 @@ fn surface(now: Instant) -> Surface {
         version: "0".to_owned(),
         driver: "fuzz",
         settings: Default::default(),
+        local_forwards: true,
         book: Default::default(),
         inbox: Default::default(),
         rng_seed: [8; 32],

@@ -30,6 +30,8 @@ pub struct NodeOptions {
     pub network: Option<String>,
     /// Whether direct paths are tried at all.
     pub direct_paths: bool,
+    /// Whether forwards listen on loopback only.
+    pub local_forwards: bool,
     /// Write down everything that the engine is told, secrets included, into this new file (docs/drivers.md §6).
     pub record: Option<PathBuf>,
     /// Where messages are kept until an application acknowledges them; by default the driver's choice.
@@ -59,6 +61,7 @@ impl Default for NodeOptions {
             strangers: Strangers::default(),
             network: None,
             direct_paths: true,
+            local_forwards: true,
             record: None,
             inbox: None,
             congestion: ControllerKind::default(),

@@ -200,6 +200,7 @@ fn surface(
         version: options.version.clone(),
         driver,
         settings: settings::shown(options),
+        local_forwards: options.local_forwards,
         book,
         inbox: options.inbox.unwrap_or_default(),
         rng_seed: random_seed()?,

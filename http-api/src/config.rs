@@ -100,6 +100,8 @@ pub struct SurfaceConfig {
     pub driver: &'static str,
     /// How the node is set up, by the key of each setting; shown, so without secrets.
     pub settings: BTreeMap<&'static str, SettingValue>,
+    /// Whether forwards listen on loopback only.
+    pub local_forwards: bool,
     /// Contacts, names and messages as they were kept.
     pub book: Book,
     /// Where messages are kept from now on.

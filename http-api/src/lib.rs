@@ -22,6 +22,7 @@
 //!     version: "0.1.0".to_owned(),
 //!     driver: "example",
 //!     settings: Default::default(),
+//!     local_forwards: true,
 //!     book: Default::default(),
 //!     inbox: Default::default(),
 //!     rng_seed: [8; 32],

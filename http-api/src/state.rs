@@ -84,6 +84,8 @@ pub(crate) struct State {
     pub services: Services,
     pub callbacks: Callbacks,
     pub forwards: Forwards,
+    /// Whether they listen on loopback only.
+    pub local_forwards: bool,
     /// What the host is to do with TCP connections.
     pub sockets: SocketOrders,
     pub transfers: Transfers,
@@ -151,6 +153,7 @@ impl State {
             services: Services::default(),
             callbacks: Callbacks::new(rng.fork("webhook secrets")),
             forwards: Forwards::default(),
+            local_forwards: config.local_forwards,
             sockets: SocketOrders::default(),
             transfers: Transfers::new(rng.fork("transfers")),
             page: Page::new(),

@@ -113,6 +113,7 @@ fn exchanges() -> Exchanges<Told> {
         version: "test".to_owned(),
         settings: std::collections::BTreeMap::new(),
         driver: "test",
+        local_forwards: true,
         book: Default::default(),
         inbox: Default::default(),
         rng_seed: [1; 32],

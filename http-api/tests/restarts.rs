@@ -19,6 +19,7 @@ fn surface_with(now: Instant, n: u8, book: Book) -> Surface {
         version: "1.2.3".to_owned(),
         settings: Default::default(),
         driver: "sim",
+        local_forwards: true,
         book,
         inbox: Default::default(),
         rng_seed: [n + 1; 32],

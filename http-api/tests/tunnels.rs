@@ -6,7 +6,7 @@ mod world;
 use core::time::Duration;
 
 use bytes::Bytes;
-use p2p_http_api::{SocketId, SocketNews};
+use p2p_http_api::{SocketId, SocketNews, Surface};
 use serde_json::Value;
 use world::{ADA, BEN, Response, World, ask};
 
@@ -357,4 +357,25 @@ fn what_cannot_lead_anywhere_is_refused() {
         );
     }
     assert_eq!(last.code(), "limit_reached", "64, with the one named ssh");
+}
+
+#[test]
+fn a_port_is_open_to_others_only_where_the_owner_said_so() {
+    let mut world = serving();
+    let now = world.now;
+    let mut config = world::surface_config(ADA, Default::default());
+    config.local_forwards = false;
+    world.party(ADA).surface = Surface::new(config, now, 1_770_000_000_000);
+    let id = world.id(BEN);
+    for (listen, status) in [
+        ("0.0.0.0:2300", 200),
+        ("[::]:2301", 200),
+        ("127.0.0.1:2302", 200),
+        ("localhost:2303", 422),
+        ("0.0.0.0", 422),
+    ] {
+        let body = format!(r#"{{"peer": "{id}", "service": "ssh", "listen": "{listen}"}}"#);
+        let made = forward(&mut world, "x", &body);
+        assert_eq!(made.status, status, "{listen}: {}", made.text());
+    }
 }

@@ -135,6 +135,17 @@ pub const SETTINGS: &[Setting] = &[
         get: |o| Some(SettingValue::Switch(o.direct_paths)),
     },
     Setting {
+        key: "local_forwards",
+        option: "open-forwards",
+        variable: "P2P_LOCAL_FORWARDS",
+        kind: Kind::Switch,
+        default: "true",
+        what: "Whether forwards listen on loopback only; otherwise where they are told to, and the network around \
+               reaches your peers' services through them",
+        set: |o, v| one(v).map(|on| o.local_forwards = on),
+        get: |o| Some(SettingValue::Switch(o.local_forwards)),
+    },
+    Setting {
         key: "network",
         option: "network",
         variable: "P2P_NETWORK",

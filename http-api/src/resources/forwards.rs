@@ -49,7 +49,7 @@ pub(crate) fn put(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
             .with_error("name", "must be 1 to 128 bytes"));
     }
     let listen = match &body.listen {
-        Some(text) => listen(text)?,
+        Some(text) => listen(text, turn.state.local_forwards)?,
         None => ANY_PORT,
     };
     let to = destination(turn, body)?;
@@ -83,7 +83,9 @@ pub(crate) fn put(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
 pub(crate) fn restore(turn: &mut Turn<'_>, kept: &Kept) -> Result<(), Problem> {
     let unreadable = |_| wrong("/", "must be a document of this version");
     let body: ForwardBody = serde_json::from_str(&kept.document).map_err(unreadable)?;
-    let asked = body.listen.as_deref().map_or(Ok(ANY_PORT), listen)?;
+    let is_local = turn.state.local_forwards;
+    let asked = body.listen.as_deref();
+    let asked = asked.map_or(Ok(ANY_PORT), |text| listen(text, is_local))?;
     let to = destination(turn, body)?;
     let state = &mut turn.state;
     let begun = state
@@ -161,15 +163,18 @@ fn destination(turn: &Turn<'_>, body: ForwardBody) -> Result<Destination, Proble
     })
 }
 
-/// An address of this machine alone: what listens elsewhere is open to the network around.
-fn listen(text: &str) -> Result<SocketAddr, Problem> {
-    let address: Option<SocketAddr> = text.parse().ok();
-    let loopback = address.filter(|address| address.ip().is_loopback());
-    loopback.ok_or_else(|| {
-        wrong(
-            "/listen",
-            "must be 127.0.0.1:PORT or [::1]:PORT; port 0 is any that is free",
-        )
+/// An address of this machine alone, unless its owner set up the node otherwise: no request may open a port to the
+/// network around.
+fn listen(text: &str, is_local: bool) -> Result<SocketAddr, Problem> {
+    let address = text.parse().ok();
+    let fits = |address: &SocketAddr| !is_local || address.ip().is_loopback();
+    address.filter(fits).ok_or_else(|| {
+        let must = if is_local {
+            "must be 127.0.0.1:PORT or [::1]:PORT (setting local_forwards); port 0 is any that is free"
+        } else {
+            "must be IP:PORT; port 0 is any that is free"
+        };
+        wrong("/listen", must)
     })
 }
 

@@ -100,8 +100,12 @@ pub(crate) fn config(n: u8) -> NodeConfig {
     config
 }
 
-pub(crate) fn surface(now: Instant, n: u8, (book, inbox): (Book, InboxPlace)) -> Surface {
-    let config = SurfaceConfig {
+pub(crate) fn surface(now: Instant, n: u8, kept: (Book, InboxPlace)) -> Surface {
+    Surface::new(surface_config(n, kept), now, 1_770_000_000_000)
+}
+
+pub(crate) fn surface_config(n: u8, (book, inbox): (Book, InboxPlace)) -> SurfaceConfig {
+    SurfaceConfig {
         token: Token::from_bytes(TOKEN),
         allowed_hosts: SurfaceConfig::loopback_hosts(8_080),
         version: "1.2.3".to_owned(),
@@ -110,11 +114,11 @@ pub(crate) fn surface(now: Instant, n: u8, (book, inbox): (Book, InboxPlace)) ->
             SettingValue::Text("p2p".to_owned()),
         )]),
         driver: "sim",
+        local_forwards: true,
         book,
         inbox,
         rng_seed: [n; 32],
-    };
-    Surface::new(config, now, 1_770_000_000_000)
+    }
 }
 
 impl World {
