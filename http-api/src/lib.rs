@@ -90,6 +90,7 @@ mod surface;
 mod transfers;
 mod view;
 mod waiting;
+mod websocket;
 mod words;
 
 pub use callback::{Callback, CallbackEnd, CallbackId};

@@ -1,7 +1,7 @@
 //! What a handler answers: all at once, later, or bit by bit. Every response gets the same protective header fields.
 
 use bytes::Bytes;
-use p2p_core::api::{OperationId, RequestId, StreamId};
+use p2p_core::api::{Label, OperationId, RequestId, StreamId};
 use p2p_core::id::NodeId;
 use p2p_core::time::Instant;
 use serde::Serialize;
@@ -177,6 +177,15 @@ pub(crate) enum Reply {
         sides: Sides,
         /// What ends it.
         close: Close,
+    },
+    /// A WebSocket whose messages are datagrams.
+    Line {
+        /// With whom.
+        peer: NodeId,
+        /// What they are for.
+        label: Label,
+        /// Value of `Sec-WebSocket-Accept`.
+        accept: String,
     },
     /// What a peer's HTTP service answers.
     Call {

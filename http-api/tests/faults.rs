@@ -347,6 +347,8 @@ fn through_to_an_application(seen: &mut Seen) {
     websocket.request.can_upgrade = false;
     let refused = world.get(ADA, websocket);
     seen.expect("upgrade_not_supported", &refused);
+    let refused = world.get(ADA, ask("GET", "/v1/peers/ben/line"));
+    seen.expect("upgrade_required", &refused);
     let refused = world.get(ADA, web());
     seen.expect("service_unavailable", &refused);
     world.party(BEN).listens = true;

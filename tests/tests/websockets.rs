@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use p2p_tests::api::eventually;
+use p2p_tests::api::{Api, eventually};
 use p2p_tests::nodes::Kind;
 use p2p_tests::pair::Pair;
 use serde_json::json;
@@ -61,23 +61,26 @@ impl World {
     }
 
     fn open(&self) -> Result<WebSocket<TcpStream>, Box<Error>> {
-        let api = &self.pair.ada.api;
-        let stream = TcpStream::connect(api.address).expect("the node listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let path = format!("/v1/peers/{}/services/chat/room", self.pair.ben_id());
-        let mut request = format!("ws://{}{path}", api.address)
-            .into_client_request()
-            .expect("an address");
-        let token = format!("Bearer {}", api.token).parse().expect("a value");
-        request.headers_mut().insert("authorization", token);
-        match tungstenite::client(request, stream) {
-            Ok((socket, answer)) => {
-                assert_eq!(answer.status(), 101);
-                Ok(socket)
-            }
-            Err(HandshakeError::Failure(error)) => Err(Box::new(error)),
-            Err(HandshakeError::Interrupted(_)) => panic!("the socket waits"),
+        open(&self.pair.ada.api, &path)
+    }
+}
+
+fn open(api: &Api, path: &str) -> Result<WebSocket<TcpStream>, Box<Error>> {
+    let stream = TcpStream::connect(api.address).expect("the node listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut request = format!("ws://{}{path}", api.address)
+        .into_client_request()
+        .expect("an address");
+    let token = format!("Bearer {}", api.token).parse().expect("a value");
+    request.headers_mut().insert("authorization", token);
+    match tungstenite::client(request, stream) {
+        Ok((socket, answer)) => {
+            assert_eq!(answer.status(), 101);
+            Ok(socket)
         }
+        Err(HandshakeError::Failure(error)) => Err(Box::new(error)),
+        Err(HandshakeError::Interrupted(_)) => panic!("the socket waits"),
     }
 }
 
@@ -173,4 +176,31 @@ fn a_driver_that_cannot_says_so() {
         code.map(|v| v.as_bytes()),
         Some(&b"upgrade_not_supported"[..])
     );
+}
+
+#[test]
+fn a_line_carries_datagrams_both_ways() {
+    for ben in [Kind::Smol, Kind::Threads] {
+        let mut pair = Pair::new(Kind::Smol, ben);
+        let path = format!("/v1/peers/{}/line?channel=3", pair.ben_id());
+        let mut line = open(&pair.ada.api, &path).expect("a line");
+        line.send(Message::binary(&b"from the page"[..]))
+            .expect("taken");
+        eventually("it is in ben's inbox", || {
+            let inbox = pair.ben().get("/v1/inbox?type=datagram&channel=3").json();
+            (inbox["items"][0]["text"] == "from the page").then_some(())
+        });
+        let target = format!("/v1/peers/{}/datagrams?channel=3", pair.ada.id);
+        for n in 0..100_u8 {
+            let _ = pair.ben().post(&target, &[n]).expect(202);
+            let told = line.read().expect("a datagram");
+            assert_eq!(told, Message::binary(vec![n]));
+        }
+        assert_eq!(pair.ada.api.get("/v1/inbox").json()["items"], json!([]));
+        pair.ben = None;
+        let Message::Close(Some(frame)) = line.read().expect("a word") else {
+            panic!("another word");
+        };
+        assert_eq!(frame.code, CloseCode::Away);
+    }
 }

@@ -153,6 +153,8 @@ codes! {
         "Ask it with POST /v1/peers/{peer}/requests/{service}, or ask its owner what it speaks.";
     UpgradeNotSupported, "upgrade_not_supported", 501, false, "No WebSocket here",
         "Ask a node that runs as p2p, or reach the service through a forward.";
+    UpgradeRequired, "upgrade_required", 426, false, "A WebSocket is expected here",
+        "Open the path with a WebSocket client, for instance new WebSocket(URL) in a page.";
     ProxyLoop, "proxy_loop", 508, false, "The request goes round in circles",
         "Look where the applications of the services on the way send their requests.";
     HeadTooLarge, "head_too_large", 431, false, "Request head too large for a peer",

@@ -8,6 +8,7 @@ pub(crate) mod inbox;
 pub(crate) mod introducers;
 pub(crate) mod invites;
 pub(crate) mod knocks;
+pub(crate) mod lines;
 pub(crate) mod messages;
 pub(crate) mod node;
 pub(crate) mod page;

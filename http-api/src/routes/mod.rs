@@ -40,8 +40,9 @@ pub fn takes_whole_body(request: &Request) -> bool {
 pub fn takes_upgrade(request: &Request) -> bool {
     let path = request.target.split('?').next().unwrap_or_default();
     let is_offered = request.can_upgrade && request.wants_websocket();
+    let changes = |route: &Route| route.is_tail || matches!(route.answers, Answers::Empty(101));
     is_offered
-        && matches!(find(&request.method, path), Some(Found::Route(route, _)) if route.is_tail)
+        && matches!(find(&request.method, path), Some(Found::Route(route, _)) if changes(route))
 }
 
 /// Turns a call into an answer.

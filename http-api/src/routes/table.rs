@@ -9,8 +9,8 @@ use super::{Answers, Body, Route};
 use crate::call::{Kind, Param, WAIT_MAX_S};
 use crate::locks::Scope;
 use crate::resources::{
-    auth, contacts, events, forwards, inbox, introducers, invites, knocks, messages, node, page,
-    peers, proxied, requests, search, services, streams, transfers,
+    auth, contacts, events, forwards, inbox, introducers, invites, knocks, lines, messages, node,
+    page, peers, proxied, requests, search, services, streams, transfers,
 };
 use crate::schema::schema_of;
 use crate::view;
@@ -138,6 +138,7 @@ const DATAGRAM: &[Param] = &[
     FLAGS,
     number("ttl_ms", 1, 60_000, "Drop it when it has waited so long."),
 ];
+const LINE: &[Param] = &[CHANNEL, SERVICE, FLAGS];
 const MESSAGE: &[Param] = &[
     CHANNEL,
     SERVICE,
@@ -220,6 +221,8 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::new("POST", "/v1/peers/{peer}/datagrams", peers::send_datagram, json!(202, view::Queued),
         "Sends a datagram: at most once, in any order.")
         .query(DATAGRAM).body(Body::Bytes(DATAGRAM_BODY_BYTES)),
+    Route::new("GET", "/v1/peers/{peer}/line", lines::open, Empty(101),
+        "Opens a WebSocket whose messages are datagrams with the peer, both ways.").query(LINE),
     Route::new("PUT", "/v1/peers/{peer}/latest/{key}", peers::set_latest, json!(202, view::Queued),
         "Replaces the value of a key with the peer: the newest arrives, never an older one after it.")
         .body(Body::Bytes(LATEST_VALUE_BYTES)),

@@ -9,6 +9,7 @@ use p2p_core::time::Instant;
 
 use super::calling::OpenCall;
 use super::follower::Follower;
+use super::line::OpenLine;
 use super::stream::StreamExchange;
 use super::{BODIES_BYTES, BODY_TIME, EXCHANGES, Exchange, Phase, Surface};
 use crate::call::{Call, Query};
@@ -187,17 +188,7 @@ impl Surface {
             }
             Ok(Reply::Full(full)) => {
                 self.respond_bare(id, full, head_only, successor);
-                self.break_given_up(now, node);
-                self.end_unallowed(now, node);
-                self.end_unwanted_tunnels(now, node);
-                self.drive_transfers(now, node);
-                // An acknowledgement may have made room in the inbox.
-                let told = self.state.journal.next();
-                self.take_waiting_messages(now, node);
-                if self.state.journal.next() != told {
-                    self.drive_followers(now);
-                }
-                return;
+                return self.follow_up(now, node);
             }
             Ok(Reply::Wait(wait)) => Phase::Waiting(wait),
             Ok(Reply::Follow { position, interest }) => {
@@ -218,6 +209,14 @@ impl Surface {
                 }
                 Phase::Stream(StreamExchange::new(peer, stream, sides, close))
             }
+            Ok(Reply::Line {
+                peer,
+                label,
+                accept,
+            }) => {
+                self.begin_line(id, accept);
+                Phase::Line(Box::new(OpenLine::new(peer, label)))
+            }
             Ok(Reply::Call {
                 peer,
                 stream,
@@ -236,6 +235,20 @@ impl Surface {
             Some(Phase::Stream(_)) => self.drive_stream(now, node, id),
             Some(Phase::Calling(_)) => self.drive_call(now, node, id),
             _ => {}
+        }
+    }
+
+    /// Sees to what a handler changed.
+    fn follow_up(&mut self, now: Instant, node: &mut dyn Engine) {
+        self.break_given_up(now, node);
+        self.end_unallowed(now, node);
+        self.end_unwanted_tunnels(now, node);
+        self.drive_transfers(now, node);
+        // An acknowledgement may have made room in the inbox.
+        let told = self.state.journal.next();
+        self.take_waiting_messages(now, node);
+        if self.state.journal.next() != told {
+            self.drive_followers(now);
         }
     }
 

@@ -35,6 +35,9 @@ impl Surface {
         }
         match event {
             Event::DatagramReceived { peer, label, data } => {
+                if self.on_line_datagram(peer, &label.channel, &data) {
+                    return;
+                }
                 let item = self.item((now, &*node), ItemKind::Datagram, peer, label, data);
                 self.admit_item(now, item);
             }
@@ -287,6 +290,7 @@ impl Surface {
         self.end_links_of(now, node, peer);
         self.end_tunnels_of(now, node, peer);
         self.end_lines_of(now, peer);
+        self.close_lines_with(peer);
         self.state.unconfirmed.retain(|(of, _), _| *of != peer);
         let lost = Full::json(200, &view::Pong::new(&peer, None, None));
         self.resolve(&WaitFor::Pong(peer), &lost);

@@ -2,9 +2,9 @@
 //! the engine tells to the inbox, the journal and those who wait; `drive` moves streams and followers. Each only
 //! changes state and queues response parts; the driver polls those and writes them.
 //!
-//! An exchange is in one of five phases: its body is coming in, it waits for something, it follows events, it is a
-//! stream, or it is on its way to a peer's HTTP service. It is forgotten as soon as its response is queued and nothing
-//! more is wanted of the client. `links` are the other side of the last: streams that lead to applications here;
+//! An exchange is in one of six phases: its body is coming in, it waits for something, it follows events, it is a
+//! stream, a line, or on its way to a peer's HTTP service. It is forgotten as soon as its response is queued and
+//! nothing more is wanted of the client. `links` are the other side of the last: streams that lead to applications;
 //! `tunnels` are streams that lead to applications or come from programs byte by byte, `forwarding` takes the latter.
 
 mod callbacks;
@@ -16,6 +16,7 @@ mod follower;
 mod forwarding;
 mod inviting;
 mod keeping;
+mod line;
 mod links;
 mod outflow;
 mod places;
@@ -34,6 +35,7 @@ use p2p_storage::Change;
 
 use self::calling::OpenCall;
 use self::follower::Follower;
+use self::line::OpenLine;
 use self::links::Links;
 use self::places::Places;
 use self::stream::StreamExchange;
@@ -82,6 +84,8 @@ enum Phase {
     Stream(StreamExchange),
     /// It is on its way to a peer's HTTP service.
     Calling(Box<OpenCall>),
+    /// It is a WebSocket whose messages are datagrams.
+    Line(Box<OpenLine>),
 }
 
 /// One exchange.
@@ -151,6 +155,7 @@ impl Surface {
                 call.on_upload(chunk);
                 self.drive_call(now, node, id);
             }
+            Phase::Line(_) => self.on_line_upload(now, node, id, chunk),
             Phase::Waiting(_) | Phase::Following(_) => {}
         }
     }
@@ -170,6 +175,7 @@ impl Surface {
                 call.on_upload_end();
                 self.drive_call(now, node, id);
             }
+            Phase::Line(_) => self.on_line_end(id),
             Phase::Waiting(_) | Phase::Following(_) => {}
         }
     }
@@ -231,6 +237,7 @@ impl Surface {
                 call.on_consumed(bytes);
                 self.drive_call(now, node, id);
             }
+            Phase::Line(line) => line.on_consumed(bytes),
             Phase::Receiving { .. } | Phase::Waiting(_) => {}
         }
     }
@@ -264,7 +271,7 @@ impl Surface {
             Phase::Following(follower) => follower.next_timeout(),
             Phase::Receiving { until, .. } => Some(*until),
             Phase::Calling(call) => call.until,
-            Phase::Stream(_) => None,
+            Phase::Stream(_) | Phase::Line(_) => None,
         };
         let exchanges = self.exchanges.values().filter_map(due);
         let restore = (!self.state.to_restore.is_empty()).then_some(Instant::EPOCH);
@@ -305,6 +312,7 @@ impl Surface {
             Some(Phase::Receiving { body, limit, .. }) => (limit + 1).saturating_sub(body.len()),
             Some(Phase::Stream(stream)) => stream.body_window(),
             Some(Phase::Calling(call)) => call.body_window(),
+            Some(Phase::Line(line)) => line.body_window(),
             _ => 0,
         }
     }
@@ -327,7 +335,7 @@ impl Surface {
                 let (peer, stream) = call.place();
                 self.state.streams.remove(&(peer, stream.0));
             }
-            Phase::Waiting(_) | Phase::Following(_) => {}
+            Phase::Waiting(_) | Phase::Following(_) | Phase::Line(_) => {}
         }
         Some(exchange)
     }
