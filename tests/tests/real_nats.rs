@@ -5,9 +5,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use p2p_tests::netns::internet::INTRODUCER;
+use p2p_tests::netns::node::UDP_PORT;
 use p2p_tests::netns::scene::{PROBE_PORT, measure, noise, stream};
 use p2p_tests::netns::tool::until;
-use p2p_tests::netns::{Internet, Nat, Scene, Side, announce, skipped};
+use p2p_tests::netns::{Internet, Nat, Node, Scene, Side, announce, skipped};
 
 const MIB: usize = 1 << 20;
 /// From the connect order until data goes directly where the NATs allow it.
@@ -192,4 +194,41 @@ fn a_link_that_loses_a_fifth_carries_everything() {
     announce(&format!(
         "  20 % lost each way: 1 MiB each way {messages:.1?}, 10 MiB {took:.1?}"
     ));
+}
+
+/// Ben has never heard of the introducer, and his router lets nobody in: the link is all that he is given.
+#[test]
+fn two_behind_routers_meet_by_a_link() {
+    if skipped("meeting by a link") {
+        return;
+    }
+    for (nat_a, nat_b) in [(Nat::KeepsPort, Nat::KeepsPort), (Nat::Random, Nat::Random)] {
+        let internet = Internet::build(nat_a, nat_b).expect("a laboratory");
+        let folder = internet.folder();
+        let roles = ["--role", "introducer,relay,stun"];
+        let introducer = Node::start(internet.introducer(), folder, "introducer", &roles);
+        let introducer = introducer.expect("an introducer");
+        let place = format!("p2p://{}@{INTRODUCER}:{UDP_PORT}", introducer.id);
+        let known = ["--name", "ada", "--introducer", &place];
+        let ada = Node::start(internet.peer(Side::A), folder, "ada", &known).expect("a node");
+        let ben = Node::start(internet.peer(Side::B), folder, "ben", &["--name", "ben"]);
+        let ben = ben.expect("a node");
+        let began = Instant::now();
+        let invite = ada.ask("POST", "/v1/invites", b"{}");
+        let body = format!("{{\"link\":{}}}", invite["link"]);
+        let joined = ben.ask("POST", "/v1/invites/accept", body.as_bytes());
+        assert_eq!(joined["state"], "joined", "{joined}");
+        for (from, to) in [(&ada, "ben"), (&ben, "ada")] {
+            let target = format!("/v1/peers/{to}/messages?timeout_ms=10000");
+            let sent = from.ask("POST", &target, b"good morning");
+            let target = format!("/v1/messages/{}", sent["id"].as_str().expect("an id"));
+            let delivered =
+                || Some(()).filter(|()| from.ask("GET", &target, b"")["state"] == "delivered");
+            until(TALKING_WITHIN * 5, delivered).expect("a delivery");
+        }
+        announce(&format!(
+            "  met by a link, and talked both ways after {:.0?}",
+            began.elapsed()
+        ));
+    }
 }

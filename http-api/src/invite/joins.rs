@@ -15,14 +15,20 @@ use super::proof::Redemption;
 /// Shortest and longest time between two calls.
 const CALL_EVERY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 
+/// How long the peer is called at the addresses in its link before introducers are asked: one that is there answers in
+/// a round trip.
+pub(crate) const ADDRESS_TIME: Duration = Duration::from_millis(1_500);
+
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// Call the peer: at these addresses, and through introducers.
-    Call {
+    /// Call the peer at these addresses.
+    CallAt {
         peer: NodeId,
         addresses: Vec<SocketAddr>,
     },
+    /// Call the peer through introducers.
+    Call { peer: NodeId },
     /// Ask the connected peer; say with `on_asked` what became of it.
     Ask {
         peer: NodeId,
@@ -38,6 +44,8 @@ struct Joining {
     asked: Option<RequestId>,
     /// Calls under way.
     calls: Vec<OperationId>,
+    /// It was called at its addresses this time.
+    is_tried: bool,
     /// Why the last one failed.
     reason: Option<&'static str>,
     /// When it is called, or asked, again.
@@ -58,6 +66,7 @@ impl Joins {
             is_connected,
             asked: None,
             calls: Vec::new(),
+            is_tried: false,
             reason: None,
             next_at: now,
             pause: CALL_EVERY.0,
@@ -152,17 +161,24 @@ impl Joins {
             self.0.remove(&peer);
             return Some(Act::Expire { peer });
         }
+        let Join { id, key, .. } = &joining.join;
+        let addresses = &joining.join.addresses;
+        if !joining.is_connected && !addresses.is_empty() && !joining.is_tried {
+            joining.is_tried = true;
+            joining.next_at = now + ADDRESS_TIME;
+            let addresses = addresses.clone();
+            return Some(Act::CallAt { peer, addresses });
+        }
+        joining.is_tried = false;
         joining.next_at = now + joining.pause;
         joining.pause = (joining.pause * 2).min(CALL_EVERY.1);
-        let Join { id, key, .. } = &joining.join;
         Some(if joining.is_connected {
             Act::Ask {
                 peer,
                 redemption: Redemption::new(*id, key, (own, name.map(ToOwned::to_owned)), &peer),
             }
         } else {
-            let addresses = joining.join.addresses.clone();
-            Act::Call { peer, addresses }
+            Act::Call { peer }
         })
     }
 
@@ -205,8 +221,30 @@ mod tests {
     }
 
     fn call() -> Option<Act> {
-        let (peer, addresses) = (id(1), Vec::new());
-        Some(Act::Call { peer, addresses })
+        Some(Act::Call { peer: id(1) })
+    }
+
+    /// One that stands in the way of the other would keep it waiting for as long as a handshake lasts.
+    #[test]
+    fn a_peer_is_called_at_its_addresses_and_then_through_introducers() {
+        let mut joins = Joins::default();
+        let addresses = vec!["10.0.0.1:6660".parse().expect("an address")];
+        let join = Join {
+            addresses: addresses.clone(),
+            ..join(3_600_000)
+        };
+        joins.begin(at(0), 0, join, false);
+        let peer = id(1);
+        for from in [Duration::ZERO, Duration::from_millis(11_500)] {
+            let first = joins.poll(at(0) + from, &id(2), None);
+            let addresses = addresses.clone();
+            assert_eq!(first, Some(Act::CallAt { peer, addresses }));
+            assert_eq!(joins.next_timeout(), Some(at(0) + from + ADDRESS_TIME));
+            assert_eq!(
+                joins.poll(at(0) + from + ADDRESS_TIME, &id(2), None),
+                call()
+            );
+        }
     }
 
     #[test]

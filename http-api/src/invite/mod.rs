@@ -18,7 +18,7 @@ use p2p_core::id::NodeId;
 use p2p_core::rng::Rng;
 use p2p_storage::InviteId;
 
-pub(crate) use joins::{Act, Joins};
+pub(crate) use joins::{ADDRESS_TIME, Act, Joins};
 pub(crate) use link::{ADDRESSES, INTRODUCERS, InviteLink};
 pub(crate) use proof::{Redemption, Secret};
 pub(crate) use qr::svg;

@@ -13,7 +13,7 @@ use p2p_storage::{Change, InviteId, Trust};
 use serde_json::json;
 
 use super::{Surface, not_kept};
-use crate::invite::{Act, Redeeming, Redemption, Refusal, SERVICE, judge};
+use crate::invite::{ADDRESS_TIME, Act, Redeeming, Redemption, Refusal, SERVICE, judge};
 use crate::problem::{Code, Problem};
 use crate::reply::{Full, WaitFor};
 use crate::view;
@@ -161,15 +161,14 @@ impl Surface {
         let own = node.id();
         while let Some(act) = self.state.meetings.joins.poll(now, &own, name.as_deref()) {
             match act {
-                Act::Call { peer, addresses } => {
-                    let at = addresses.into_iter();
-                    let at = at.map(|address| ConnectTarget::Address { id: peer, address });
-                    for target in at.chain([ConnectTarget::Id(peer)]) {
-                        // Without an introducer, or without direct paths, one of the two ways is closed.
-                        if let Ok(call) = node.connect(now, target, None, CALL_TIME) {
-                            self.state.meetings.joins.on_call(&peer, call);
-                        }
+                Act::CallAt { peer, addresses } => {
+                    for address in addresses {
+                        let target = ConnectTarget::Address { id: peer, address };
+                        self.call_inviter(now, node, target, ADDRESS_TIME);
                     }
+                }
+                Act::Call { peer } => {
+                    self.call_inviter(now, node, ConnectTarget::Id(peer), CALL_TIME);
                 }
                 Act::Ask { peer, redemption } => {
                     let service = (SERVICE.to_owned(), 0);
@@ -183,6 +182,22 @@ impl Surface {
                     self.end_join(now, peer, Err(Problem::new(Code::InviteExpired, detail)));
                 }
             }
+        }
+    }
+
+    /// Without an introducer, or without direct paths, one of the two ways is closed.
+    fn call_inviter(
+        &mut self,
+        now: Instant,
+        node: &mut dyn Engine,
+        target: ConnectTarget,
+        life: Duration,
+    ) {
+        let (ConnectTarget::Id(peer) | ConnectTarget::Address { id: peer, .. }) = target else {
+            return;
+        };
+        if let Ok(call) = node.connect(now, target, None, life) {
+            self.state.meetings.joins.on_call(&peer, call);
         }
     }
 
