@@ -40,6 +40,11 @@ pub(super) async fn run(context: &Context, action: Option<Transfers>) -> Result<
     }
 }
 
+/// So many files, in words.
+fn files_text(count: u64) -> String {
+    format!("{count} file{}", if count == 1 { "" } else { "s" })
+}
+
 /// The path of a transfer.
 fn path(id: &str, rest: &str) -> String {
     format!("/v1/transfers/{}{rest}", segment(id))
@@ -112,9 +117,9 @@ async fn list(context: &Context, client: &Client) -> Result<(), Failure> {
             _ => None,
         };
         let what = format!(
-            "{} ({} files, {})",
+            "{} ({}, {})",
             text("label"),
-            number("files"),
+            files_text(number("files")),
             bytes_text(total)
         );
         table.row(vec![
@@ -206,7 +211,7 @@ fn ended(context: &Context, end: &Value, took: Duration) -> Result<(), Failure> 
             if !output.json {
                 let tick = output.paint(Tone::Good, "✓");
                 let size = bytes_text(number("total_bytes"));
-                let what = format!("{} files, {size}", number("files"));
+                let what = format!("{}, {size}", files_text(number("files")));
                 let text = if is_out {
                     format!("{tick} {who}'s disk has {what}")
                 } else {
@@ -224,7 +229,7 @@ fn ended(context: &Context, end: &Value, took: Duration) -> Result<(), Failure> 
             for name in names.filter_map(Value::as_str) {
                 output.remark(format!("left out: {}", escape(name)));
             }
-            let what = format!("{} files were left out", number("skipped"));
+            let what = format!("Left out: {}", files_text(number("skipped")));
             Err(Failure::new(exit::PARTLY, "partly", what)
                 .because("Something of their names was there, and such were to be skipped."))
         }
