@@ -446,7 +446,7 @@ pub(crate) struct Forward {
     /// Where programs connect, on loopback [default: any free port of 127.0.0.1]
     #[arg(long, value_name = "ADDR:PORT", requires = "to")]
     pub listen: Option<String>,
-    /// What to call it [default: SERVICE@PEER]; one of the same name is replaced
+    /// What to call it, SERVICE@PEER if absent; one of the same name is replaced
     #[arg(long, requires = "to")]
     pub name: Option<String>,
     /// Close the one of this name, with its connections
