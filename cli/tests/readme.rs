@@ -17,26 +17,30 @@ fn tour(readme: &str) -> String {
     script
 }
 
-/// Ports in the text are exchanged for free ones of their protocol.
+/// Ports below those that the system gives to connections: nothing else gets one between its choice here and its use
+/// by a node.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// Free ports, each once.
+fn free_ports() -> impl Iterator<Item = u16> {
+    let start = std::process::id() as usize * 16 % PORTS.len();
+    PORTS.cycle().skip(start).filter(|port| {
+        let place = ("127.0.0.1", *port);
+        UdpSocket::bind(place).is_ok() && TcpListener::bind(place).is_ok()
+    })
+}
+
+/// Ports in the text are exchanged for free ones.
 fn with_free_ports(mut script: String) -> String {
-    for port in [6660, 6661, 6662] {
-        let free = UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr());
-        let free = free.expect("a free port").port().to_string();
-        script = script.replace(&format!(":{port}"), &format!(":{free}"));
-    }
-    for port in [8080, 8081, 8082] {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr());
-        let free = free.expect("a free port").port().to_string();
-        script = script.replace(&format!(":{port}"), &format!(":{free}"));
-    }
-    for port in [3000, 3001] {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|s| s.local_addr());
-        let free = free.expect("a free port").port();
-        script = script.replace(
-            &format!("http.server {port}"),
-            &format!("http.server {free}"),
-        );
-        script = script.replace(&format!(":{port}"), &format!(":{free}"));
+    let mut free = free_ports();
+    for port in [6660, 6661, 6662, 8080, 8081, 8082, 3000, 3001] {
+        let free = free.next().expect("a free port");
+        script = script
+            .replace(
+                &format!("http.server {port}"),
+                &format!("http.server {free}"),
+            )
+            .replace(&format!(":{port}"), &format!(":{free}"));
     }
     script
 }
@@ -64,7 +68,8 @@ fn the_tour_works_as_it_stands() {
     let kill = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n";
     // Only the surroundings of the command are wanted: the tour runs in a shell.
     let surroundings = p2p(&folder.0);
-    let mut shell = Command::new("bash");
+    // A node that does not start would be waited for without an end.
+    let mut shell = Command::new("timeout");
     for (name, value) in surroundings.get_envs() {
         match value {
             Some(value) => shell.env(name, value),
@@ -76,7 +81,7 @@ fn the_tour_works_as_it_stands() {
         script.replace("wait\n", "wait || true\n")
     );
     let output = shell
-        .args(["-c", &script])
+        .args(["300", "bash", "-c", &script])
         .current_dir(root)
         .output()
         .expect("bash");
