@@ -170,6 +170,47 @@ fn one_link_for_one_person_serves_no_second_and_answers_the_first_again() {
     assert_eq!(contact(&mut world, ADA, &eve)["petname"], "eve");
 }
 
+/// Whoever was invited once cannot come back by the same link when the owner has thought better of it.
+#[test]
+fn a_link_raises_nobody_whom_the_owner_has_forgotten_or_trusts_less() {
+    let mut world = strangers(true);
+    let ben = world.id(BEN);
+    let made = invite(&mut world, ADA, &json!({}));
+    let body = json!({"link": link(&made)});
+    assert_eq!(accept(&mut world, BEN, &body).status, 200);
+    let path = format!("/v1/contacts/{ben}");
+    world.get(ADA, ask("PUT", &path).json(r#"{"trust":"stranger"}"#));
+    assert_eq!(accept(&mut world, BEN, &body).status, 200);
+    assert_eq!(contact(&mut world, ADA, &ben)["trust"], "stranger");
+    world.get(ADA, ask("DELETE", &path));
+    assert_eq!(accept(&mut world, BEN, &body).code(), "invite_unknown");
+    assert_eq!(
+        world.get(ADA, ask("GET", &path)).code(),
+        "contact_not_found"
+    );
+}
+
+/// What is being written is not said to be written.
+#[test]
+fn a_repeated_request_is_answered_no_earlier_than_the_first() {
+    let mut world = strangers(true);
+    let made = invite(&mut world, ADA, &json!({}));
+    world.party(ADA).surface.set_kept();
+    let body = json!({"link": link(&made)}).to_string();
+    let again = || ask("POST", "/v1/invites/accept").json(&body);
+    let ids = [world.send(BEN, again()), {
+        world.run(Duration::from_secs(2));
+        world.send(BEN, again())
+    }];
+    world.run(Duration::from_secs(2));
+    for id in ids {
+        assert!(
+            !world.response(BEN, id).is_complete,
+            "nothing is on ada's disk"
+        );
+    }
+}
+
 #[test]
 fn a_link_taken_back_or_over_serves_nobody() {
     let mut world = strangers(true);

@@ -39,19 +39,19 @@ impl Refusal {
     }
 }
 
-/// What becomes of an invitation that `joiner` comes with: itself with one more use, or as it is where this joiner has
+/// What becomes of an invitation that `joiner` comes with: itself with one more use, or nothing where this joiner has
 /// taken it up before, whose answer may have been lost.
 pub(crate) fn judge(
     invite: Option<&Invite>,
     redemption: &Redemption,
     (joiner, inviter): (NodeId, NodeId),
     now_unix_ms: u64,
-) -> Result<Invite, Refusal> {
+) -> Result<Option<Invite>, Refusal> {
     let is_proven = |invite: &&Invite| redemption.is_proven(&invite.key, &joiner, &inviter);
     let invite = invite.filter(is_proven).ok_or(Refusal::Unknown)?;
     let mut invite = invite.clone();
     if invite.taken_by.contains(&joiner) {
-        return Ok(invite);
+        return Ok(None);
     }
     if invite.expires_unix_ms <= now_unix_ms {
         return Err(Refusal::Expired);
@@ -60,7 +60,7 @@ pub(crate) fn judge(
         return Err(Refusal::Used);
     }
     invite.taken_by.push(joiner);
-    Ok(invite)
+    Ok(Some(invite))
 }
 
 #[cfg(test)]
@@ -89,14 +89,10 @@ mod tests {
         let judged =
             |invite: &Invite, by: u8, now| judge(Some(invite), &of(by), (id(by), id(1)), now);
         assert_eq!(judged(&invite, 2, 100), Err(Refusal::Expired));
-        invite = judged(&invite, 2, 99).expect("the first");
+        invite = judged(&invite, 2, 99).expect("the first").expect("a use");
         assert_eq!(invite.taken_by, [id(2)]);
         assert_eq!(judged(&invite, 3, 99), Err(Refusal::Used));
-        assert_eq!(
-            judged(&invite, 2, 200),
-            Ok(invite.clone()),
-            "the answer was lost"
-        );
+        assert_eq!(judged(&invite, 2, 200), Ok(None), "the answer was lost");
         let stolen = judge(Some(&invite), &of(2), (id(3), id(1)), 99);
         assert_eq!(stolen, Err(Refusal::Unknown), "a proof is of one joiner");
         assert_eq!(

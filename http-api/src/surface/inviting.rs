@@ -41,7 +41,8 @@ impl Surface {
             Ok(redeemed)
         });
         let (invite, changes) = match redeemed {
-            Ok(redeemed) => redeemed,
+            Ok(Some(redeemed)) => redeemed,
+            Ok(None) => return succeed(now, node, (peer, request)),
             Err(refusal) => return refuse(now, node, (peer, request), refusal),
         };
         let redeeming = Redeeming {
@@ -63,14 +64,24 @@ impl Surface {
         own: NodeId,
         peer: NodeId,
         redemption: &Redemption,
-    ) -> Result<(InviteId, Vec<Change>), Refusal> {
+    ) -> Result<Option<(InviteId, Vec<Change>)>, Refusal> {
         let contacts = &self.state.contacts;
         if contacts.is_blocked(&peer) {
             return Err(Refusal::Unknown);
         }
         let now_unix_ms = self.state.clock.unix_ms(now);
         let known = contacts.book().invite(&redemption.id);
-        let invite = judge(known, redemption, (peer, own), now_unix_ms)?;
+        let Some(invite) = judge(known, redemption, (peer, own), now_unix_ms)? else {
+            // What the owner made of the peer meanwhile is the owner's word: no link raises anybody twice.
+            let mut writing = self.state.meetings.redeeming.values();
+            return if writing.any(|redeeming| redeeming.peer == peer) {
+                Err(Refusal::NoRoom)
+            } else if contacts.book().contact(&peer).is_none() {
+                Err(Refusal::Unknown)
+            } else {
+                Ok(None)
+            };
+        };
         let worth = if invite.uses == 1 {
             (Trust::Verified, "invite")
         } else {
@@ -86,7 +97,8 @@ impl Surface {
             .invited(now_unix_ms, peer, worth, names)
             .ok_or(Refusal::NoRoom)?;
         let id = invite.id;
-        Ok((id, vec![Change::Contact(contact), Change::Invite(invite)]))
+        let changes = vec![Change::Contact(contact), Change::Invite(invite)];
+        Ok(Some((id, changes)))
     }
 
     /// It is written down: the peer is a contact, and hears so.
@@ -98,13 +110,7 @@ impl Surface {
         } = redeeming;
         let _ = node.handle_command(now, Command::Accept(peer));
         self.state.knocks.remove(&peer);
-        answer(
-            now,
-            node,
-            (peer, request),
-            answer_status::SUCCESS,
-            Bytes::new(),
-        );
+        succeed(now, node, (peer, request));
         let petname = self.petname(&peer);
         let uses_left = self
             .state
@@ -271,6 +277,10 @@ impl Surface {
         let contact = self.state.contacts.book().contact(peer);
         contact.and_then(|contact| contact.petname.clone())
     }
+}
+
+fn succeed(now: Instant, node: &mut dyn Engine, asked: (NodeId, RequestId)) {
+    answer(now, node, asked, answer_status::SUCCESS, Bytes::new());
 }
 
 fn refuse(now: Instant, node: &mut dyn Engine, asked: (NodeId, RequestId), refusal: Refusal) {
