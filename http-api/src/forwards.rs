@@ -150,6 +150,11 @@ impl Forwards {
 
     /// Ends one; whether it was there.
     pub(crate) fn remove(&mut self, name: &str, sockets: &mut SocketOrders) -> bool {
+        let opening = self.opening.iter().filter(|(_, f)| f.name == name);
+        for listener in opening.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.opening.remove(&listener);
+            sockets.push(SocketOrder::Close(listener));
+        }
         let removed = self.open.remove(name);
         if let Some(forward) = &removed {
             close(forward, sockets);

@@ -73,10 +73,18 @@ impl Keeping {
     }
 
     /// When the disk is to be tried again.
-    pub(crate) const fn next_try(&self) -> Option<Instant> {
+    pub(crate) fn next_try(&self) -> Option<Instant> {
         match self.disk {
-            Disk::Refuses(until) => Some(until),
-            Disk::Keeps | Disk::Tried => None,
+            // What is under way is an attempt, and its end is the next occasion.
+            Disk::Refuses(until) if self.arriving.is_empty() => Some(until),
+            Disk::Refuses(_) | Disk::Keeps | Disk::Tried => None,
+        }
+    }
+
+    /// There is nothing to try the disk with now.
+    pub(crate) fn put_off(&mut self, now: Instant) {
+        if let Disk::Refuses(until) = &mut self.disk {
+            *until = (*until).max(now + RETRY);
         }
     }
 

@@ -37,7 +37,7 @@ use crate::waiting::WaitingMessages;
 /// How long a peer counts as a stranger before the engine is asked again.
 const STRANGER_LIFE: Duration = Duration::from_secs(1);
 /// Longest wait for the disk.
-const KEEP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const KEEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Names remembered; the engine knows them all, this saves asking for each datagram.
 const NAMES: usize = 4_096;
 

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use p2p_core::time::Instant;
 use p2p_http_api::{Surface, SurfaceConfig, Token};
-use p2p_storage::{Book, Change};
+use p2p_storage::{Book, Change, Kept, KeptKind};
 use serde_json::{Value, json};
 use world::{ADA, BEN, Response, TOKEN, World, ask};
 
@@ -118,6 +118,49 @@ fn services_are_there_again_with_their_lists_and_secrets() {
     world.run(Duration::from_secs(1));
     assert!(!world.newest_socket(BEN).sent.is_empty());
     world.hang_up(ADA, call);
+}
+
+#[test]
+fn a_right_that_is_taken_away_ends_at_once_what_is_under_way() {
+    let mut world = World::connected();
+    let mut book = Book::default();
+    let only = [format!("peer:{}", world.id(ADA))];
+    world.party(BEN).surface.set_kept();
+    let body = json!({"deliver": "http", "target": "http://127.0.0.1:3000", "allow": only});
+    kept(&mut world, BEN, &mut book, put("site", &body), true);
+    let call = world.send(ADA, ask("GET", "/v1/peers/ben/services/site/"));
+    world.run(Duration::from_secs(1));
+    assert!(!world.newest_socket(BEN).is_reset);
+    // Whatever the disk says of it later.
+    let _ = world.send(BEN, ask("DELETE", "/v1/services/site"));
+    world.run(Duration::from_millis(100));
+    assert!(world.newest_socket(BEN).is_reset);
+    assert!(world.response(ADA, call).is_complete);
+}
+
+/// A port that somebody else has by now, or a service whose target is the node's own.
+#[test]
+fn what_could_not_be_set_up_again_can_be_taken_back() {
+    let mut world = World::alone();
+    let mut book = Book::default();
+    for kind in [KeptKind::Service, KeptKind::Forward] {
+        let (name, document) = ("x".to_owned(), "of no version".to_owned());
+        book.apply(Change::Keep(Kept {
+            kind,
+            name,
+            document,
+        }));
+    }
+    let now = world.now;
+    world.party(ADA).surface = surface_with(now, ADA, book.clone());
+    world.party(ADA).surface.set_kept();
+    assert_eq!(services(&mut world, ADA), Vec::<Value>::new());
+    for path in ["/v1/services/x", "/v1/forwards/x"] {
+        let removed = kept(&mut world, ADA, &mut book, ask("DELETE", path), true);
+        assert_eq!(removed.status, 204, "{path}");
+        assert_eq!(world.get(ADA, ask("DELETE", path)).status, 404, "{path}");
+    }
+    assert_eq!(book.all_kept().count(), 0);
 }
 
 #[test]

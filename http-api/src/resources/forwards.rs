@@ -119,7 +119,13 @@ pub(crate) fn kept(name: &str, to: &Destination, listen: SocketAddr) -> Kept {
 pub(crate) fn remove(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let state = &mut turn.state;
     let name = call.param(0);
-    if state.forwards.remove(name, &mut state.sockets) {
+    // What is kept and could not listen again is taken back, too.
+    let is_kept = state
+        .contacts
+        .book()
+        .kept(KeptKind::Forward, name)
+        .is_some();
+    if state.forwards.remove(name, &mut state.sockets) || is_kept {
         let change = Change::Drop(KeptKind::Forward, name.to_owned());
         return Ok(set_up(turn, change, Full::empty(204)));
     }

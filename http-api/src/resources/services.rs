@@ -112,7 +112,14 @@ fn offer(
 /// `DELETE /v1/services/{name}`
 pub(crate) fn unregister(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> {
     let name = call.param(0);
-    if turn.state.services.unregister(name) {
+    // What is kept and could not be set up again is taken back, too.
+    let is_kept = turn
+        .state
+        .contacts
+        .book()
+        .kept(KeptKind::Service, name)
+        .is_some();
+    if turn.state.services.unregister(name) || is_kept {
         let change = Change::Drop(KeptKind::Service, name.to_owned());
         return Ok(set_up(turn, change, Full::empty(204)));
     }

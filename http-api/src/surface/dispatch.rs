@@ -234,6 +234,8 @@ impl Surface {
             Some(Phase::Following(_)) => self.drive_follower(now, id),
             Some(Phase::Stream(_)) => self.drive_stream(now, node, id),
             Some(Phase::Calling(_)) => self.drive_call(now, node, id),
+            // What was changed counts from now on, whenever its client hears so.
+            Some(Phase::Waiting(_)) => self.follow_up(now, node),
             _ => {}
         }
     }

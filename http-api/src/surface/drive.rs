@@ -262,6 +262,8 @@ impl Surface {
             });
             self.state.waiting = all;
             let Some(waiting) = next else {
+                // Nothing to try the disk with: it is not asked for at once again.
+                self.state.keeping.put_off(now);
                 break;
             };
             // An error tells that its sender gave it up.
@@ -301,10 +303,10 @@ impl Surface {
     }
 
     /// Parked requests wait for something else from now on.
-    pub(super) fn wait_instead(&mut self, before: &WaitFor, after: &WaitFor) {
+    pub(super) fn wait_instead(&mut self, before: &WaitFor, after: &Wait) {
         for id in self.waiting_for(|w| w == before) {
             if let Some(Phase::Waiting(wait)) = self.exchanges.get_mut(&id).map(|e| &mut e.phase) {
-                wait.what = after.clone();
+                *wait = after.clone();
             }
         }
     }

@@ -14,9 +14,10 @@ use super::Surface;
 use super::tunnels::Owner;
 use crate::problem::{Code, Problem};
 use crate::proxy::{TCP_KIND, code};
-use crate::reply::{Full, WaitFor};
+use crate::reply::{Full, Wait, WaitFor};
 use crate::resources::forwards;
 use crate::sockets::{SocketId, SocketNews, SocketOrder};
+use crate::state::KEEP_TIMEOUT;
 use crate::view;
 
 /// Most connections at once to one peer, those that wait for it included: of the streams that a peer allows, some are
@@ -42,7 +43,7 @@ impl Surface {
                 };
                 let shown = Full::json(200, &view::ForwardView::new(forward, state.clock));
                 let kept = forwards::kept(&forward.name, &forward.to, forward.listen);
-                self.keep_forward(*id, kept, shown);
+                self.keep_forward(now, *id, kept, shown);
                 self.end_unwanted_tunnels(now, node);
                 self.want_connections();
             }
@@ -64,7 +65,7 @@ impl Surface {
     }
 
     /// A port is there; its owner hears so once it is kept. One that was there before the node ended is kept already.
-    fn keep_forward(&mut self, listener: SocketId, kept: Kept, full: Full) {
+    fn keep_forward(&mut self, now: Instant, listener: SocketId, kept: Kept, full: Full) {
         let (kind, name) = (kept.kind, kept.name.clone());
         let is_known = self.state.contacts.book().kept(kind, &name) == Some(&kept);
         let order = if is_known {
@@ -76,7 +77,11 @@ impl Surface {
             Some(order) => {
                 self.state.setting_up.insert(order, (kind, name));
                 self.state.answers.insert(order, full);
-                self.wait_instead(&WaitFor::Listening(listener), &WaitFor::Kept(order));
+                let kept = Wait {
+                    what: WaitFor::Kept(order),
+                    until: now + KEEP_TIMEOUT,
+                };
+                self.wait_instead(&WaitFor::Listening(listener), &kept);
             }
             None => self.resolve(&WaitFor::Listening(listener), &full),
         }

@@ -47,6 +47,7 @@ impl Surface {
         let before = state.contacts.book().kept(kind, &name).cloned();
         state.to_restore.extend(before);
         self.restore(now, node);
+        self.end_unallowed(now, node);
         self.end_unwanted_tunnels(now, node);
     }
 }
