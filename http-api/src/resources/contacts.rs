@@ -79,6 +79,7 @@ pub(crate) fn forget(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem>
         turn.command(Command::Unblock(id))?;
     }
     turn.state.meetings.joins.end(&id);
+    turn.state.transfers.end_of_peer(turn.now, id);
     let changes = vec![Change::Forget(id), Change::Joined(id)];
     Ok(keep(turn, changes, Full::empty(204)))
 }
@@ -90,6 +91,7 @@ pub(crate) fn block(turn: &mut Turn<'_>, call: &Call) -> Result<Reply, Problem> 
     turn.command(Command::Block(id))?;
     turn.state.knocks.remove(&id);
     turn.state.meetings.joins.end(&id);
+    turn.state.transfers.end_of_peer(turn.now, id);
     contact.is_blocked = true;
     let full = Full::json(200, &view(turn, &contact));
     let reply = keep(

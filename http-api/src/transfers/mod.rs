@@ -41,8 +41,6 @@ const RUNNING_PER_PEER: usize = 8;
 const ENDED: usize = 100;
 /// Most streams of one peer that have not said which transfer they are for.
 const UNCLAIMED_PER_PEER: usize = 8;
-/// Most of all peers.
-const UNCLAIMED: usize = 64;
 
 /// What the peer's request is answered with.
 pub(crate) mod status {
@@ -227,13 +225,23 @@ impl Transfers {
             Direction::In if is_offered => (Stage::Declined, Notice::Declined),
             _ => (Stage::Cancelled, Notice::Ended(None)),
         };
-        // Of what is still hashed the peer knows nothing.
-        if transfer.stage != Stage::Hashing {
+        if transfer.was_offered() {
             transfer.tell(notice);
         }
         self.end(now, id, stage);
         self.drive(now, id);
         Ok(())
+    }
+
+    /// The owner wants nothing of a peer any more: its transfers end, and nothing of them is told.
+    pub(crate) fn end_of_peer(&mut self, now: Instant, peer: NodeId) {
+        for id in self.of_peer(peer) {
+            if let Some(transfer) = self.table.get_mut(&id) {
+                transfer.notice = None;
+            }
+            self.end(now, id, Stage::Cancelled);
+        }
+        self.calls.remove(&peer);
     }
 
     /// The disk did something.
@@ -252,7 +260,7 @@ impl Transfers {
 
     fn fail(&mut self, now: Instant, id: TransferId, reason: Reason) {
         if let Some(transfer) = self.table.get_mut(&id)
-            && transfer.stage != Stage::Hashing
+            && transfer.was_offered()
         {
             transfer.tell(Notice::Ended(Some(reason)));
         }
@@ -267,9 +275,9 @@ impl Transfers {
             if let Some(transfer) = self.table.get_mut(&id) {
                 transfer.ask = Retry::now();
                 transfer.open = Retry::now();
-                let is_offer = matches!(transfer.stage, Stage::Offered | Stage::Running);
                 // The receiver may have forgotten it.
-                if transfer.direction == Direction::Out && is_offer && transfer.notice.is_none() {
+                let is_out = transfer.direction == Direction::Out;
+                if is_out && transfer.is_served() && transfer.notice.is_none() {
                     transfer.notice = Some(Notice::Offer(transfer.offer.clone()));
                 }
             }
@@ -377,10 +385,15 @@ impl Transfers {
         self.drive(now, id);
     }
 
-    /// A peer opened a stream for content; whether there is room for it.
+    /// A peer opened a stream for content; whether it may: it is offered something, and does not open too many.
     pub(crate) fn on_stream(&mut self, peer: NodeId, stream: StreamId) -> bool {
+        let is_for_it =
+            |t: &Transfer| t.peer == peer && t.direction == Direction::Out && t.is_served();
+        if !self.table.values().any(is_for_it) {
+            return false;
+        }
         let of_peer = self.unclaimed.range((peer, 0)..=(peer, u64::MAX)).count();
-        if of_peer >= UNCLAIMED_PER_PEER || self.unclaimed.len() >= UNCLAIMED {
+        if of_peer >= UNCLAIMED_PER_PEER {
             return false;
         }
         self.unclaimed
@@ -478,7 +491,7 @@ impl Transfers {
                 transfer.ask.tried(now);
                 self.moves.push_back(Move::Ask(id, peer, body));
             }
-        } else if transfer.direction == Direction::Out && transfer.needs_peer() {
+        } else if transfer.calls_peer() {
             let call = self.calls.entry(peer).or_insert_with(Retry::now);
             if call.due <= now {
                 call.tried(now);
@@ -498,7 +511,7 @@ impl Transfers {
             self.drive(now, id);
         }
         let table = &self.table;
-        let calls = |peer: &NodeId| table.values().any(|t| t.peer == *peer && t.needs_peer());
+        let calls = |peer: &NodeId| table.values().any(|t| t.peer == *peer && t.calls_peer());
         self.calls.retain(|peer, _| calls(peer));
     }
 

@@ -105,6 +105,12 @@ fn no_peer_speaks_of_the_transfers_of_another() {
     );
     // Not even on a stream: it is for nothing.
     transfers.on_connected(NOW, peer(2));
+    // It is offered something, too, so that it may open a stream.
+    let own = transfers
+        .send(NOW, peer(2), vec!["/b".into()])
+        .expect("room");
+    transfers.on_news(NOW, FileNews::Hashed(own, offer(), 0));
+    let _ = moves(&mut transfers);
     assert!(transfers.on_stream(peer(2), StreamId(1)));
     let claim = Frame::Transfer(9).encode();
     transfers.on_bytes(NOW, (peer(2), StreamId(1)), &claim);
@@ -145,6 +151,8 @@ fn wants_and_streams_of_a_peer_are_bounded() {
         .expect("room");
     transfers.on_news(NOW, FileNews::Hashed(id, offer(), 0));
     for stream in 0..100 {
+        // Who is offered nothing has nothing to open a stream for, and takes nobody's place.
+        assert!(!transfers.on_stream(peer(2), StreamId(stream)));
         assert_eq!(transfers.on_stream(peer(1), StreamId(stream)), stream < 8);
     }
     let claim = Frame::Transfer(id.0).encode();
@@ -164,6 +172,40 @@ fn wants_and_streams_of_a_peer_are_bounded() {
     assert!(orders <= 4, "{orders} read at once");
     let stage = transfers.get(id).expect("it is shown").stage;
     assert_eq!(stage, Stage::Failed(Reason::Protocol));
+}
+
+/// What was offered before a restart is known to the receiver while it is hashed anew.
+#[test]
+fn a_cancelled_transfer_is_told_to_whoever_was_offered_it() {
+    let mut transfers = transfers();
+    transfers.on_connected(NOW, peer(1));
+    let mut send = || {
+        transfers
+            .send(NOW, peer(1), vec!["/a".into()])
+            .expect("room")
+    };
+    let (fresh, known) = (send(), send());
+    transfers.table.get_mut(&known).expect("it is there").offer = offer();
+    let mut words = |id| {
+        transfers.cancel(NOW, id).expect("it is not over");
+        let asks = |m: &Move| matches!(m, Move::Ask(..));
+        moves(&mut transfers).iter().filter(|m| asks(m)).count()
+    };
+    assert_eq!((words(fresh), words(known)), (0, 1));
+}
+
+#[test]
+fn nothing_of_a_peer_goes_on_that_the_owner_wants_nothing_of() {
+    let mut transfers = transfers();
+    let id = transfers
+        .send(NOW, peer(1), vec!["/a".into()])
+        .expect("room");
+    transfers.on_news(NOW, FileNews::Hashed(id, offer(), 0));
+    transfers.on_disconnected(NOW, peer(1));
+    assert!(transfers.next_timeout().is_some(), "the peer is called");
+    transfers.end_of_peer(NOW, peer(1));
+    assert_eq!(transfers.get(id).map(|t| t.stage), Some(Stage::Cancelled));
+    assert_eq!(transfers.next_timeout(), None);
 }
 
 #[test]

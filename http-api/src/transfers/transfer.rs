@@ -251,9 +251,18 @@ impl Transfer {
     }
 
     /// Whether the peer has still something to do with it.
-    pub(super) fn needs_peer(&self) -> bool {
-        let waits = matches!(self.stage, Stage::Offered | Stage::Running);
-        self.notice.is_some() || waits
+    pub(super) fn calls_peer(&self) -> bool {
+        self.direction == Direction::Out && (self.notice.is_some() || self.is_served())
+    }
+
+    /// Whether it stands where the receiver may ask for content.
+    pub(super) const fn is_served(&self) -> bool {
+        matches!(self.stage, Stage::Offered | Stage::Running)
+    }
+
+    /// Whether the other side may know of it: what is hashed anew after a restart was offered before.
+    pub(super) fn was_offered(&self) -> bool {
+        self.offer.root != [0; 32]
     }
 
     /// What the receiver says of it to a sender that knows nothing.

@@ -63,9 +63,12 @@ impl FileWorker {
             }
             Order::Resume(row) => {
                 let id = row.id;
-                let mut job = Receiving::new(*row);
-                job.resume(volume, tell)?;
-                self.jobs.insert(id, Job::Receiving(Box::new(job)));
+                // It is here even where it cannot go on, so that its end clears away what an earlier run left.
+                self.jobs
+                    .insert(id, Job::Receiving(Box::new(Receiving::new(*row))));
+                if let Some(Job::Receiving(job)) = self.jobs.get_mut(&id) {
+                    job.resume(volume, tell)?;
+                }
             }
             Order::Settle(id, end) => {
                 match self.jobs.remove(&id) {
