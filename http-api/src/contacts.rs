@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use p2p_core::id::{NodeId, ids_with_prefix};
 use p2p_core::name::{ID_PREFIX_CHARACTERS_MIN, fold_name, skeleton};
-use p2p_storage::{Binding, Book, Change, Contact, Invite, Join, Kept, KeptIntroducer, Trust};
+use p2p_storage::{
+    Binding, Book, Change, Contact, Invite, InviteId, Join, Kept, KeptIntroducer, KeptKind, Trust,
+};
 
 use crate::orders::Orders;
 
@@ -124,11 +126,17 @@ impl Contacts {
         vec![old.map_or(Change::Leave(id), Change::Introducer)]
     }
 
-    /// Changes are kept, or cannot be: then it is as it was before.
+    /// Changes are kept, or cannot be: then it is as it was before. What a later order has changed again stays as that
+    /// one made it, and goes back this far where it cannot be kept either.
     pub(crate) fn on_kept(&mut self, order: u64, is_kept: bool) {
         let undo = self.writing.remove(&order).unwrap_or_default();
-        if !is_kept {
-            undo.into_iter().for_each(|c| self.book.apply(c));
+        for change in undo.into_iter().filter(|_| !is_kept) {
+            let later = self.writing.range_mut(order..);
+            let mut later = later.flat_map(|(_, undo)| undo.iter_mut());
+            match later.find(|later| Thing::from(&**later) == Thing::from(&change)) {
+                Some(later) => *later = change,
+                None => self.book.apply(change),
+            }
         }
     }
 
@@ -293,6 +301,36 @@ impl Contacts {
     }
 }
 
+/// What a change is about.
+#[derive(PartialEq)]
+enum Thing<'a> {
+    Contact(&'a NodeId),
+    Name(&'a NodeId, String),
+    Invite(&'a InviteId),
+    Join(&'a NodeId),
+    Introducer(&'a NodeId),
+    Kept(KeptKind, &'a str),
+    Message(u64),
+}
+
+impl<'a> From<&'a Change> for Thing<'a> {
+    fn from(change: &'a Change) -> Self {
+        match change {
+            Change::Contact(Contact { id, .. }) | Change::Forget(id) => Self::Contact(id),
+            Change::Binding(name) => Self::Name(&name.introducer, fold_name(&name.name)),
+            Change::Invite(Invite { id, .. }) | Change::Revoke(id) => Self::Invite(id),
+            Change::Join(Join { peer, .. }) | Change::Joined(peer) => Self::Join(peer),
+            Change::Introducer(KeptIntroducer { address, .. }) => Self::Introducer(&address.id),
+            Change::Leave(id) => Self::Introducer(id),
+            Change::Keep(Kept { kind, name, .. }) | Change::Drop(kind, name) => {
+                Self::Kept(*kind, name)
+            }
+            Change::Message(message) => Self::Message(message.number),
+            Change::MessageDone(number) => Self::Message(*number),
+        }
+    }
+}
+
 fn unknown(id: NodeId, now_unix_ms: u64) -> Contact {
     Contact {
         id,
@@ -327,6 +365,35 @@ mod tests {
         assert_eq!(orders.poll().map(|(t, _)| t), Some(ticket));
         contacts.on_kept(ticket, false);
         assert!(contacts.by_petname("ada").is_none());
+    }
+
+    #[test]
+    fn two_orders_about_one_thing_go_back_to_before_both_or_to_the_one_that_is_kept() {
+        for (first, second, left) in [
+            (false, false, "was"),
+            (false, true, "second"),
+            (true, false, "first"),
+            (true, true, "second"),
+        ] {
+            let (mut contacts, mut orders) = (Contacts::default(), Orders::default());
+            let keep = |document: &str| {
+                let (kind, name) = (KeptKind::Service, "web".to_owned());
+                let document = document.to_owned();
+                vec![Change::Keep(Kept {
+                    kind,
+                    name,
+                    document,
+                })]
+            };
+            let _ = contacts.change(&mut orders, keep("was"));
+            orders.set_kept();
+            let tickets = ["first", "second"].map(|d| contacts.change(&mut orders, keep(d)));
+            for (ticket, is_kept) in tickets.into_iter().zip([first, second]) {
+                contacts.on_kept(ticket.expect("it is to be kept"), is_kept);
+            }
+            let kept = contacts.book().kept(KeptKind::Service, "web");
+            assert_eq!(kept.map(|k| k.document.as_str()), Some(left));
+        }
     }
 
     #[test]
