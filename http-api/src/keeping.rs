@@ -122,3 +122,25 @@ impl Keeping {
         self.leaving.remove(&order).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A time that stays in the past would have the node woken without an end.
+    #[test]
+    fn a_disk_that_refuses_is_not_tried_without_a_pause_where_there_is_nothing_to_try_it_with() {
+        let (refused, now) = (Instant::from_millis(1_000), Instant::from_millis(5_000));
+        let mut keeping = Keeping {
+            disk: Disk::Refuses(refused),
+            ..Keeping::default()
+        };
+        assert!(keeping.may_write(now));
+        keeping.put_off(now);
+        assert_eq!(keeping.next_try(), Some(now + RETRY));
+        assert!(!keeping.may_write(now));
+        let mut keeps = Keeping::default();
+        keeps.put_off(now);
+        assert!(keeps.may_write(now), "one that keeps is not put off");
+    }
+}

@@ -370,3 +370,30 @@ fn groups_that_were_changed_on_the_way_are_never_written() {
         assert_eq!((got.names().len(), got.leftovers()), (0, 0), "{spoil}");
     }
 }
+
+/// What an earlier run left is cleared away where it cannot be gone on with; how it ended is kept.
+#[test]
+fn a_transfer_that_cannot_be_taken_up_again_leaves_nothing_behind() {
+    let volume = MemoryVolume::default();
+    let id = TransferId(7);
+    let mut row = Row::new(id, peer(), 9);
+    row.offer.manifest_bytes = 100;
+    row.offer.root = [1; 32];
+    row.destination = Some("/got".into());
+    volume.keep(&row).expect("room");
+    let part = Spot::Part(Path::new("/got"), id, 0);
+    volume.write(part, 0, &[5; 1_000]).expect("room");
+    volume.write(Spot::Manifest(id), 0, &[6; 50]).expect("room");
+    assert_eq!(volume.leftovers(), 2);
+
+    let mut worker = FileWorker::new(Box::new(volume.clone()));
+    let news = order(&mut worker, Order::Resume(Box::new(row)));
+    assert!(
+        matches!(news[..], [FileNews::Failed(_, Reason::Disk)]),
+        "{news:?}"
+    );
+    order(&mut worker, Order::Settle(id, "failed:disk".to_owned()));
+    assert_eq!(volume.leftovers(), 0);
+    let ends: Vec<_> = volume.rows().into_iter().map(|row| row.end).collect();
+    assert_eq!(ends, [Some("failed:disk".to_owned())]);
+}
